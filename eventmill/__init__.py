@@ -1,0 +1,1 @@
+"""Eventmill: what every layer shares, from the event contracts to the command line."""

@@ -1,0 +1,149 @@
+"""Every setting of the platform, read once from the environment, the secrets folder and `.env`.
+
+A setting is declared here, explained in `.env.example`, and reaches the engines' `run` scripts as an environment
+variable of the same name in capitals. The environment wins over `.env`.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+ENV_FILE = ROOT / ".env"
+SECRETS_DIR = Path("/run/secrets")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Heap = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$", description="a Java heap such as 384m or 2g")]
+Secret = Annotated[str, Field(min_length=12, pattern=r"^[A-Za-z0-9_-]+$")]
+Seconds = Annotated[int, Field(ge=1)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message names it and says what is allowed."""
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; memory as Java heaps, times in seconds, paths relative to the checkout."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
+
+    state_dir: Path = Path(".eventmill")
+    lib_dir: Path = Path(".eventmill/lib")
+    java_home: Path | None = None
+
+    kafka_host: str = "127.0.0.1"
+    kafka_port: Port = 9092
+    kafka_sasl_port: Port = 9094
+    kafka_controller_port: Port = 9093
+    kafka_heap: Heap = "384m"
+    kafka_sasl_user: str = "eventmill"
+    kafka_sasl_password: Secret
+
+    hdfs_host: str = "127.0.0.1"
+    hdfs_port: Port = 8020
+    hdfs_http_port: Port = 9870
+    hdfs_datanode_host: str = "127.0.0.1"
+    hdfs_datanode_port: Port = 9866
+    hdfs_datanode_http_port: Port = 9864
+    hdfs_datanode_ipc_port: Port = 9867
+    hdfs_namenode_heap: Heap = "256m"
+    hdfs_datanode_heap: Heap = "192m"
+
+    hive_metastore_host: str = "127.0.0.1"
+    hive_metastore_port: Port = 9083
+    hive_metastore_heap: Heap = "384m"
+    hive_server_host: str = "127.0.0.1"
+    hive_server_port: Port = 10000
+    hive_server_heap: Heap = "768m"
+
+    mysql_host: str = "127.0.0.1"
+    mysql_port: Port = 3306
+    mysql_user: str = "eventmill"
+    mysql_database: str = "eventmill"
+    mysql_password: Secret
+
+    nifi_host: str = "127.0.0.1"
+    nifi_port: Port = 8088
+    nifi_heap: Heap = "512m"
+    nifi_sensitive_key: Secret
+    clicks_rate: Annotated[int, Field(ge=0)] = 0
+
+    airflow_host: str = "127.0.0.1"
+    airflow_port: Port = 8080
+    airflow_user: str = "admin"
+    airflow_password: Secret
+    airflow_jwt_secret: Annotated[str, Field(min_length=64)]
+
+    mail_host: str = "127.0.0.1"
+    mail_port: Port = 1025
+    mail_to: str = "analytics@example.org"
+
+    source_host: str = "127.0.0.1"
+    source_port: Port = 8089
+    clicks_url: str = ""
+
+    clicks_topic: TopicName = "clicks"
+    clicks_partitions: Annotated[int, Field(ge=1, le=1000)] = 4
+    replication_factor: Annotated[int, Field(ge=1, le=5)] = 1
+
+    spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = "local[*]"
+    spark_driver_memory: Heap = "1g"
+    spark_shuffle_partitions: Annotated[int, Field(ge=1, le=10_000)] = os.cpu_count() or 2
+    clicks_trigger_seconds: Seconds = 5
+    clicks_window_seconds: Seconds = 300
+    clicks_watermark_seconds: Seconds = 300
+    clicks_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 500_000
+
+    @field_validator("state_dir", "lib_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return ROOT / path
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        """The plain listener as `host:port`."""
+        return f"{self.kafka_host}:{self.kafka_port}"
+
+    @property
+    def hdfs_url(self) -> str:
+        """The file system's root as `hdfs://host:port`."""
+        return f"hdfs://{self.hdfs_host}:{self.hdfs_port}"
+
+    def environment(self) -> dict[str, str]:
+        """All settings as the environment variables that the engines' `run` scripts read."""
+        values = {name.upper(): value for name, value in self.model_dump().items() if value is not None}
+        return {name: str(value) for name, value in values.items()}
+
+
+def explain(error: ValidationError) -> str:
+    """One sentence a wrong setting: its name in capitals and what is allowed."""
+    return "; ".join(f"setting {str(e['loc'][0]).upper()}: {_reason(e['type'], e['msg'])}" for e in error.errors())
+
+
+def _reason(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is not set; `make setup` writes .env with a random value"
+    if kind == "extra_forbidden":
+        return "is not known; .env.example lists every setting"
+    return message[0].lower() + message[1:]
+
+
+@lru_cache
+def load() -> Settings:
+    """Read the settings once a process.
+
+    Raises:
+        SettingsError: naming each setting that is missing, unknown or wrong.
+    """
+    secrets = SECRETS_DIR if SECRETS_DIR.is_dir() else None
+    try:
+        return Settings(_env_file=ENV_FILE, _secrets_dir=secrets)
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from error
