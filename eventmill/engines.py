@@ -1,0 +1,74 @@
+"""The services of the stack: which engine runs each, what it waits for, its ports and its memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventmill.settings import ROOT, Settings
+
+ENGINES = ROOT / "engines"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process of the stack.
+
+    `name` is also the argument of the engine's `run` and `ready`; `ports` are names of settings, the first is the one
+    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps.
+    """
+
+    name: str
+    engine: str
+    needs: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    memory_mb: int = 0
+
+    @property
+    def run(self) -> Path:
+        """The script that starts the service in the foreground."""
+        return ENGINES / self.engine / "run"
+
+    @property
+    def ready(self) -> Path:
+        """The script that exits 0 when the service serves."""
+        return ENGINES / self.engine / "ready"
+
+    def port_numbers(self, settings: Settings) -> dict[str, int]:
+        """Each port setting's name in capitals with its number."""
+        return {name.upper(): getattr(settings, name) for name in self.ports}
+
+
+SERVICES = (
+    Service("kafka", "kafka", (), ("kafka_port", "kafka_sasl_port", "kafka_controller_port"), 340),
+    Service("namenode", "hdfs", (), ("hdfs_port", "hdfs_http_port"), 210),
+    Service(
+        "datanode",
+        "hdfs",
+        ("namenode",),
+        ("hdfs_datanode_port", "hdfs_datanode_http_port", "hdfs_datanode_ipc_port"),
+        150,
+    ),
+    Service("mysql", "mysql", (), ("mysql_port",), 290),
+    Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 250),
+    Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 440),
+    Service("nifi", "nifi", (), ("nifi_port",), 600),
+    Service("mail", "mail", (), ("mail_port",), 40),
+    Service("source", "source", (), ("source_port",), 25),
+    Service("api-server", "airflow", (), ("airflow_port",), 450),
+    Service("scheduler", "airflow", ("api-server",), (), 300),
+    Service("dag-processor", "airflow", ("api-server",), (), 250),
+    Service("triggerer", "airflow", ("api-server",), (), 250),
+)
+
+
+def service(name: str) -> Service:
+    """The service of that name.
+
+    Raises:
+        KeyError: naming the services that exist.
+    """
+    for candidate in SERVICES:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no service {name!r}; there are {', '.join(s.name for s in SERVICES)}")
