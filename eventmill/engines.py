@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventmill import java
 from eventmill.settings import ROOT, Settings
 
 ENGINES = ROOT / "engines"
@@ -72,3 +74,15 @@ def service(name: str) -> Service:
         if candidate.name == name:
             return candidate
     raise KeyError(f"no service {name!r}; there are {', '.join(s.name for s in SERVICES)}")
+
+
+def service_environment(settings: Settings) -> dict[str, str]:
+    """The variables that every `run`, `ready` and `fetch` script may read: all settings, ROOT, PYTHON and JAVA_HOME."""
+    return settings.environment() | {
+        "ROOT": str(ROOT),
+        "PYTHON": sys.executable,
+        "JAVA_HOME": str(java.find(settings)),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "TZ": "UTC",
+    }

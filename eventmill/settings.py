@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     clicks_partitions: Annotated[int, Field(ge=1, le=1000)] = 4
     replication_factor: Annotated[int, Field(ge=1, le=5)] = 1
 
-    spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = "local[*]"
+    spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
+        "local[*]"
+    )
     spark_driver_memory: Heap = "1g"
     spark_shuffle_partitions: Annotated[int, Field(ge=1, le=10_000)] = os.cpu_count() or 2
     clicks_trigger_seconds: Seconds = 5

@@ -1,0 +1,61 @@
+# The verbs that people and CI use; each calls the command line in .venv/bin/eventmill.
+.DEFAULT_GOAL := help
+SHELL := bash
+EVENTMILL := .venv/bin/eventmill
+ENGINE ?= kafka
+.PHONY: help bootstrap setup up down status logs demo test lint types unit dags integration e2e bench lock clean distclean
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bootstrap:
+	@bin/bootstrap
+
+setup: bootstrap ## fetch everything the stack needs
+	@$(EVENTMILL) setup
+
+up: setup ## start the stack and wait until every service is ready
+	@$(EVENTMILL) up
+
+down: bootstrap ## stop the stack
+	@$(EVENTMILL) down
+
+status: bootstrap ## show the services: state, memory, port
+	@$(EVENTMILL) status
+
+logs: bootstrap ## follow the logs of an engine: make logs ENGINE=kafka
+	@$(EVENTMILL) logs $(ENGINE) --follow
+
+demo: setup ## run the clicks line on sample data, or on DATA=file
+	@$(EVENTMILL) demo $(if $(DATA),--data '$(DATA)')
+
+test: setup lint types unit dags e2e ## what CI runs: lint, types and all tests
+
+lint: bootstrap ## ruff
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+types: bootstrap ## mypy, strict
+	@.venv/bin/mypy
+
+unit: setup ## the tests that need no running engine
+	@.venv/bin/pytest tests/unit
+
+dags: setup ## the tests of the DAGs, in Airflow's own environment
+	@.venv-airflow/bin/python -m pytest tests/dags
+
+e2e: setup ## whole lines on a stack of its own
+	@.venv/bin/pytest tests/e2e
+
+bench: setup ## the benchmarks behind docs/performance.md
+	@.venv/bin/python -m bench.streaming
+
+lock: bootstrap ## renew the hashed lock files
+	@bin/lock
+
+clean: ## stop the stack and remove its state
+	@[ ! -x $(EVENTMILL) ] || $(EVENTMILL) down
+	@find .eventmill -mindepth 1 -maxdepth 1 ! -name lib -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean ## remove also everything that was fetched
+	@rm -rf .eventmill .venv .venv-airflow .env

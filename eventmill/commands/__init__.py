@@ -1,0 +1,1 @@
+"""The commands of `eventmill`, one module a group."""

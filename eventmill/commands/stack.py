@@ -1,0 +1,107 @@
+"""Commands that fetch, start, stop and show the native stack."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from eventmill import prepare, settings, setup, stack, supervisor
+from eventmill.engines import SERVICES
+
+COLOURS = {"ready": "green", "there": "green", "RUNNING": "green", "failed": "red", "FATAL": "red", "BACKOFF": "red"}
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")]
+NameArgument = Annotated[str, typer.Argument(help="A service, an engine or a job, as `eventmill status` names it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("setup")(fetch_all)
+    app.command()(up)
+    app.command()(down)
+    app.command("status")(show_status)
+    app.command()(logs)
+
+
+def fetch_all() -> None:
+    """Fetch all that the stack needs, by the lock files and poms."""
+    console = Console()
+    if setup.write_env():
+        console.print("wrote .env with random passwords")
+    values = settings.load()
+    setup.install_system_packages(values)
+    with Live(console=console, refresh_per_second=4) as live:
+        fetched = setup.fetch(values, lambda parts: live.update(_setup_table(parts)))
+    console.print(f"fetched {len(fetched)} parts" if fetched else "everything is there")
+
+
+def _setup_table(parts: list[setup.Part]) -> Table:
+    table = Table("part", "state", "seconds")
+    for part in parts:
+        table.add_row(part.name, _coloured(part.state), f"{part.seconds:.0f}" if part.seconds else "")
+    return table
+
+
+def up() -> None:
+    """Start the stack and wait until every service is ready."""
+    console = Console()
+    values = settings.load()
+    with Live(console=console, refresh_per_second=4) as live:
+        started = stack.up(values, lambda progress: live.update(_up_table(progress, values)))
+    prepare.prepare(values)
+    console.print("the stack is up" if started else "the stack was up already")
+
+
+def _up_table(progress: list[stack.Progress], values: settings.Settings) -> Table:
+    table = Table("service", "engine", "state", "seconds", "port")
+    for p in progress:
+        port = next(iter(p.service.port_numbers(values).values()), "")
+        seconds = f"{p.seconds:.0f}" if p.seconds else ""
+        table.add_row(p.service.name, p.service.engine, _coloured(p.state), seconds, str(port))
+    return table
+
+
+def down() -> None:
+    """Stop all jobs and services."""
+    stopped = stack.down(settings.load())
+    Console().print("the stack is down" if stopped else "the stack was down already")
+
+
+def show_status() -> None:
+    """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down."""
+    console = Console()
+    rows = list(stack.status(settings.load()))
+    if not rows:
+        console.print("the stack is down; start it with: make up")
+        raise typer.Exit(3)
+    table = Table("service", "state", "process", "uptime s", "memory MB", "port")
+    for row in rows:
+        numbers = (row.program.pid or "", round(row.seconds) or "", row.memory_mb or "", row.port or "")
+        table.add_row(row.program.name, _coloured(row.program.state), *map(str, numbers))
+    table.add_row("all", "", "", "", str(sum(row.memory_mb for row in rows)), "")
+    console.print(table)
+
+
+def logs(name: NameArgument, follow: FollowOption = False, lines: int = 100) -> None:
+    """Show the end of a service's or job's log; an engine's name shows all its services."""
+    values = settings.load()
+    names = [s.name for s in SERVICES if name in {s.name, s.engine}] or [
+        program for program in map(supervisor.job_program, supervisor.JOB_LINES) if name == program
+    ]
+    if not names:
+        known = [s.name for s in SERVICES] + [supervisor.job_program(line) for line in supervisor.JOB_LINES]
+        raise supervisor.StackError(f"no service or job is called {name!r}; there are {', '.join(known)}")
+    files = [supervisor.log_file(values, n) for n in names]
+    existing = [str(file) for file in files if file.is_file()]
+    if not existing:
+        raise supervisor.StackError(f"{name} has no log yet; start the stack with: make up")
+    subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *existing], check=False)
+
+
+def _coloured(state: str) -> str:
+    colour = COLOURS.get(state, "yellow")
+    return f"[{colour}]{state}[/{colour}]"

@@ -1,0 +1,176 @@
+"""Fetches what the stack needs by the lock files and poms, each part once, in parallel, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventmill import java
+from eventmill.engines import ENGINES, service_environment
+from eventmill.settings import ENV_FILE, ROOT, Settings
+
+REQUIREMENTS = ROOT / "requirements"
+AIRFLOW_ENV = ROOT / ".venv-airflow"
+RANDOM = "=<random>"
+UV = Path(sys.executable).with_name("uv")
+
+
+class SetupError(RuntimeError):
+    """A part could not be fetched; the message names it, its log's end and what to do."""
+
+
+@dataclass
+class Part:
+    """One thing to fetch; `inputs` decide whether what is there is still right, parts of one lane take turns."""
+
+    name: str
+    lane: str
+    inputs: tuple[Path, ...]
+    target: Path
+    command: tuple[str, ...]
+    state: str = "waiting"
+    seconds: float = 0.0
+
+    def digest(self) -> str:
+        """Changes whenever an input file's content or the command does."""
+        total = hashlib.sha256(repr(self.command).encode())
+        for path in self.inputs:
+            total.update(path.read_bytes())
+        return total.hexdigest()
+
+    @property
+    def stamp(self) -> Path:
+        """The file that says for which inputs the target was made."""
+        return self.target / ".fetched"
+
+    def is_there(self) -> bool:
+        """Whether the target was made from these very inputs."""
+        return self.stamp.is_file() and self.stamp.read_text() == self.digest()
+
+
+def write_env(path: Path = ENV_FILE, example: Path = ROOT / ".env.example") -> bool:
+    """Write `.env` (0600) from `.env.example` with random secrets; keep an existing one. Returns whether it wrote."""
+    if path.exists():
+        return False
+    lines = [
+        line.removesuffix(RANDOM) + "=" + secrets.token_urlsafe(48) if line.endswith(RANDOM) else line
+        for line in example.read_text().splitlines()
+    ]
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    aside.touch(mode=0o600)
+    aside.write_text("\n".join(lines) + "\n")
+    aside.rename(path)
+    return True
+
+
+def install_system_packages(settings: Settings) -> None:
+    """Install the JDK and Maven by apt when they are missing and we may.
+
+    Raises:
+        SetupError: naming the exact command when we may not.
+    """
+    missing = [] if shutil.which("mvn") else ["maven"]
+    try:
+        java.find(settings)
+    except java.JavaError:
+        if settings.java_home is not None:
+            raise
+        missing.insert(0, java.PACKAGE)
+    if not missing:
+        return
+    if os.geteuid() == 0:
+        prefix: tuple[str, ...] = ()
+    elif shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        prefix = ("sudo", "-n")
+    else:
+        raise SetupError(f"{' and '.join(missing)} missing; run: sudo apt-get install {' '.join(missing)}")
+    _apt(prefix, "update")
+    _apt(prefix, "install", "-y", "--no-install-recommends", *missing)
+
+
+def _apt(prefix: tuple[str, ...], *arguments: str) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run([*prefix, "apt-get", "-q", *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SetupError(f"apt-get {' '.join(arguments)} failed: {done.stderr.strip().splitlines()[-1]}")
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Everything to fetch: Airflow's environment and each engine's files."""
+    return [_airflow(), *(part for folder in sorted(ENGINES.iterdir()) if (part := _engine(folder, settings)))]
+
+
+def _airflow() -> Part:
+    lock = REQUIREMENTS / "airflow.txt"
+    script = (
+        f"'{sys.executable}' -m venv --without-pip '{AIRFLOW_ENV}' && "
+        f"'{UV}' pip sync --python '{AIRFLOW_ENV}/bin/python' --require-hashes '{lock}'"
+    )
+    return Part("airflow", "python", (lock,), AIRFLOW_ENV, ("sh", "-c", script))
+
+
+def _engine(folder: Path, settings: Settings) -> Part | None:
+    """An engine with a `fetch` script is fetched by it, one with only a pom by copying the pom's jars."""
+    target = settings.lib_dir / folder.name
+    poms = sorted(folder.rglob("pom.xml"))
+    lane = "maven" if poms else "apt"
+    if (script := folder / "fetch").is_file():
+        lock = REQUIREMENTS / f"{folder.name}.txt"
+        return Part(folder.name, lane, (script, *poms, *([lock] if lock.is_file() else [])), target, (str(script),))
+    return Part(folder.name, lane, tuple(poms), target, ("sh", "-c", _copy_jars(poms[0], target))) if poms else None
+
+
+def _copy_jars(pom: Path, target: Path) -> str:
+    aside = target.with_name(f".{target.name}")
+    maven = f"mvn -B -ntp -f '{pom}' dependency:copy-dependencies -DincludeScope=runtime -DincludeTypes=jar"
+    return f"rm -rf '{aside}' && {maven} -DoutputDirectory='{aside}' && rm -rf '{target}' && mv '{aside}' '{target}'"
+
+
+def fetch(settings: Settings, on_change: Callable[[list[Part]], None] = lambda _: None) -> list[Part]:
+    """Fetch what is missing; parts of one lane run one after another, the lanes side by side.
+
+    Raises:
+        SetupError: for the first part that failed; what other parts fetched stays.
+    """
+    todo = [part for part in parts(settings) if not part.is_there()]
+    on_change(todo)
+    environment = os.environ | service_environment(settings) | {"UV": str(UV), "UV_SYSTEM_CERTS": "1"}
+    lanes = {part.lane: [p for p in todo if p.lane == part.lane] for part in todo}
+
+    def run_lane(lane: list[Part]) -> None:
+        for part in lane:
+            _fetch_part(part, environment, settings.state_dir / "logs", lambda: on_change(todo))
+
+    with ThreadPoolExecutor(max_workers=max(len(lanes), 1)) as pool:
+        for outcome in [pool.submit(run_lane, lane) for lane in lanes.values()]:
+            outcome.result()
+    return todo
+
+
+def _fetch_part(part: Part, environment: dict[str, str], logs: Path, changed: Callable[[], None]) -> None:
+    part.state = "fetching"
+    changed()
+    log = logs / f"setup-{part.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    part.target.parent.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    with log.open("w") as out:
+        code = subprocess.run(part.command, env=environment, stdout=out, stderr=out).returncode
+    part.seconds = time.monotonic() - begun
+    part.state = "failed" if code else "there"
+    changed()
+    if code:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SetupError(
+            f"fetching {part.name} failed (exit {code}); run `make setup` again to go on.\n{tail}\nAll of it: {log}"
+        )
+    part.stamp.write_text(part.digest())

@@ -1,0 +1,145 @@
+"""Brings the native stack up in the order of its dependencies, and down again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from eventmill import preflight
+from eventmill.engines import SERVICES, Service, service_environment
+from eventmill.settings import Settings
+from eventmill.supervisor import Program, StackError, Supervisor, log_file
+from eventmill.wait import until
+
+READY_SECONDS = 300
+LOG_LINES = 20
+
+
+@dataclass
+class Progress:
+    """How far one service is; `state` is waiting, starting, ready or failed."""
+
+    service: Service
+    state: str = "waiting"
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def up(settings: Settings, on_change: Callable[[list[Progress]], None] = lambda _: None) -> bool:
+    """Start all services and wait until each is ready. Returns whether anything had to be started.
+
+    Raises:
+        StackError: with the last log lines of the service that failed.
+    """
+    supervisor = Supervisor(settings)
+    if not supervisor.runs():
+        preflight.check(settings)
+        supervisor.start_daemon()
+    states = supervisor.programs()
+    stopped = [service for service in SERVICES if states[service.name].state != "RUNNING"]
+    progress = [Progress(service) for service in SERVICES]
+    environment = os.environ | service_environment(settings)
+    begun = time.monotonic()
+
+    def all_ready() -> bool:
+        done = {p.service.name for p in progress if p.state == "ready"}
+        for p in progress:
+            _advance(p, supervisor, environment, done, time.monotonic() - begun)
+            on_change(progress)
+            if p.state == "failed":
+                raise StackError(_failure(p, settings))
+        return len(done) == len(progress)
+
+    until(all_ready, READY_SECONDS * 2, f"not all services were ready after {READY_SECONDS * 2} s")
+    return bool(stopped)
+
+
+def _advance(p: Progress, supervisor: Supervisor, environment: dict[str, str], done: set[str], seconds: float) -> None:
+    """Take one service one step further: start it once what it needs is ready, then ask whether it is ready."""
+    if p.state == "waiting" and done.issuperset(p.service.needs):
+        supervisor.start(p.service.name)
+        p.state = "starting"
+    if p.state != "starting":
+        return
+    p.seconds = seconds
+    program = supervisor.programs()[p.service.name]
+    if program.state == "FATAL":
+        p.state, p.reason = "failed", program.reason or "it ended again and again"
+    elif program.state == "RUNNING":
+        p.reason = why_not_ready(p.service, environment) or ""
+        p.state = "starting" if p.reason else "ready"
+    if p.state == "starting" and seconds > READY_SECONDS:
+        p.state, p.reason = "failed", f"not ready after {READY_SECONDS} s ({p.reason})"
+
+
+def why_not_ready(service: Service, environment: dict[str, str]) -> str | None:
+    """None when the service serves, else what its `ready` script says."""
+    try:
+        asked = subprocess.run(
+            [service.ready, service.name], env=environment, capture_output=True, text=True, timeout=20
+        )
+    except subprocess.TimeoutExpired:
+        return "its `ready` gave no answer within 20 s"
+    return None if asked.returncode == 0 else asked.stderr.strip() or "not ready"
+
+
+def _failure(p: Progress, settings: Settings) -> str:
+    log = log_file(settings, p.service.name)
+    tail = "\n".join(last_lines(log, LOG_LINES))
+    return (
+        f"{p.service.name} did not start: {p.reason}. Its log ends:\n{tail}\n"
+        f"The whole log: eventmill logs {p.service.name}. Mend the cause and run `make up` again; "
+        "`make down` stops what runs."
+    )
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The last lines of a log file; empty when there is none."""
+    return log.read_text(errors="replace").splitlines()[-count:] if log.is_file() else []
+
+
+def down(settings: Settings) -> bool:
+    """Stop all jobs and services. Returns whether the stack ran."""
+    supervisor = Supervisor(settings)
+    if not supervisor.runs():
+        return False
+    supervisor.shutdown()
+    return True
+
+
+@dataclass(frozen=True)
+class Status:
+    """One service or job as `eventmill status` shows it; memory is that of its whole process tree in MB."""
+
+    program: Program
+    port: int | None
+    seconds: float
+    memory_mb: int
+
+
+def status(settings: Settings) -> Iterator[Status]:
+    """Every service and job of a running stack; nothing when it is down."""
+    supervisor = Supervisor(settings)
+    if not supervisor.runs():
+        return
+    ports = {s.name: next(iter(s.port_numbers(settings).values()), None) for s in SERVICES}
+    for program in supervisor.programs().values():
+        runs = program.state == "RUNNING"
+        seconds = time.time() - program.started if runs else 0.0
+        yield Status(program, ports.get(program.name), seconds, resident_mb(program.pid) if runs else 0)
+
+
+def resident_mb(pid: int) -> int:
+    """Resident memory of a process and all below it, in MB."""
+    try:
+        root = psutil.Process(pid)
+        tree = [root, *root.children(recursive=True)]
+        return sum(process.memory_info().rss for process in tree) // 2**20
+    except psutil.NoSuchProcess:
+        return 0

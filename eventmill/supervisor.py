@@ -1,0 +1,149 @@
+"""The supervisor daemon that starts, restarts and stops the services and jobs of the native stack."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from eventmill.engines import SERVICES, service_environment
+from eventmill.settings import Settings
+from eventmill.wait import until
+
+STOP_SECONDS = 60
+JOB_LINES = ("clicks",)
+
+
+class StackError(RuntimeError):
+    """The stack cannot do what was asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What supervisor knows of one service or job."""
+
+    name: str
+    state: str
+    pid: int
+    started: float
+    reason: str
+
+
+def job_program(line: str) -> str:
+    """The supervisor's name for a line's continuous job."""
+    return f"job-{line}"
+
+
+def socket_path(settings: Settings) -> Path:
+    """The control socket, in a private folder outside the state folder: its path must stay under 108 characters."""
+    key = hashlib.sha256(str(settings.state_dir).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"eventmill-{os.getuid()}-{key}" / "supervisor.sock"
+
+
+def log_file(settings: Settings, program: str) -> Path:
+    """Where the standard output and errors of a service or job go."""
+    return settings.state_dir / "logs" / f"{program}.log"
+
+
+def configuration(settings: Settings) -> configparser.RawConfigParser:
+    """The daemon's configuration: one program a service, in order of dependency, then one a job."""
+    config = configparser.RawConfigParser()
+    socket = f"unix://{socket_path(settings)}"
+    config["supervisord"] = {
+        "logfile": str(log_file(settings, "supervisor")),
+        "pidfile": str(settings.state_dir / "supervisor.pid"),
+        "childlogdir": str(settings.state_dir / "logs"),
+    }
+    config["unix_http_server"] = {"file": str(socket_path(settings)), "chmod": "0600"}
+    config["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    config["supervisorctl"] = {"serverurl": socket}
+    commands = [(s.name, f"{s.run} {s.name}") for s in SERVICES]
+    commands += [(job_program(line), f"{sys.executable} -m spark_jobs run {line}") for line in JOB_LINES]
+    for priority, (name, command) in enumerate(commands, start=1):
+        config[f"program:{name}"] = _program(command, priority, log_file(settings, name))
+    return config
+
+
+def _program(command: str, priority: int, log: Path) -> dict[str, str]:
+    return {
+        "command": command,
+        "priority": str(priority),
+        "autostart": "false",
+        "autorestart": "true",
+        "startsecs": "1",
+        "startretries": "5",
+        "stopasgroup": "true",
+        "killasgroup": "true",
+        "stopwaitsecs": "30",
+        "redirect_stderr": "true",
+        "stdout_logfile": str(log),
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": "2",
+    }
+
+
+class Supervisor:
+    """A client of the daemon that belongs to one state folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        transport = SupervisorTransport(None, None, f"unix://{socket_path(settings)}")
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def runs(self) -> bool:
+        """Whether the daemon answers."""
+        try:
+            self._rpc.getState()
+        except (OSError, xmlrpc.client.Error):
+            return False
+        return True
+
+    def start_daemon(self) -> None:
+        """Write the configuration and start the daemon with the settings as its environment."""
+        file = self._settings.state_dir / "supervisord.conf"
+        log_file(self._settings, "supervisor").parent.mkdir(parents=True, exist_ok=True)
+        socket_path(self._settings).parent.mkdir(mode=0o700, exist_ok=True)
+        with file.open("w") as out:
+            configuration(self._settings).write(out)
+        environment = os.environ | service_environment(self._settings)
+        daemon = Path(sys.executable).with_name("supervisord")
+        done = subprocess.run([daemon, "-c", file], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise StackError(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+        until(self.runs, 15, "supervisord did not answer within 15 s")
+
+    def programs(self) -> dict[str, Program]:
+        """Every service and job by name."""
+        return {
+            p["name"]: Program(p["name"], p["statename"], p["pid"], float(p["start"]), p["spawnerr"])
+            for p in self._rpc.getAllProcessInfo()
+        }
+
+    def start(self, name: str) -> None:
+        """Start a service or job unless it runs; returns at once."""
+        if self.programs()[name].state not in {"RUNNING", "STARTING", "BACKOFF"}:
+            self._rpc.startProcess(name, False)
+
+    def stop(self, name: str) -> None:
+        """Stop a service or job and wait until it has ended."""
+        if self.programs()[name].state in {"RUNNING", "STARTING", "BACKOFF"}:
+            self._rpc.stopProcess(name, True)
+
+    def shutdown(self) -> None:
+        """Stop everything, last dependency first, and end the daemon."""
+        pid = self._rpc.getPID()
+        self._rpc.shutdown()
+        message = f"the stack did not stop within {STOP_SECONDS} s; `eventmill status` shows what still runs"
+        until(lambda: not psutil.pid_exists(pid), STOP_SECONDS * 3, message)

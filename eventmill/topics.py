@@ -1,0 +1,103 @@
+"""The Kafka topics of every line, declared once, and how they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from eventmill.settings import Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic: its name, number of partitions, the field that keys its records, and its settings in Kafka."""
+
+    name: str
+    partitions: int
+    key: str
+    about: str
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def rejected(topic: str) -> str:
+    """The name of the topic that takes the rejected records of `topic`."""
+    return f"{topic}.rejected"
+
+
+def declared(settings: Settings) -> tuple[Topic, ...]:
+    """Every topic of the platform with the names and partitions that are set."""
+    clicks = settings.clicks_topic
+    # Two replicas must have a record before it counts as written, where there is more than one broker.
+    safe = {"min.insync.replicas": str(min(2, settings.replication_factor))}
+    return (
+        Topic(clicks, settings.clicks_partitions, "userid", "product views of the shop", safe),
+        Topic(rejected(clicks), 1, "as came", "product views that break the contract", {**safe, "retention.ms": "-1"}),
+    )
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """The names of the declared topics."""
+    return tuple(topic.name for topic in declared(settings))
+
+
+@contextmanager
+def administration(settings: Settings) -> Iterator[Any]:
+    """A client for Kafka's administration, closed at the end."""
+    from kafka import KafkaAdminClient
+
+    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def existing(client: Any) -> dict[str, int]:
+    """Each topic that Kafka has with its number of partitions."""
+    return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
+
+
+def apply(settings: Settings) -> dict[str, str]:
+    """Make the topics that are missing and add partitions where more are set; returns what was done, by topic.
+
+    Raises:
+        SettingsError: when a topic already has more partitions than are set, for Kafka cannot take them away.
+    """
+    topics = declared(settings)
+    with administration(settings) as client:
+        has = existing(client)
+        _refuse_fewer(topics, has)
+        return {topic.name: _apply(client, topic, has.get(topic.name, 0), settings) for topic in topics}
+
+
+def _refuse_fewer(topics: tuple[Topic, ...], has: dict[str, int]) -> None:
+    for topic in topics:
+        if has.get(topic.name, 0) > topic.partitions:
+            raise SettingsError(
+                f"topic {topic.name} has {has[topic.name]} partitions and Kafka cannot take any away: "
+                f"set CLICKS_PARTITIONS to {has[topic.name]} or more instead of {topic.partitions}"
+            )
+
+
+def _apply(client: Any, topic: Topic, partitions: int, settings: Settings) -> str:
+    if not partitions:
+        client.create_topics({topic.name: _options(topic, settings)}, wait_for_metadata=True)
+        return f"made with {_count(topic.partitions)}"
+    if partitions < topic.partitions:
+        client.create_partitions({topic.name: topic.partitions})
+        return f"raised from {partitions} to {_count(topic.partitions)}"
+    return f"there already with {_count(partitions)}"
+
+
+def _options(topic: Topic, settings: Settings) -> dict[str, Any]:
+    return {
+        "num_partitions": topic.partitions,
+        "replication_factor": settings.replication_factor,
+        "configs": topic.config,
+    }
+
+
+def _count(partitions: int) -> str:
+    return "1 partition" if partitions == 1 else f"{partitions} partitions"
