@@ -47,7 +47,7 @@ def administration(settings: Settings) -> Iterator[Any]:
     """A client for Kafka's administration, closed at the end."""
     from kafka import KafkaAdminClient
 
-    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, bootstrap_timeout_ms=10_000)
     try:
         yield client
     finally:
