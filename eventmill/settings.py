@@ -77,13 +77,14 @@ class Settings(BaseSettings):
 
     airflow_host: str = "127.0.0.1"
     airflow_port: Port = 8080
-    airflow_user: str = "admin"
+    airflow_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]+$")] = "admin"
     airflow_password: Secret
     airflow_jwt_secret: Annotated[str, Field(min_length=64)]
 
     mail_host: str = "127.0.0.1"
     mail_port: Port = 1025
     mail_to: str = "analytics@example.org"
+    mail_from: str = "eventmill@example.org"
 
     source_host: str = "127.0.0.1"
     source_port: Port = 8089
@@ -117,6 +118,11 @@ class Settings(BaseSettings):
     def hdfs_url(self) -> str:
         """The file system's root as `hdfs://host:port`."""
         return f"hdfs://{self.hdfs_host}:{self.hdfs_port}"
+
+    @property
+    def clicks_export(self) -> str:
+        """The shop's export of clicks that the DAG downloads: CLICKS_URL, or our own source's."""
+        return self.clicks_url or f"http://{self.source_host}:{self.source_port}/clicks.json"
 
     def environment(self) -> dict[str, str]:
         """All settings as the environment variables that the engines' `run` scripts read."""
