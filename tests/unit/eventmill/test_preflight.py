@@ -1,0 +1,34 @@
+"""The checks before a start: each refusal is one sentence that names the setting to change."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from eventmill import preflight
+from eventmill.supervisor import StackError
+from tests.support import settings
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A loopback port on which something listens."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_a_taken_port_is_named_with_its_setting(taken_port: int) -> None:
+    with pytest.raises(StackError, match=rf"port {taken_port} \(KAFKA_PORT, kafka\) is taken; set KAFKA_PORT in .env"):
+        preflight._check_ports(settings(kafka_port=taken_port))
+
+
+def test_two_services_cannot_share_a_port() -> None:
+    with pytest.raises(StackError, match="KAFKA_SASL_PORT and KAFKA_PORT are both 29092"):
+        preflight._check_ports(settings(kafka_port=29092, kafka_sasl_port=29092))
+
+
+def test_too_little_memory_says_how_much_is_needed() -> None:
+    with pytest.raises(StackError, match=r"the stack needs about 1000000000 MB and \d+ MB are free"):
+        preflight._check_memory(10**9)

@@ -1,0 +1,75 @@
+"""Settings: one definition, explained once in .env.example, with errors that name what is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from eventmill.settings import ROOT, Settings, explain
+from tests.support import SECRETS, settings
+
+EXAMPLE = ROOT / ".env.example"
+
+
+def example_values() -> dict[str, str]:
+    return dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+
+
+def complaint(**values: object) -> str:
+    with pytest.raises(ValidationError) as error:
+        settings(**values)
+    return explain(error.value)
+
+
+def test_the_example_lists_every_setting_once_and_no_other() -> None:
+    names = re.findall(r"^([A-Z_0-9]+)=", EXAMPLE.read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_shows_the_defaults() -> None:
+    for name, field in Settings.model_fields.items():
+        value = example_values()[name.upper()]
+        if field.is_required():
+            assert value == "<random>", name
+        elif value:
+            default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            assert value == default, name
+
+
+def test_a_wrong_port_is_named_with_what_is_allowed() -> None:
+    assert complaint(kafka_port=70000) == "setting KAFKA_PORT: input should be less than or equal to 65535"
+
+
+def test_a_missing_secret_says_how_to_make_one() -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings(_env_file=None, **(SECRETS | {"mysql_password": None}))
+    assert "MYSQL_PASSWORD" in explain(error.value)
+
+
+def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("KAFKA_PROT=9092\n")
+    with pytest.raises(ValidationError) as error:
+        Settings(_env_file=file, **SECRETS)
+    assert "KAFKA_PROT: is not known" in explain(error.value)
+
+
+@pytest.mark.parametrize("heap", ["512", "1.5g", "-1m", "0g"])
+def test_a_heap_needs_a_whole_number_and_a_unit(heap: str) -> None:
+    assert "KAFKA_HEAP" in complaint(kafka_heap=heap)
+
+
+@pytest.mark.parametrize("master", ["local", "local[2]", "local[*]", "yarn", "spark://host:7077"])
+def test_spark_masters_that_are_allowed(master: str) -> None:
+    assert settings(spark_master=master).spark_master == master
+
+
+def test_a_relative_state_folder_belongs_to_the_checkout() -> None:
+    assert settings(state_dir=Path("here")).state_dir == ROOT / "here"
+
+
+def test_the_environment_has_each_setting_in_capitals() -> None:
+    environment = settings(kafka_port=19092).environment()
+    assert environment["KAFKA_PORT"] == "19092"
+    assert "JAVA_HOME" not in environment
