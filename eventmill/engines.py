@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def service(name: str) -> Service:
         if candidate.name == name:
             return candidate
     raise KeyError(f"no service {name!r}; there are {', '.join(s.name for s in SERVICES)}")
+
+
+def with_needs(names: Iterable[str]) -> tuple[Service, ...]:
+    """The named services and all that they need, in order of dependency; all services when none is named."""
+    wanted = set(names) or {s.name for s in SERVICES}
+    for s in reversed(SERVICES):
+        wanted |= set(s.needs) if s.name in wanted else set()
+    if unknown := wanted - {s.name for s in SERVICES}:
+        service(unknown.pop())
+    return tuple(s for s in SERVICES if s.name in wanted)
 
 
 def service_environment(settings: Settings) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Sequence
 
 import psutil
 
 from eventmill import java, setup
-from eventmill.engines import SERVICES
+from eventmill.engines import Service
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError
 
@@ -16,12 +17,12 @@ SPARK_MB = 900
 DISK_MB = 2048
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, services: Sequence[Service]) -> None:
     """Raise StackError or JavaError, in one plain sentence, for the first thing that keeps the stack from running."""
     java.find(settings)
     _check_parts(settings)
-    _check_ports(settings)
-    _check_memory(sum(service.memory_mb for service in SERVICES) + SPARK_MB)
+    _check_ports(settings, services)
+    _check_memory(sum(service.memory_mb for service in services) + SPARK_MB)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     _check_disk(settings)
 
@@ -32,9 +33,9 @@ def _check_parts(settings: Settings) -> None:
         raise StackError(f"not fetched yet: {', '.join(missing)}; run: make setup")
 
 
-def _check_ports(settings: Settings) -> None:
+def _check_ports(settings: Settings, services: Sequence[Service]) -> None:
     used: dict[int, str] = {}
-    for service in SERVICES:
+    for service in services:
         for name, port in service.port_numbers(settings).items():
             if port in used:
                 raise StackError(f"{name} and {used[port]} are both {port}; give one another port in .env")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from eventmill import preflight
-from eventmill.engines import SERVICES, Service, service_environment
+from eventmill.engines import SERVICES, Service, service_environment, with_needs
 from eventmill.settings import Settings
 from eventmill.supervisor import Program, StackError, Supervisor, log_file
 from eventmill.wait import until
@@ -31,19 +31,26 @@ class Progress:
     reason: str = ""
 
 
-def up(settings: Settings, on_change: Callable[[list[Progress]], None] = lambda _: None) -> bool:
-    """Start all services and wait until each is ready. Returns whether anything had to be started.
+def up(
+    settings: Settings,
+    names: Sequence[str] = (),
+    on_change: Callable[[list[Progress]], None] = lambda _: None,
+) -> bool:
+    """Start the named services and what they need (all when none is named) and wait until each is ready.
+
+    Returns whether anything had to be started.
 
     Raises:
         StackError: with the last log lines of the service that failed.
     """
+    services = with_needs(names)
     supervisor = Supervisor(settings)
     if not supervisor.runs():
-        preflight.check(settings)
+        preflight.check(settings, services)
         supervisor.start_daemon()
     states = supervisor.programs()
-    stopped = [service for service in SERVICES if states[service.name].state != "RUNNING"]
-    progress = [Progress(service) for service in SERVICES]
+    stopped = [service for service in services if states[service.name].state != "RUNNING"]
+    progress = [Progress(service) for service in services]
     environment = os.environ | service_environment(settings)
     begun = time.monotonic()
 

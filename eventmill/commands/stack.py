@@ -15,6 +15,7 @@ from eventmill.engines import SERVICES
 
 COLOURS = {"ready": "green", "there": "green", "RUNNING": "green", "failed": "red", "FATAL": "red", "BACKOFF": "red"}
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")]
+ServicesArgument = Annotated[list[str] | None, typer.Argument(help="Services, as `eventmill status` names them.")]
 NameArgument = Annotated[str, typer.Argument(help="A service, an engine or a job, as `eventmill status` names it.")]
 
 
@@ -46,13 +47,14 @@ def _setup_table(parts: list[setup.Part]) -> Table:
     return table
 
 
-def up() -> None:
-    """Start the stack and wait until every service is ready."""
+def up(services: ServicesArgument = None) -> None:
+    """Start the stack, or only the named services and what they need, and wait until every one is ready."""
     console = Console()
     values = settings.load()
     with Live(console=console, refresh_per_second=4) as live:
-        started = stack.up(values, lambda progress: live.update(_up_table(progress, values)))
-    prepare.prepare(values)
+        started = stack.up(values, services or (), lambda progress: live.update(_up_table(progress, values)))
+    if not services:
+        prepare.prepare(values)
     console.print("the stack is up" if started else "the stack was up already")
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from eventmill.engines import ENGINES, SERVICES, Service, service
+from eventmill.engines import ENGINES, SERVICES, Service, service, with_needs
 from eventmill.settings import Settings
 
 POMS = sorted(ENGINES.rglob("pom.xml"))
@@ -40,3 +40,11 @@ def test_every_version_in_a_pom_is_pinned(pom: object) -> None:
     versions = re.findall(r"<version>([^<]+)</version>", text)
     assert versions
     assert not [v for v in versions if re.search(r"[\[\](),]|SNAPSHOT|LATEST|RELEASE", v)]
+
+
+def test_a_service_brings_what_it_needs() -> None:
+    assert [s.name for s in with_needs(["hiveserver2"])] == ["namenode", "datanode", "metastore", "hiveserver2"]
+
+
+def test_no_name_means_all_services() -> None:
+    assert with_needs([]) == SERVICES

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from eventmill import preflight
+from eventmill.engines import SERVICES
 from eventmill.supervisor import StackError
 from tests.support import settings
 
@@ -21,12 +22,12 @@ def taken_port() -> Iterator[int]:
 
 def test_a_taken_port_is_named_with_its_setting(taken_port: int) -> None:
     with pytest.raises(StackError, match=rf"port {taken_port} \(KAFKA_PORT, kafka\) is taken; set KAFKA_PORT in .env"):
-        preflight._check_ports(settings(kafka_port=taken_port))
+        preflight._check_ports(settings(kafka_port=taken_port), SERVICES)
 
 
 def test_two_services_cannot_share_a_port() -> None:
     with pytest.raises(StackError, match="KAFKA_SASL_PORT and KAFKA_PORT are both 29092"):
-        preflight._check_ports(settings(kafka_port=29092, kafka_sasl_port=29092))
+        preflight._check_ports(settings(kafka_port=29092, kafka_sasl_port=29092), SERVICES)
 
 
 def test_too_little_memory_says_how_much_is_needed() -> None:
