@@ -1,0 +1,16 @@
+"""The chart names every source, in any script."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from eventmill.chart import draw
+
+START = datetime(2026, 1, 1)
+
+
+def test_the_chart_is_an_svg_with_every_source_and_its_total(tmp_path: Path) -> None:
+    rows = [(START + timedelta(minutes=5 * i), s, 1000) for i in range(3) for s in ("desktop", "téléphone", "手机")]
+    draw(rows, tmp_path / "chart.svg")
+    image = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    assert image.startswith("<?xml")
+    assert all(text in image for text in ("desktop", "téléphone", "手机", "3,000"))
