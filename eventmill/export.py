@@ -1,0 +1,99 @@
+"""A line's final table on its way from Hive to MySQL: publishing what Sqoop staged, and comparing both sides.
+
+Table names come from the code, never from data. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from eventmill.settings import Settings
+
+STAGING_SUFFIX = "_staging"
+
+
+class Total(NamedTuple):
+    """What one side holds of one day: its rows and the sum of their counts."""
+
+    rows: int
+    sum: int
+
+
+Totals = dict[str, Total]
+
+
+class ReconcileError(RuntimeError):
+    """Hive and MySQL differ; the message says on which days and by how much."""
+
+
+def clear_staging(connection: Any, table: str) -> None:
+    """Empty the staging table, in one transaction."""
+    _execute(connection, f"DELETE FROM {table}{STAGING_SUFFIX}")  # noqa: S608
+    connection.commit()
+
+
+def publish(connection: Any, table: str) -> None:
+    """Replace the table by its staging table in one transaction: a reader sees the old rows or the new rows."""
+    _execute(connection, f"DELETE FROM {table}")  # noqa: S608
+    _execute(connection, f"INSERT INTO {table} SELECT * FROM {table}{STAGING_SUFFIX}")  # noqa: S608
+    connection.commit()
+
+
+def commerce_by_source(connection: Any) -> list[tuple[str, int]]:
+    """The clicks of each platform over all windows, largest first."""
+    query = "SELECT source, SUM(source_number) AS clicks FROM commerce GROUP BY source ORDER BY clicks DESC, source"
+    return [(source, int(clicks)) for source, clicks in _rows(connection, query)]
+
+
+def commerce_in_mysql(connection: Any, final: str) -> Totals:
+    """By day, the windows that end at `final` (`yyyy-MM-dd HH:mm:ss`) or before, as MySQL holds them."""
+    query = (
+        "SELECT DATE(window_start), COUNT(*), SUM(source_number) FROM commerce "
+        "WHERE window_end <= %(final)s GROUP BY DATE(window_start)"
+    )
+    return _totals(_rows(connection, query, final=final))
+
+
+def commerce_in_hive(settings: Settings, final: str) -> Totals:
+    """By day, the windows that end at `final` (`yyyy-MM-dd HH:mm:ss`) or before, as HiveServer2 reads them in HDFS."""
+    from pyhive import hive
+
+    query = (
+        "SELECT day, COUNT(*), SUM(source_number) FROM commerce "
+        "WHERE window_end <= CAST(%(final)s AS TIMESTAMP) GROUP BY day"
+    )
+    with closing(hive.connect(settings.hive_server_host, settings.hive_server_port, username="airflow")) as connection:
+        return _totals(_rows(connection, query, final=final))
+
+
+def differences(hive: Totals, mysql: Totals) -> list[str]:
+    """One sentence a day on which the two sides differ."""
+    nothing = Total(0, 0)
+    pairs = {day: (hive.get(day, nothing), mysql.get(day, nothing)) for day in sorted(hive | mysql)}
+    return [
+        f"{day}: HDFS has {left.rows} windows with {left.sum} clicks, MySQL {right.rows} with {right.sum}"
+        for day, (left, right) in pairs.items()
+        if left != right
+    ]
+
+
+def require_equal(hive: Totals, mysql: Totals) -> None:
+    """Raise a ReconcileError that names every day on which the two sides differ."""
+    if found := differences(hive, mysql):
+        raise ReconcileError("HDFS and MySQL differ; " + "; ".join(found))
+
+
+def _totals(rows: list[tuple[Any, ...]]) -> Totals:
+    return {str(day): Total(int(count), int(total)) for day, count, total in rows}
+
+
+def _rows(connection: Any, query: str, **parameters: str) -> list[tuple[Any, ...]]:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
+
+
+def _execute(connection: Any, statement: str) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(statement)
