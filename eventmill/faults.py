@@ -1,0 +1,58 @@
+"""The broken records that the generator plants: each breaks the contract of product views in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+Event = dict[str, object]
+Fault = Callable[[Event], bytes]
+
+
+def _with(**changes: object) -> Fault:
+    return lambda event: msgspec.json.encode(event | changes)
+
+
+def _without(name: str) -> Fault:
+    return lambda event: msgspec.json.encode({key: value for key, value in event.items() if key != name})
+
+
+def _truncated(event: Event) -> bytes:
+    line = msgspec.json.encode(event)
+    return line[: len(line) // 2]
+
+
+def _invalid_utf8(event: Event) -> bytes:
+    return msgspec.json.encode(event | {"context": {"source": "?"}}).replace(b'"?"', b'"t\xe9l\xff"')
+
+
+# A record without any timestamp is not among them: NiFi gives it the time of arrival, which makes it a valid one.
+FAULTS: dict[str, Fault] = {
+    "wrong_type_messageid": _with(messageid=12345),
+    "wrong_type_context": _with(context="desktop"),
+    "wrong_type_properties": _with(properties=["product-1"]),
+    "wrong_type_timestamp": _with(timestamp=1767225600),
+    "wrong_event": _with(event="PageView"),
+    "not_an_object": lambda event: msgspec.json.encode(event["event"]),
+    "missing_source": _with(context={}),
+    "empty_source": _with(context={"source": ""}),
+    "missing_context": _without("context"),
+    "missing_messageid": _without("messageid"),
+    "not_a_uuid": _with(messageid="0000-not-a-uuid"),
+    "missing_userid": _without("userid"),
+    "null_userid": _with(userid=None),
+    "missing_productid": _with(properties={}),
+    "no_such_day": _with(timestamp="2026-02-30 12:00:00"),
+    "no_such_month": _with(timestamp="2026-13-01T00:00:00Z"),
+    "no_such_hour": _with(timestamp="2026-01-01 25:00:00"),
+    "not_a_date": _with(timestamp="yesterday"),
+    "year_1": _with(timestamp="0001-01-01 00:00:00"),
+    "year_9999": _with(timestamp="9999-12-31 23:59:59"),
+}
+# These spoil a JSON array as a whole, so they are planted among lines only.
+LINE_FAULTS: dict[str, Fault] = {
+    "not_json": lambda event: b"GET /product/" + str(event["userid"]).encode() + b" HTTP/1.1",
+    "truncated": _truncated,
+    "invalid_utf8": _invalid_utf8,
+}

@@ -1,0 +1,69 @@
+"""What a generated file holds: the counts that the stack must come to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from eventmill.files import aside
+
+
+class TruthError(ValueError):
+    """A truth file cannot be read; the message names it and says why."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """The on-time, late and duplicate events of one source in one window; the window starts in UTC."""
+
+    window_start: datetime
+    source: str
+    count: int
+    late: int = 0
+    duplicates: int = 0
+
+
+class Planted(msgspec.Struct, frozen=True):
+    """How many faults of each sort a file holds."""
+
+    late: int
+    duplicates: int
+    broken: int
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """The truth of one generated file.
+
+    `count` is the number of unique events that are on time, `lines` that of all records in the file, and
+    `broken_kinds` tells the broken ones apart.
+    """
+
+    seed: int
+    count: int
+    lines: int
+    planted: Planted
+    broken_kinds: dict[str, int]
+    window_seconds: int
+    watermark_seconds: int
+    windows: list[Expected]
+
+
+def write(truth: Truth, path: Path) -> None:
+    """Write the truth as indented JSON, whole or not at all."""
+    with aside(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
+
+
+def read(path: Path) -> Truth:
+    """Read a truth file.
+
+    Raises:
+        TruthError: when it is missing or is not what `eventmill generate` writes.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Truth)
+    except OSError as error:
+        raise TruthError(f"cannot read the truth file {path}: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        raise TruthError(f"{path} is not a truth file of `eventmill generate`: {error}") from error
