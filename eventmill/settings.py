@@ -98,10 +98,14 @@ class Settings(BaseSettings):
         "local[*]"
     )
     spark_driver_memory: Heap = "1g"
+    spark_driver_host: str = "127.0.0.1"
+    spark_ui_port: Annotated[int, Field(ge=0, le=65535)] = 0
     spark_shuffle_partitions: Annotated[int, Field(ge=1, le=10_000)] = os.cpu_count() or 2
     clicks_trigger_seconds: Seconds = 5
     clicks_window_seconds: Seconds = 300
     clicks_watermark_seconds: Seconds = 300
+    clicks_idle_seconds: Seconds = 300
+    clicks_live: bool = True
     clicks_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 500_000
 
     @field_validator("state_dir", "lib_dir")
