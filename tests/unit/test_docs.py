@@ -1,0 +1,71 @@
+"""What the docs name exists, and what exists is in the docs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from eventmill import topics
+from eventmill.settings import ROOT, Settings
+from tests.support import settings
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+SQL = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "sql").rglob("*.sql")))
+OTHER_VARIABLES = {"DATA", "ENGINE", "BIND_HOST", "EVENTMILL_DEBUG", "PYTHON", "CI", "ROOT", "UV"}
+
+
+def make_targets() -> set[str]:
+    """The targets that `make help` shows."""
+    return set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
+
+
+def tables() -> set[str]:
+    """The tables that the SQL files make."""
+    return set(re.findall(r"TABLE IF NOT EXISTS\s+`?(\w+)", SQL, re.IGNORECASE))
+
+
+def test_every_make_target_is_in_the_docs() -> None:
+    assert {target for target in make_targets() if not re.search(rf"make {target}\b", TEXT)} == set()
+
+
+def test_every_make_target_in_the_docs_exists() -> None:
+    named = set(re.findall(r"`make ([a-z0-9-]+)", TEXT)) | set(re.findall(r"^ +make ([a-z0-9-]+)", TEXT, re.MULTILINE))
+    assert named - make_targets() == set()
+
+
+def test_make_alone_shows_every_target() -> None:
+    shown = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(re.findall(r"^  make (\S+)", shown.stdout, re.MULTILINE)) == make_targets()
+
+
+def test_every_setting_that_the_docs_name_exists() -> None:
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,})(?:=[^`]*)?`", TEXT))
+    assert named - {name.upper() for name in Settings.model_fields} - OTHER_VARIABLES == set()
+
+
+@pytest.mark.parametrize("topic", topics.names(settings()))
+def test_every_topic_is_in_the_docs(topic: str) -> None:
+    assert f"`{topic}`" in TEXT
+
+
+def test_every_table_is_in_the_docs() -> None:
+    assert tables()
+    assert {table for table in tables() if f"`{table}`" not in TEXT} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert [page.name for page in PAGES[1:] if f"docs/{page.name}" not in readme] == []
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) < 150
