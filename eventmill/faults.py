@@ -37,6 +37,7 @@ FAULTS: dict[str, Fault] = {
     "not_an_object": lambda event: msgspec.json.encode(event["event"]),
     "missing_source": _with(context={}),
     "empty_source": _with(context={"source": ""}),
+    "long_source": _with(context={"source": "x" * 256}),
     "missing_context": _without("context"),
     "missing_messageid": _without("messageid"),
     "not_a_uuid": _with(messageid="0000-not-a-uuid"),
