@@ -6,8 +6,10 @@ Table names come from the code, never from data. Times are UTC.
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from eventmill import webhdfs
 from eventmill.settings import Settings
 
 STAGING_SUFFIX = "_staging"
@@ -25,6 +27,16 @@ Totals = dict[str, Total]
 
 class ReconcileError(RuntimeError):
     """Hive and MySQL differ; the message says on which days and by how much."""
+
+
+def final_until(settings: Settings, line: str) -> str | None:
+    """The time (`yyyy-MM-dd HH:mm:ss`) up to which all windows of a line are final; None before the first batch."""
+    states = f"/eventmill/{line}/state"
+    batches = [int(name) for name in webhdfs.names(settings, states)]
+    if not batches:
+        return None
+    closed_us = webhdfs.read_json(settings, f"{states}/{max(batches)}/state.json")["progress"]["closed"]
+    return f"{datetime.fromtimestamp(max(0, closed_us) // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def clear_staging(connection: Any, table: str) -> None:

@@ -1,0 +1,202 @@
+"""### Which platforms shoppers come from
+
+Every day: waits for the shop's export, sends it through NiFi to Kafka, counts the product views of each platform in
+5-minute windows with the same Spark job that also runs continuously, makes the windows visible as the Hive table
+`commerce`, and exports them to the MySQL table `commerce`. The run succeeds only if both hold the same, and ends with
+a mail.
+
+Every task can be cleared and run again: an export that was sent once is not sent twice, and MySQL's readers see the old
+rows or the new rows.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.providers.apache.hive.operators.hive import HiveOperator
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.apache.sqoop.operators.sqoop import SqoopOperator
+from airflow.providers.http.sensors.http import HttpSensor
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.providers.smtp.operators.smtp import EmailOperator
+from airflow.sdk import PokeReturnValue, chain, dag, task
+
+from eventmill.settings import ROOT, Settings, load
+from spark_jobs.conf import configuration
+
+TABLE = "commerce"
+WAIT_FOR_SOURCE = timedelta(hours=6)
+DEFAULTS = {
+    "owner": "eventmill",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(hours=1),
+}
+
+
+@task
+def download(run: str) -> str:
+    """Downloads the export and hands it to NiFi, then waits until Kafka has its records.
+
+    The file appears whole or not at all; an empty one fails the task. A file with the same content is not sent again.
+    """
+    from eventmill import inbox, landing
+
+    settings = load()
+    target = settings.state_dir / "airflow" / "landing" / run / "clicks.json"
+    inbox.send(landing.download(settings.clicks_export, target), settings, line="clicks")
+    return str(target)
+
+
+@task.sensor(poke_interval=2, timeout=300, mode="poke")
+def wait_for_result() -> PokeReturnValue:
+    """Waits until HDFS has a finished batch, and passes on the time up to which all windows are final."""
+    from eventmill.export import final_until
+
+    final = final_until(load(), "clicks")
+    return PokeReturnValue(is_done=final is not None, xcom_value=final)
+
+
+@task
+def clear_staging() -> None:
+    """Empties `commerce_staging`, so that what Sqoop writes there is this export and nothing else."""
+    from eventmill import export, mysql
+
+    with mysql.connect(load()) as connection:
+        export.clear_staging(connection, TABLE)
+
+
+@task
+def publish() -> None:
+    """Replaces the rows of MySQL's `commerce` by those of `commerce_staging`, in one transaction."""
+    from eventmill import export, mysql
+
+    with mysql.connect(load()) as connection:
+        export.publish(connection, TABLE)
+
+
+@task
+def reconcile(final: str) -> list[tuple[str, int]]:
+    """Compares windows and clicks of each day in HDFS, read through Hive, with MySQL; fails on any difference.
+
+    Only windows that were final before the export are compared, for the continuous job may have closed more since.
+    Passes on the clicks of each platform.
+    """
+    from eventmill import export, mysql
+
+    settings = load()
+    with mysql.connect(settings) as connection:
+        in_mysql = export.commerce_in_mysql(connection, final)
+        export.require_equal(export.commerce_in_hive(settings, final), in_mysql)
+        return export.commerce_by_source(connection)
+
+
+def source_ready(settings: Settings) -> HttpSensor:
+    """The sensor that the shop's export is there."""
+    return HttpSensor(
+        task_id="source_ready",
+        doc_md="Asks every 10 s whether the shop's export is there (`CLICKS_URL`); holds no worker while it waits.",
+        http_conn_id="clicks_source",
+        endpoint=urlsplit(settings.clicks_export)._replace(scheme="", netloc="").geturl(),
+        method="HEAD",
+        poke_interval=10,
+        timeout=WAIT_FOR_SOURCE.total_seconds(),
+        execution_timeout=WAIT_FOR_SOURCE,
+        deferrable=True,
+    )
+
+
+def count_platforms(settings: Settings) -> SparkSubmitOperator:
+    """The bounded run of the streaming job."""
+    return SparkSubmitOperator(
+        task_id="count_platforms",
+        doc_md="Counts what Kafka holds now, from the checkpoint of the continuous job. When that one runs, waits "
+        "until it has counted as far.",
+        name="eventmill-clicks",
+        application=str(ROOT / "spark_jobs" / "__main__.py"),
+        application_args=["run", "clicks", "--bounded"],
+        conf=configuration(settings),
+    )
+
+
+def hive_table() -> HiveOperator:
+    """The external table and its partitions."""
+    return HiveOperator(
+        task_id="hive_table",
+        doc_md="Makes the external tables of `sql/hive/clicks.sql` where they are missing, and finds new days.",
+        hql="{% include 'clicks.sql' %}\nMSCK REPAIR TABLE commerce SYNC PARTITIONS;",
+        mapred_job_name="eventmill-clicks",
+    )
+
+
+def export() -> SqoopOperator:
+    """The export from Hive to MySQL's staging table."""
+    return SqoopOperator(
+        task_id="export",
+        doc_md="Exports the Hive table `commerce` to MySQL's `commerce_staging` by Sqoop and HCatalog; a second try "
+        "updates the rows of the first.",
+        cmd_type="export",
+        table=f"{TABLE}_staging",
+        hcatalog_database="default",
+        hcatalog_table=TABLE,
+        num_mappers=1,
+        extra_options={"update-key": "window_start,source", "update-mode": "allowinsert"},
+    )
+
+
+def mail(settings: Settings) -> EmailOperator:
+    """The message that the run succeeded."""
+    return EmailOperator(
+        task_id="mail",
+        doc_md="Mails the clicks of each platform to `MAIL_TO`.",
+        to=settings.mail_to,
+        subject="Clicks by platform: {{ run_id }}",
+        html_content="clicks_mail.html",
+    )
+
+
+def failure_mail(settings: Settings) -> SmtpNotifier:
+    """The message that a run failed."""
+    return SmtpNotifier(
+        to=settings.mail_to,
+        subject="FAILED: {{ dag.dag_id }} {{ run_id }}",
+        html_content="<p>Run {{ run_id | e }} of {{ dag.dag_id }} failed: {{ reason | e }}.</p>",
+    )
+
+
+@dag(
+    dag_id="ecommerce_platform",
+    schedule="@daily",
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=WAIT_FOR_SOURCE + timedelta(hours=6),
+    default_args=DEFAULTS,
+    doc_md=__doc__,
+    tags=["clicks"],
+    template_searchpath=[str(ROOT / "sql" / "hive"), str(Path(__file__).parent)],
+    on_failure_callback=failure_mail(load()),
+)
+def ecommerce_platform() -> None:
+    """Wires the tasks one after the other."""
+    settings = load()
+    final: Any = wait_for_result()
+    chain(
+        source_ready(settings),
+        download("{{ run_id }}"),
+        count_platforms(settings),
+        final,
+        hive_table(),
+        clear_staging(),
+        export(),
+        publish(),
+        reconcile(final),
+        mail(settings),
+    )
+
+
+ecommerce_platform()
