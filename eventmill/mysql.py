@@ -1,19 +1,26 @@
-"""Connections to MySQL."""
+"""MySQL: connections from the settings, and scripts of SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import mysql.connector
 
-from eventmill.settings import Settings
+from eventmill.settings import ROOT, Settings
+
+SCRIPTS = ROOT / "sql" / "mysql"
 
 
 @contextmanager
 def connect(settings: Settings) -> Iterator[Any]:
-    """A connection in one transaction at a time, closed at the end; what was not committed is undone."""
+    """A connection in one transaction at a time, closed at the end; what was not committed is undone.
+
+    Raises:
+        mysql.connector.Error: when the server is away or refuses.
+    """
     connection = mysql.connector.connect(
         host=settings.mysql_host,
         port=settings.mysql_port,
@@ -23,8 +30,30 @@ def connect(settings: Settings) -> Iterator[Any]:
         charset="utf8mb4",
         time_zone="+00:00",
         autocommit=False,
+        connection_timeout=10,
     )
     try:
         yield connection
     finally:
         connection.close()
+
+
+def statements(script: str) -> list[str]:
+    """The statements of a script; each ends with a semicolon at the end of a line."""
+    lines = (line for line in script.splitlines() if not line.lstrip().startswith("--"))
+    return [part.strip() for part in "\n".join([*lines, ""]).split(";\n") if part.strip()]
+
+
+def apply(settings: Settings, script: Path) -> None:
+    """Execute a script whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
+    with connect(settings) as connection:
+        cursor = connection.cursor()
+        for statement in statements(script.read_text("utf-8")):
+            cursor.execute(statement)
+        connection.commit()
+
+
+def apply_tables(settings: Settings) -> None:
+    """Make the tables of all lines that are missing."""
+    for script in sorted(SCRIPTS.glob("*.sql")):
+        apply(settings, script)

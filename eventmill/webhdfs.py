@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import requests
@@ -23,9 +24,14 @@ def names(settings: Settings, folder: str) -> list[str]:
 
 def read_json(settings: Settings, path: str) -> Any:
     """The JSON value that a file holds."""
+    return json.loads(read(settings, path))
+
+
+def read(settings: Settings, path: str) -> bytes:
+    """What a file holds."""
     reply = _get(settings, path, "OPEN")
     reply.raise_for_status()
-    return reply.json()
+    return reply.content
 
 
 def _get(settings: Settings, path: str, operation: str) -> requests.Response:

@@ -1,0 +1,1 @@
+"""The Spark Structured Streaming jobs: one module a line, on top of what all lines share."""

@@ -1,0 +1,101 @@
+"""Runs the Spark jobs: `python -m spark_jobs run clicks`, and what spark-submit gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from eventmill import progress
+from eventmill.settings import Settings, load
+from eventmill.wait import until
+from spark_jobs.failure import explain
+from spark_jobs.lock import LineLock
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+BOUNDED_SECONDS = 12 * 3600
+"""The longest that a bounded run waits for a continuous one."""
+
+
+@app.callback()
+def jobs() -> None:
+    """The Spark Structured Streaming jobs."""
+
+
+@app.command()
+def run(
+    lines: Annotated[list[str], typer.Argument(help="Lines such as clicks.")],
+    bounded: Annotated[bool, typer.Option("--bounded", help="Process what Kafka holds now, then end.")] = False,
+) -> None:
+    """Run the jobs of these lines in one process."""
+    settings = load()
+    _refuse_unknown(lines)
+    # The locks last as long as this dictionary.
+    locks = {line: LineLock(settings, line) for line in lines}
+    own = [line for line, lock in locks.items() if _take(settings, line, lock, bounded)]
+    if own:
+        _run(settings, own, bounded)
+
+
+def _refuse_unknown(lines: Sequence[str]) -> None:
+    from spark_jobs.lines import LINES
+
+    for line in lines:
+        if line not in LINES:
+            raise typer.BadParameter(f"no line is called {line!r}; there are {', '.join(LINES)}")
+
+
+def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
+    from spark_jobs.runner import run as run_queries
+    from spark_jobs.session import session
+
+    spark = session(settings, " ".join(lines))
+    run_queries(spark, settings, lines, bounded)
+    spark.stop()
+
+
+def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:
+    """Become the line's owner; False when there is nothing left to do for a bounded run."""
+    if bounded:
+        return _take_or_watch(settings, line, lock)
+    if not lock.take("continuous run"):
+        Console().print(f"{line}: waits for its owner to end ({lock.owner()})")
+        lock.take("continuous run", wait=True)
+    return True
+
+
+def _take_or_watch(settings: Settings, line: str, lock: LineLock) -> bool:
+    """Become the owner, or watch the one there is until it has processed what Kafka holds now."""
+    target = progress.held(settings, line)
+    left = total = progress.behind(progress.committed(settings, line), target)
+    with Progress() as bar:
+        task = bar.add_task(f"{line}: processed by its owner", total=total, visible=False)
+
+        def settled() -> bool:
+            nonlocal left
+            left = progress.behind(progress.committed(settings, line), target)
+            bar.update(task, completed=total - left, visible=True)
+            return not left or lock.take("bounded run")
+
+        until(settled, BOUNDED_SECONDS, f"{line}: its owner ({lock.owner()}) did not catch up", every=1)
+    return left > 0
+
+
+def main() -> None:
+    """Run; an error ends the process with one line and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        if os.environ.get("EVENTMILL_DEBUG"):
+            raise
+        typer.secho(f"error: {explain(error)}", fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

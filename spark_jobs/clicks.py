@@ -1,0 +1,155 @@
+"""The clicks line: product views per platform in tumbling windows, each counted once, late and broken ones apart.
+
+One micro-batch does its work in steps, of which each may be the last before a crash: the batch is then replayed from
+the state before it, and every step replaces what it wrote before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from eventmill.events import ProductView
+from spark_jobs import counting, watermark
+from spark_jobs.counting import Count, Key, Summary
+from spark_jobs.hadoop import Files
+from spark_jobs.state import State, StateStore, Totals
+from spark_jobs.tables import TIME, BatchTable, frame, time
+from spark_jobs.tagging import KAFKA_FIELDS, Rule, tagged_schema, tagger
+from spark_jobs.watermark import Pace
+
+COLUMNS = {"messageid": "messageid", "timestamp": "timestamp", "source": "context.source"}
+SCHEMA = tagged_schema(ProductView, COLUMNS)
+COMMERCE = pa.schema(
+    {"window_start": TIME, "window_end": TIME, "source": pa.string(), "source_number": pa.int64(), "day": pa.string()}
+)
+FAULTS = pa.schema(
+    {"window_start": TIME, "window_end": TIME, "source": pa.string(), "late": pa.int64(), "duplicates": pa.int64()}
+)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows' length in seconds, and the pace at which they close."""
+
+    seconds: int
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a batch's results go besides the tables: rejected records, and the live view of the counts."""
+
+    reject: Callable[[DataFrame], None]
+    live: Callable[[Sequence[Count], State], None]
+
+
+class Clicks:
+    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+
+    def __init__(self, files: Files, windows: Windows, outputs: Outputs) -> None:
+        self._files = files
+        self._windows = windows
+        self._outputs = outputs
+        self._states = StateStore(files, windows.seconds, counting.SEEN)
+        self._commerce = BatchTable(files, "commerce", by_day=True)
+        self._faults = BatchTable(files, "faults", by_day=False)
+        # A killed driver's JVM may live on for a moment: it must not write into the same folder.
+        self._aside = f"staging/{uuid4().hex[:8]}"
+        self._may_be_replay = True
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        """Process one micro-batch of Kafka records."""
+        before = self._states.before(batch_id)
+        spark = batch.sparkSession
+        with cached(self._tagged(batch, before)) as tagged:
+            summary = Summary.of(tagged, self._windows.seconds)
+            if summary.rejected:
+                self._outputs.reject(tagged)
+            with cached(counting.first_seen(self._states.rows(spark, before), tagged)) as events:
+                counts = counting.collect_counts(events, before.progress.closed, self._windows.seconds)
+                state = self._state(batch_id, before, summary, counts)
+                self._publish(spark, state, summary, counts)
+                self._outputs.live(counts, state)
+                self._states.save(state, self._needed(events, state), self._aside)
+        self._may_be_replay = False
+
+    def _tagged(self, batch: DataFrame, before: State) -> DataFrame:
+        rule = Rule(
+            self._windows.seconds * 1_000_000,
+            self._windows.pace.watermark,
+            before.progress.closed,
+            before.progress.newest(),
+        )
+        return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, COLUMNS, rule), SCHEMA)
+
+    def _state(self, batch_id: int, before: State, summary: Summary, counts: Sequence[Count]) -> State:
+        progress = watermark.advance(before.progress, watermark.reads(summary.reads), self._windows.pace)
+        stored = sum(count.new for count in counts)
+        late, on_time = summary.late.total(), summary.on_time.total()
+        made = Totals(
+            records=on_time + late + summary.rejected,
+            stored=stored,
+            rejected=summary.rejected,
+            late=late,
+            duplicates=on_time - stored,
+            final=sum(count.number for count in counts if count.window_end <= progress.closed),
+        )
+        return State(batch_id, before.window_seconds, progress, before.totals.plus(made))
+
+    def _publish(self, spark: SparkSession, state: State, summary: Summary, counts: Sequence[Count]) -> None:
+        """Write the closed windows and the faults of a batch to their tables."""
+        closed = [commerce_row(count) for count in counts if count.window_end <= state.progress.closed]
+        faults = fault_rows(summary, counts, self._windows.seconds)
+        for table, rows, schema in ((self._commerce, closed, COMMERCE), (self._faults, faults, FAULTS)):
+            published = table.publish(frame(spark, rows, schema), state.batch, self._aside) if rows else []
+            if self._may_be_replay:
+                table.remove_others(state.batch, published)
+
+    def _needed(self, events: DataFrame, state: State) -> DataFrame:
+        windows = self._windows
+        return counting.still_needed(events, state.progress.closed, windows.seconds, windows.pace.watermark)
+
+
+@contextmanager
+def cached(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep what a DataFrame holds, in memory or on disk, for the jobs inside the block."""
+    frame.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield frame
+    finally:
+        frame.unpersist()
+
+
+def commerce_row(count: Count) -> dict[str, object]:
+    """A row of the table commerce."""
+    start = time(count.window_start)
+    return {
+        "window_start": start,
+        "window_end": time(count.window_end),
+        "source": count.source,
+        "source_number": count.number,
+        "day": f"{start:%Y-%m-%d}",
+    }
+
+
+def fault_rows(summary: Summary, counts: Sequence[Count], window_seconds: int) -> list[dict[str, object]]:
+    """The rows of the table faults: late records and copies by window and source."""
+    duplicates = counting.duplicates(summary.on_time, counts)
+    keys: set[Key] = {*summary.late, *duplicates}
+    return [
+        {
+            "window_start": time(start),
+            "window_end": time(start + window_seconds * 1_000_000),
+            "source": source,
+            "late": summary.late[start, source],
+            "duplicates": duplicates[start, source],
+        }
+        for start, source in sorted(keys)
+    ]

@@ -1,0 +1,51 @@
+"""Spark's configuration from the settings; imports no Spark, so that whoever calls spark-submit can use it too."""
+
+from __future__ import annotations
+
+from eventmill.settings import Settings
+
+JAVA_OPTIONS = "-XX:+UseSerialGC -Duser.timezone=UTC -Dfile.encoding=UTF-8"
+
+
+def jars(settings: Settings) -> str:
+    """The Kafka connector's jars, separated by commas.
+
+    Raises:
+        FileNotFoundError: when they were not fetched.
+    """
+    folder = settings.lib_dir / "spark"
+    found = sorted(str(path) for path in folder.glob("*.jar"))
+    if not found:
+        raise FileNotFoundError(f"no jars in {folder}; fetch them with: make setup")
+    return ",".join(found)
+
+
+def configuration(settings: Settings) -> dict[str, str]:
+    """Every option that the jobs need, as spark-submit's `--conf` takes them."""
+    return {
+        "spark.jars": jars(settings),
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
+        "spark.driver.host": settings.spark_driver_host,
+        "spark.driver.bindAddress": settings.spark_driver_host,
+        "spark.ui.enabled": str(settings.spark_ui_port > 0).lower(),
+        "spark.ui.port": str(settings.spark_ui_port),
+        "spark.ui.showConsoleProgress": "false",
+        "spark.hadoop.fs.defaultFS": settings.hdfs_url,
+        "spark.hadoop.dfs.replication": str(settings.replication_factor),
+        "spark.hadoop.dfs.client.use.datanode.hostname": "true",
+    } | sql_configuration(settings)
+
+
+def sql_configuration(settings: Settings) -> dict[str, str]:
+    """The options that decide on results and speed wherever the job runs."""
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        # Hive 4, HCatalog 3.1 and Presto agree on INT96 only.
+        "spark.sql.parquet.outputTimestampType": "INT96",
+        "spark.sql.shuffle.partitions": str(settings.spark_shuffle_partitions),
+        "spark.sql.streaming.forceDeleteTempCheckpointLocation": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+        "spark.sql.streaming.minBatchesToRetain": "10",
+    }

@@ -1,0 +1,116 @@
+"""Fast decoding of many Kafka values by an event contract, into Arrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql.pandas.types import to_arrow_type
+
+from eventmill import events
+from spark_jobs.schema import column_type
+
+Micros = NDArray[np.int64]
+"""Times in microseconds since the epoch."""
+
+TIME = pa.timestamp("us", "UTC")
+EARLIEST = int(events.EARLIEST.timestamp()) * 1_000_000
+AHEAD = int(events.AHEAD.total_seconds()) * 1_000_000
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The outcome of decoding a batch of values.
+
+    Attributes:
+        good: positions in the batch of the values that keep the contract, ascending.
+        times: the events' times, one for each of `good`.
+        columns: the fields asked for, of the batch's length, null where a value was rejected.
+        reasons: why a value was rejected, of the batch's length, None where it wasn't.
+    """
+
+    good: NDArray[np.int64]
+    times: Micros
+    columns: Mapping[str, pa.Array]
+    reasons: Sequence[str | None]
+
+
+class BatchDecoder:
+    """Decodes values by one contract and takes the fields that are asked for, named by path."""
+
+    def __init__(self, contract: type[events.Event], columns: Mapping[str, str]) -> None:
+        self._contract = contract
+        self._fast: Callable[[bytes], Any] = events.decode_many(contract)
+        self._columns = {
+            name: (attrgetter(path), to_arrow_type(column_type(contract, path), timezone="UTC"))
+            for name, path in columns.items()
+        }
+
+    def decode(self, values: Sequence[bytes | None], received: Micros) -> Decoded:
+        """Decode the values, which Kafka received at those times."""
+        decoded = self._all(values)
+        reasons: list[str | None] = [None] * len(values)
+        for index in self._suspects(decoded, received):
+            decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
+        good = [event for event in decoded if event is not None]
+        positions = np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
+        columns = {
+            name: _spread(pa.array(list(map(get, good)), kind), positions, len(values))
+            for name, (get, kind) in self._columns.items()
+        }
+        return Decoded(positions, _times(good), columns, reasons)
+
+    def _all(self, values: Sequence[bytes | None]) -> list[Any]:
+        """Each value's event, or None where the fast way fails."""
+        decode, decoded = self._fast, []
+        for value in values:
+            try:
+                decoded.append(decode(value))  # type: ignore[arg-type]
+            except (ValueError, TypeError, RecursionError):
+                decoded.append(None)
+        return decoded
+
+    def _suspects(self, decoded: Sequence[Any], received: Micros) -> list[int]:
+        """The positions that the contract itself must judge."""
+        failed = [index for index, event in enumerate(decoded) if event is None]
+        positions = np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
+        good = [event for event in decoded if event is not None]
+        ids = pa.array([event.messageid for event in good], pa.string())
+        canonical = pc.match_substring_regex(ids, events.UUID_TEXT).to_numpy(zero_copy_only=False).astype(bool)
+        times = _times(good)
+        doubtful = ~canonical | (times < EARLIEST) | (times > received[positions] + AHEAD)
+        return failed + [int(position) for position in positions[doubtful]]
+
+    def _slowly(self, value: bytes | None, received: int) -> tuple[Any, str | None]:
+        """The event or the reason; the event is encoded anew, so that its identity has the canonical form."""
+        try:
+            event = events.decode(self._contract, value, datetime.fromtimestamp(received / 1_000_000, UTC))
+        except events.EventError as error:
+            return None, str(error)
+        return self._fast(msgspec.json.encode(event)), None
+
+
+def micros(times: pa.Array) -> Micros:
+    """Arrow timestamps as microseconds since the epoch."""
+    return np.asarray(times.cast(TIME).cast(pa.int64()), np.int64)
+
+
+def _times(decoded: Sequence[Any]) -> Micros:
+    return micros(pa.array([event.timestamp for event in decoded], TIME))
+
+
+def _spread(column: pa.Array, positions: NDArray[np.int64], length: int) -> pa.Array:
+    """The column over the whole batch: its values at those positions, null elsewhere."""
+    if len(positions) == length:
+        return column
+    index = np.full(length, -1, np.int64)
+    index[positions] = np.arange(len(positions))
+    return column.take(pa.array(index, mask=index < 0))

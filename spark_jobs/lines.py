@@ -1,0 +1,64 @@
+"""The lines that have a job, and how the settings wire each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from eventmill import topics
+from eventmill.settings import Settings
+from spark_jobs import live
+from spark_jobs.clicks import Clicks, Outputs, Windows
+from spark_jobs.counting import Count
+from spark_jobs.hadoop import Files
+from spark_jobs.rejected import rejected_records, write_rejected
+from spark_jobs.state import State
+from spark_jobs.watermark import Pace
+
+BatchFunction = Callable[[DataFrame, int], None]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a streaming query needs: the topic it reads, its pace, and what is done with each batch."""
+
+    topic: str
+    trigger_seconds: int
+    max_offsets: int
+    process: BatchFunction
+
+
+def root(settings: Settings, line: str) -> str:
+    """The folder on HDFS that holds a line's tables, state and checkpoint."""
+    return f"{settings.hdfs_url}/eventmill/{line}"
+
+
+def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+    """The line of product views."""
+    idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
+    pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, settings.clicks_partitions)
+    windows = Windows(settings.clicks_window_seconds, pace)
+    process = Clicks(Files(spark, root(settings, "clicks")), windows, _clicks_outputs(settings))
+    return Line(
+        settings.clicks_topic, settings.clicks_trigger_seconds, settings.clicks_max_offsets_per_trigger, process
+    )
+
+
+def _clicks_outputs(settings: Settings) -> Outputs:
+    topic, console = settings.clicks_topic, Console()
+
+    def reject(tagged: DataFrame) -> None:
+        write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
+
+    def show(counts: Sequence[Count], state: State) -> None:
+        if settings.clicks_live:
+            live.upsert(settings, counts, state.progress.closed)
+            live.show(console, counts, state.batch)
+
+    return Outputs(reject, show)
+
+
+LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {"clicks": clicks}

@@ -1,0 +1,46 @@
+"""The live view: current counts of the open windows, and of those just closed, to MySQL and to the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from eventmill import mysql
+from eventmill.settings import Settings
+from spark_jobs.counting import Count
+from spark_jobs.tables import time
+
+SHOWN = 20
+UPSERT = """
+INSERT INTO platform_counts_live (window_start, window_end, source, source_number, closed)
+VALUES (%s, %s, %s, %s, %s) AS new
+ON DUPLICATE KEY UPDATE source_number = new.source_number, closed = new.closed
+"""
+
+
+def upsert(settings: Settings, counts: Sequence[Count], closed: int) -> None:
+    """Set the counts in MySQL, all or none; windows that end by `closed` (microseconds since the epoch) are final."""
+    rows = [(_utc(c.window_start), _utc(c.window_end), c.source, c.number, c.window_end <= closed) for c in counts]
+    if not rows:
+        return
+    with mysql.connect(settings) as connection:
+        connection.cursor().executemany(UPSERT, rows)
+        connection.commit()
+
+
+def _utc(micros: int) -> str:
+    return f"{time(micros):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def show(console: Console, counts: Sequence[Count], batch: int) -> None:
+    """Print the counts that a batch changed, largest first."""
+    changed = sorted((c for c in counts if c.new), key=lambda c: (-c.number, c.window_start, c.source))
+    table = Table("window start", "window end", "source", "views", title=f"batch {batch}", title_justify="left")
+    for count in changed[:SHOWN]:
+        times = (f"{time(micros):%Y-%m-%d %H:%M:%S}" for micros in (count.window_start, count.window_end))
+        table.add_row(*times, count.source, str(count.number))
+    if len(changed) > SHOWN:
+        table.caption = f"and {len(changed) - SHOWN} more"
+    console.print(table)

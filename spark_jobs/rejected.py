@@ -1,0 +1,40 @@
+"""Records that break their contract: back to Kafka, to the topic of the rejected ones."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+LONGEST = 900_000
+"""Bytes of a record that fit Kafka's limit of 1 MB together with the headers."""
+
+
+def rejected_records(tagged: DataFrame, topic: str) -> DataFrame:
+    """The rejected records as Kafka takes them; source topic, partition and offset in the headers identify each."""
+    room = LONGEST - F.coalesce(F.length("key"), F.lit(0))
+    return tagged.where(F.col("reason").isNotNull()).select(
+        "key", F.substring("value", F.lit(1), room).alias("value"), _headers(topic, room).alias("headers")
+    )
+
+
+def _headers(topic: str, room: Column) -> Column:
+    headers = F.array(
+        _header("reason", F.col("reason")),
+        _header("source.topic", F.lit(topic)),
+        _header("source.partition", F.col("partition").cast("string")),
+        _header("source.offset", F.col("offset").cast("string")),
+        _header("source.time", F.unix_millis("kafka_time").cast("string")),
+    )
+    whole = F.array(
+        _header("source.bytes", F.length("value").cast("string")), _header("source.sha256", F.sha2("value", 256))
+    )
+    return F.when(F.length("value") > room, F.concat(headers, whole)).otherwise(headers)
+
+
+def _header(name: str, value: Column) -> Column:
+    return F.struct(F.lit(name).alias("key"), F.encode(value, "UTF-8").alias("value"))
+
+
+def write_rejected(records: DataFrame, bootstrap: str, topic: str) -> None:
+    """Write them to the topic; one that was written before is written again, with the same identity."""
+    records.write.format("kafka").option("kafka.bootstrap.servers", bootstrap).option("topic", topic).save()

@@ -1,0 +1,85 @@
+"""Runs lines as streaming queries in one driver until they are caught up, told to stop, or failed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from eventmill.settings import Settings
+from spark_jobs.lines import LINES, BatchFunction, root
+from spark_jobs.source import kafka_stream
+
+STOP_SECONDS = 30
+"""How long a stop waits for the batch at work; one cut off is replayed later."""
+
+
+@dataclass
+class Batches:
+    """The function for `foreachBatch`: keeps the error of a batch that failed, and knows whether one is at work."""
+
+    process: BatchFunction
+    error: Exception | None = None
+    at_work: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        """Process one batch."""
+        with self.at_work:
+            try:
+                self.process(batch, batch_id)
+            except Exception as error:
+                self.error = error
+                raise
+
+
+@dataclass(frozen=True)
+class Running:
+    """A streaming query and what it does with its batches."""
+
+    query: StreamingQuery
+    batches: Batches
+
+    def check(self) -> None:
+        """Raise what ended the query, if something did."""
+        if error := self.batches.error or self.query.exception():
+            raise error
+
+    def stop(self) -> None:
+        """End the query, after the batch at work if that doesn't take long."""
+        self.batches.at_work.acquire(timeout=STOP_SECONDS)
+        self.query.stop()
+
+
+def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> Running:
+    """Start a line's query, from its checkpoint."""
+    line = LINES[name](spark, settings, bounded)
+    batches = Batches(line.process)
+    writer = (
+        kafka_stream(spark, settings, line.topic, line.max_offsets)
+        .writeStream.queryName(name)
+        .option("checkpointLocation", f"{root(settings, name)}/checkpoint")
+        .foreachBatch(batches)
+    )
+    every = f"{line.trigger_seconds} seconds"
+    writer = writer.trigger(availableNow=True) if bounded else writer.trigger(processingTime=every)
+    return Running(writer.start(), batches)
+
+
+def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
+    """Run the lines; returns when all have caught up, if bounded, or on SIGTERM.
+
+    Raises:
+        Exception: what ended a query.
+    """
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    running = [start(spark, settings, name, bounded) for name in names]
+    while any(each.query.isActive for each in running) and not stopping.wait(0.2):
+        for each in running:
+            each.check()
+    for each in running:
+        each.stop() if stopping.is_set() else each.check()

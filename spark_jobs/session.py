@@ -1,0 +1,26 @@
+"""The SparkSession of a job, the same under `python -m spark_jobs` and under spark-submit."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from eventmill.settings import Settings
+from spark_jobs.conf import configuration
+
+
+def session(settings: Settings, name: str) -> SparkSession:
+    """A session for the application of that name; under spark-submit its master and its options come first."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if settings.java_home:
+        os.environ["JAVA_HOME"] = str(settings.java_home)
+    builder = SparkSession.builder.appName(f"eventmill {name}")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        builder = builder.master(settings.spark_master)
+    for key, value in configuration(settings).items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark

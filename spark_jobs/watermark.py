@@ -1,0 +1,119 @@
+"""The closing watermark: how far the event time has come over all Kafka partitions, kept from batch to batch.
+
+All times are microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+LONG_AGO = -(2**62)
+"""Earlier than any event."""
+
+
+class Partition(msgspec.Struct, frozen=True):
+    """What was read of one Kafka partition.
+
+    Attributes:
+        next_offset: the offset after the last record that was read.
+        newest: the newest event time, of late records too.
+        absent_since: Kafka's time from which on others had records and this one none; None when it had some last.
+    """
+
+    next_offset: int = 0
+    newest: int = LONG_AGO
+    absent_since: int | None = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a line has come.
+
+    Attributes:
+        closed: the closing watermark; windows that end by then are final.
+        kafka_time: the newest time at which Kafka got a record.
+        partitions: by number.
+    """
+
+    closed: int = LONG_AGO
+    kafka_time: int = LONG_AGO
+    partitions: Mapping[int, Partition] = msgspec.field(default_factory=dict)
+
+    def newest(self) -> dict[int, int]:
+        """The newest event time of each partition."""
+        return {number: partition.newest for number, partition in self.partitions.items()}
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What a batch holds of one Kafka partition: its newest event, first and last Kafka time, and next offset."""
+
+    newest: int
+    first_kafka_time: int
+    last_kafka_time: int
+    next_offset: int
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How the closing watermark follows the events.
+
+    Attributes:
+        watermark: how long it lies behind the slowest partition.
+        idle: how long others must have records and a partition none until it is idle, which holds nobody back;
+            None when it is so at once, as in a bounded run, where what is absent has been read to its end.
+        expected: the partitions that may have records, seen or not.
+    """
+
+    watermark: int
+    idle: int | None
+    expected: int = 0
+
+
+def advance(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progress:
+    """The progress after a batch, from what it holds of each Kafka partition.
+
+    A partition is absent from a batch only when it had nothing new: the source gives each that has some its share.
+    """
+    if not batch:
+        return progress
+    first = min(read.first_kafka_time for read in batch.values())
+    last = max(progress.kafka_time, *(read.last_kafka_time for read in batch.values()))
+    # After a pause of all partitions nobody has been waited for yet.
+    fresh_start = pace.idle is not None and first - progress.kafka_time > pace.idle
+    partitions = {}
+    for number in sorted({*range(pace.expected), *progress.partitions, *batch}):
+        before = progress.partitions.get(number, Partition())
+        partitions[number] = _after(before, batch.get(number), first, fresh_start)
+    active = [p.newest for p in partitions.values() if not _idle(p, last, pace.idle)]
+    closed = max(progress.closed, min(active) - pace.watermark)
+    return Progress(closed, last, partitions)
+
+
+def _after(before: Partition, read: Read | None, first: int, fresh_start: bool) -> Partition:
+    if read:
+        return Partition(read.next_offset, max(before.newest, read.newest))
+    since = first if fresh_start or before.absent_since is None else before.absent_since
+    return msgspec.structs.replace(before, absent_since=since)
+
+
+def _idle(partition: Partition, now: int, idle: int | None) -> bool:
+    if partition.absent_since is None:
+        return False
+    return idle is None or now - partition.absent_since > idle
+
+
+def reads(rows: Iterable[tuple[int, Read]]) -> dict[int, Read]:
+    """The reads of one batch, several to a partition, joined by partition."""
+    joined: dict[int, Read] = {}
+    for number, read in rows:
+        joined[number] = _join(joined[number], read) if number in joined else read
+    return joined
+
+
+def _join(one: Read, other: Read) -> Read:
+    return Read(
+        max(one.newest, other.newest),
+        min(one.first_kafka_time, other.first_kafka_time),
+        max(one.last_kafka_time, other.last_kafka_time),
+        max(one.next_offset, other.next_offset),
+    )
