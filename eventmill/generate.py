@@ -114,15 +114,17 @@ class Generator:
         arrivals = self.plan.span * (np.arange(indexes.start, indexes.stop) + 1) / self.plan.count
         views = self._on_time(arrivals)
         doubled = set(self._duplicates.within(indexes))
-        faults = self._late_after(indexes, views) | self._broken_after(indexes, views)
+        late, broken = self._late_after(indexes, views), self._broken_after(indexes, views)
         lines: list[bytes] = []
         for index, arrival, view in zip(indexes, arrivals.tolist(), views, strict=True):
             lines += self._due(arrival)
             lines.append(encode(view))
             if index in doubled:
                 self._double(index, arrival, view, lines[-1])
-            if index in faults:
-                lines.append(faults[index])
+            if index in late:
+                lines.append(late[index])
+            if index in broken:
+                lines.append(broken[index])
         return lines
 
     def _on_time(self, arrivals: Numbers) -> list[View]:

@@ -1,0 +1,86 @@
+"""The command line: its commands, loaded when they are called, and errors as one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Entry(NamedTuple):
+    """Where a command or group lives in `eventmill.commands`, and its line in the help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "setup": Entry("stack", "Fetch all that the stack needs, by the lock files and poms."),
+    "up": Entry("stack", "Start the stack and wait until every service is ready."),
+    "down": Entry("stack", "Stop all jobs and services."),
+    "status": Entry("stack", "Show each service and job: state, process, uptime, memory, port."),
+    "logs": Entry("stack", "Show the end of a service's or job's log."),
+    "topics": Entry("topics", "Make and list Kafka's topics."),
+    "generate": Entry("data", "Write seeded sample events and the truth about them."),
+    "send": Entry("data", "Send a file through NiFi and wait until Kafka has it."),
+    "watch": Entry("data", "Show a topic's records as they come."),
+    "rejected": Entry("data", "Show what was rejected, and why."),
+    "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
+    "sql": Entry("sql", "Ask Hive, MySQL or Spark."),
+    "verify": Entry("verify", "Check that every record is accounted for."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows the names and summaries of all commands, and loads the module of the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=entry.summary) for name, entry in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command of that name, in full."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(str(name)), rest
+
+
+def load(name: str) -> Any:
+    """The command or group of that name, from its module."""
+    module = import_module(f"eventmill.commands.{COMMANDS[name].module}")
+    group = typer.Typer(rich_markup_mode=None)
+    if hasattr(module, "register"):
+        module.register(group)
+    else:
+        group.add_typer(module.app, name=name)
+    return typer.main.get_group(group).commands[name]
+
+
+app = typer.Typer(
+    cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+@app.callback()
+def eventmill() -> None:
+    """Streaming analytics on NiFi, Kafka, Spark, HDFS, Hive, Airflow and MySQL."""
+
+
+def main() -> None:
+    """Run the command line; a foreseen error ends it with one sentence and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        from eventmill.errors import explain
+
+        if os.environ.get("EVENTMILL_DEBUG") or not (sentence := explain(error)):
+            raise
+        typer.secho(f"error: {sentence}", fg="red", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Commands for what goes into the stack and what came of it: generate, send, watch, rejected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from eventmill import settings
+
+LINES = ("clicks",)
+PREVIEW = 80
+
+generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
+send_app = typer.Typer(help="Send a file through NiFi and wait until Kafka has it.", no_args_is_help=True)
+rejected_app = typer.Typer(help="Show what was rejected, and why.", no_args_is_help=True)
+
+
+class Layout(StrEnum):
+    """How records lie in a file."""
+
+    lines = "lines"
+    array = "array"
+
+
+class Look(StrEnum):
+    """How a record is shown."""
+
+    raw = "raw"
+    json = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(generate_app, name="generate")
+    app.add_typer(send_app, name="send")
+    app.add_typer(rejected_app, name="rejected")
+    app.command()(watch)
+
+
+@generate_app.callback()
+def generate() -> None:
+    """Write seeded sample events and the truth about them."""
+
+
+@generate_app.command("clicks")
+def generate_clicks(
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("clicks.json"),
+    truth: Annotated[Path, typer.Option(help="File for the counts that the stack must come to.")] = Path("truth.json"),
+    count: Annotated[int, typer.Option(help="Unique product views that are on time.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    span: Annotated[str, typer.Option(help="Event time that they cover, such as 90m or 6h.")] = "6h",
+    late: Annotated[str, typer.Option(help="Late ones to add, of the count.")] = "1%",
+    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
+    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    start: Annotated[str, typer.Option(help="Time of the first event.")] = "2026-01-01T00:00:00Z",
+    layout: Annotated[Layout, typer.Option("--format", help="JSON lines or one JSON array.")] = Layout.lines,
+) -> None:
+    """Write product views, some of them late, doubled or broken, and the truth about them."""
+    from eventmill import generate, plan
+
+    values = settings.load()
+    wanted = plan.Plan(
+        count=count,
+        seed=seed,
+        start=plan.moment(start),
+        span=plan.seconds(span),
+        late=plan.share(late),
+        duplicates=plan.share(duplicates),
+        broken=plan.share(broken),
+        window=values.clicks_window_seconds,
+        watermark=values.clicks_watermark_seconds,
+        array=layout is Layout.array,
+    )
+    wanted.check(datetime.now(UTC))
+    with _progress() as progress:
+        task = progress.add_task("records", total=count)
+        result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
+        progress.update(task, total=result.lines)
+    planted = result.planted
+    Console().print(
+        f"{out}: {result.lines} records, of which {planted.late} late, {planted.duplicates} duplicates, "
+        f"{planted.broken} broken; truth in {truth}"
+    )
+
+
+@send_app.callback()
+def send() -> None:
+    """Send a file through NiFi and wait until Kafka has it."""
+
+
+@send_app.command("clicks")
+def send_clicks(
+    file: Annotated[Path, typer.Argument(help="A JSON array or JSON lines of product views.")],
+    again: Annotated[bool, typer.Option("--again", help="Send it even if its content was sent before.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until Kafka has all of it.")] = True,
+    patience: Annotated[int, typer.Option(min=1, help="Seconds without a further record until giving up.")] = 120,
+) -> None:
+    """Put a file into NiFi's inbox; content that was sent before is not sent again."""
+    from eventmill import inbox, sending
+
+    values, console = settings.load(), Console()
+    arrival = sending.Arrival(values, values.clicks_topic) if wait else None
+    receipt = inbox.send(file, values, "clicks", again)
+    if not receipt.sent:
+        console.print(f"{file} was sent before as {receipt.name}; to send it once more, add --again")
+    elif arrival is None:
+        console.print(f"{file} lies in the inbox as {receipt.name}")
+    else:
+        expected = sending.records_in(file)
+        with _progress() as progress:
+            task = progress.add_task("in Kafka", total=expected)
+            bad = arrival.wait(receipt.name, expected, patience, lambda done: progress.update(task, completed=done))
+        console.print(f"Kafka has {expected - bad} records of {file}; NiFi rejected {bad}")
+
+
+def watch(
+    topic: Annotated[str, typer.Argument(help="Any topic, such as clicks or clicks.rejected.")],
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start with the oldest record.")] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    look: Annotated[Look, typer.Option("--format", help="The values with a headline each, or JSON lines.")] = Look.raw,
+) -> None:
+    """Show a topic's records as they come."""
+    from eventmill import watch
+
+    for record in islice(watch.records(settings.load(), topic, from_beginning), count):
+        if look is Look.json:
+            typer.echo(watch.as_json(record))
+        else:
+            typer.secho(watch.headline(record), dim=True)
+            typer.echo(watch.text(record.value))
+
+
+@rejected_app.callback()
+def rejected() -> None:
+    """Show what was rejected, and why."""
+
+
+@rejected_app.command("list")
+def list_rejected(
+    topic: Annotated[str, typer.Argument(help="The topic that the records were meant for, such as clicks.")],
+    limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = 20,
+) -> None:
+    """Show the rejected records of a topic, each once, and how often each reason came."""
+    from eventmill import rejected, watch
+
+    records = list(rejected.distinct(rejected.read(settings.load(), topic)))
+    table = Table("record", "received", "reason", "start of the value")
+    for record in records[:limit]:
+        start = watch.text(record.value[:PREVIEW]).replace("\n", " ")
+        table.add_row(":".join(record.identity), f"{record.received:%Y-%m-%d %H:%M:%S}", record.reason, start[:PREVIEW])
+    reasons = Table("reason", "records")
+    for reason, number in rejected.summary(records).reasons.most_common():
+        reasons.add_row(reason, str(number))
+    Console().print(table, reasons, f"{min(limit, len(records))} of {len(records)} rejected records shown")
+
+
+def _progress() -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

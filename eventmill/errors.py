@@ -1,0 +1,28 @@
+"""Errors that users meet, as one sentence that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+OWN = {"eventmill", "spark_jobs", "nifi"}
+UP = "is the stack up? See: eventmill status"
+
+
+def explain(error: Exception) -> str | None:
+    """The error as one sentence, or None for one that nobody foresaw."""
+    library = type(error).__module__.partition(".")[0]
+    if library in OWN:
+        return str(error)
+    if library == "kafka":
+        return f"Kafka: {error}; {UP}"
+    if library == "mysql":
+        return f"MySQL: {error}; {UP}"
+    if library == "thrift":
+        return f"HiveServer2: {error}; {UP}"
+    if library == "requests":
+        return f"{error}; {UP}"
+    return _system(error) if isinstance(error, OSError) else None
+
+
+def _system(error: OSError) -> str:
+    if isinstance(error, ConnectionError):
+        return f"{error}; {UP}"
+    return f"{error.strerror}: {error.filename}" if error.filename else str(error)

@@ -1,0 +1,77 @@
+"""The records that were rejected, and why; each counts once however often it was written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from eventmill import reader, topics
+from eventmill.settings import Settings
+
+SPARK, NIFI = "spark", "nifi"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One rejected record as it was written.
+
+    `identity` is topic, partition and offset of what Spark rejected, file and line of what NiFi rejected; `received`
+    is when it came in.
+    """
+
+    origin: str
+    identity: tuple[str, ...]
+    reason: str
+    received: datetime
+    value: bytes
+
+
+@dataclass
+class Summary:
+    """Distinct rejected records by origin and by reason."""
+
+    origins: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def parse(record: Any) -> Rejected:
+    """The rejected record that a record of Kafka holds."""
+    headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
+    spark = "source.topic" in headers
+    names = ("source.topic", "source.partition", "source.offset") if spark else ("source.file", "source.line")
+    return Rejected(
+        origin=SPARK if spark else NIFI,
+        identity=tuple(headers.get(name, "?") for name in names),
+        reason=headers.get("reason", "no reason given"),
+        received=datetime.fromtimestamp(int(headers.get("source.time", record.timestamp)) / 1000, UTC),
+        value=record.value or b"",
+    )
+
+
+def read(settings: Settings, topic: str) -> Iterator[Rejected]:
+    """All that was rejected of a topic until now, as often as it was written."""
+    name = topics.rejected(topic)
+    with reader.consumer(settings) as client:
+        for record in reader.between(client, name, reader.bounds(client, name)):
+            yield parse(record)
+
+
+def distinct(records: Iterable[Rejected]) -> Iterator[Rejected]:
+    """Each record once: a batch that was replayed has written its rejected records again."""
+    seen = set()
+    for record in records:
+        if record.identity not in seen:
+            seen.add(record.identity)
+            yield record
+
+
+def summary(records: Iterable[Rejected]) -> Summary:
+    """The distinct records counted by origin and by reason."""
+    result = Summary()
+    for record in distinct(records):
+        result.origins[record.origin] += 1
+        result.reasons[record.reason] += 1
+    return result
