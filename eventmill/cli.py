@@ -31,6 +31,7 @@ COMMANDS = {
     "rejected": Entry("data", "Show what was rejected, and why."),
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
     "sql": Entry("sql", "Ask Hive, MySQL or Spark."),
+    "demo": Entry("demo", "Run the clicks line from a file to a chart."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 

@@ -1,0 +1,122 @@
+"""The command that runs the clicks line from a file to a chart."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.progress import Progress
+from rich.table import Table
+
+from eventmill import airflow, chart, demo, progress, settings
+from eventmill.commands import data as data_commands
+from eventmill.commands import jobs, stack, verify
+from eventmill.settings import Settings
+from eventmill.supervisor import StackError, Supervisor, job_program
+from eventmill.wait import until
+
+LINE = "clicks"
+DAG = "ecommerce_platform"
+CATCH_UP_SECONDS = 3600
+COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
+DataOption = Annotated[Path | None, typer.Option(help="Your own clicks instead: a JSON array or JSON lines.")]
+CountOption = Annotated[int, typer.Option(min=1, help="Product views to generate.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("demo")(run)
+
+
+def run(data: DataOption = None, count: CountOption = 100_000) -> None:
+    """Run the clicks line from a file through NiFi, Kafka, Spark, HDFS, Hive and Airflow to MySQL and a chart."""
+    begun, console, values = time.monotonic(), Console(), settings.load()
+    if data is not None and not data.is_file():
+        raise StackError(f"there is no file {data}")
+    console.rule("the stack")
+    stack.up()
+    jobs.start(LINE)
+    console.rule("data: file → NiFi → Kafka")
+    clicks, truth = (data, None) if data else _sample(values, count)
+    demo.export_from_shop(values, clicks)
+    data_commands.send_clicks(clicks)
+    console.rule("Spark: Kafka → HDFS")
+    _catch_up(values, console)
+    console.rule("Airflow: HDFS → Hive → MySQL")
+    _run_dag(values, console)
+    console.rule("every record accounted for")
+    verify.verify(truth=truth)
+    console.rule("product views by platform, from MySQL")
+    _show(values, console)
+    console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: make status, make down")
+
+
+def _sample(values: Settings, count: int) -> tuple[Path, Path]:
+    """The sample clicks and their truth, generated once: sent again, they are recognised."""
+    clicks, truth = demo.folder(values) / f"clicks-{count}.json", demo.folder(values) / f"truth-{count}.json"
+    if not (clicks.exists() and truth.exists()):
+        data_commands.generate_clicks(clicks, truth, count, start=demo.next_start(values).isoformat())
+    return clicks, truth
+
+
+def _catch_up(values: Settings, console: Console) -> None:
+    """Wait until the job has processed what Kafka holds now."""
+    target = progress.held(values, LINE)
+    total = progress.behind(progress.committed(values, LINE), target)
+    with Progress(console=console) as bar:
+        task = bar.add_task("processed", total=total)
+
+        def caught_up() -> bool:
+            if Supervisor(values).programs()[job_program(LINE)].state == "FATAL":
+                raise StackError(f"the job ended again and again; see: eventmill logs {job_program(LINE)}")
+            left = progress.behind(progress.committed(values, LINE), target)
+            bar.update(task, completed=total - left)
+            return not left
+
+        until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
+
+
+def _run_dag(values: Settings, console: Console) -> None:
+    """Trigger the DAG and show its tasks until it has ended."""
+    run_id = airflow.trigger(values, DAG)
+    with Live(console=console, refresh_per_second=2) as live:
+        airflow.wait(values, DAG, run_id, lambda states: live.update(_task_table(states)))
+
+
+def _task_table(states: dict[str, str]) -> Table:
+    table = Table("task", "state")
+    for task, state in states.items():
+        colour = COLOURS.get(state, "yellow")
+        table.add_row(task, f"[{colour}]{state}[/{colour}]")
+    return table
+
+
+def _show(values: Settings, console: Console) -> None:
+    """Print the totals by platform and where to look further."""
+    final, live = demo.final_counts(values), demo.open_counts(values)
+    table = Table("source", "views in closed windows", "in open windows")
+    closed_totals, open_totals = _totals(final), _totals(live)
+    for source, _ in (closed_totals + open_totals).most_common():
+        table.add_row(source, f"{closed_totals[source]:,}", f"{open_totals[source]:,}")
+    table.add_row("all", f"{closed_totals.total():,}", f"{open_totals.total():,}")
+    console.print(table)
+    if final:
+        picture = demo.folder(values) / "platforms.svg"
+        chart.draw(final, picture)
+        console.print(f"chart: {picture}")
+    console.print(f"NiFi: http://{values.nifi_host}:{values.nifi_port}/nifi/")
+    login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
+    console.print(f"Airflow: http://{values.airflow_host}:{values.airflow_port}/ ({login})")
+    console.print(f"HDFS: http://{values.hdfs_host}:{values.hdfs_http_port}/webhdfs/v1/eventmill?op=LISTSTATUS")
+
+
+def _totals(rows: list[chart.Row]) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for _, source, count in rows:
+        totals[source] += count
+    return totals

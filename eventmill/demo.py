@@ -1,0 +1,60 @@
+"""What the demo sends, and what it shows in the end."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from eventmill import chart, mysql, webhdfs
+from eventmill.files import aside
+from eventmill.settings import Settings
+
+FIRST_START = datetime(2026, 1, 1, tzinfo=UTC)
+MICROSECONDS = 1_000_000
+
+
+def folder(settings: Settings) -> Path:
+    """Where the demo keeps its sample data and its chart."""
+    path = settings.state_dir / "demo"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def next_start(settings: Settings) -> datetime:
+    """A start for sample data that makes none of it late: the day after the newest event that was counted."""
+    batches = [int(name) for name in webhdfs.names(settings, "/eventmill/clicks/state")]
+    if not batches:
+        return FIRST_START
+    state = webhdfs.read_json(settings, f"/eventmill/clicks/state/{max(batches)}/state.json")
+    newest = max((partition["newest"] for partition in state["progress"]["partitions"].values()), default=0)
+    if newest / MICROSECONDS < FIRST_START.timestamp():
+        return FIRST_START
+    day = datetime.fromtimestamp(newest / MICROSECONDS, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return min(day + timedelta(days=1), datetime.now(UTC).replace(microsecond=0))
+
+
+def export_from_shop(settings: Settings, data: Path) -> None:
+    """Lay the file where the DAG's HTTP sensor looks for the shop's export."""
+    target = settings.state_dir / "source" / "clicks.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with data.open("rb") as file, aside(target) as copy:
+        shutil.copyfileobj(file, copy)
+
+
+def final_counts(settings: Settings) -> list[chart.Row]:
+    """The exported counts: start of the window in UTC, source, product views."""
+    return _rows(settings, "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2")
+
+
+def open_counts(settings: Settings) -> list[chart.Row]:
+    """The live counts of the windows that are still open."""
+    query = "SELECT window_start, source, source_number FROM platform_counts_live WHERE closed = 0 ORDER BY 1, 2"
+    return _rows(settings, query)
+
+
+def _rows(settings: Settings, query: str) -> list[chart.Row]:
+    with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(query)
+        return [(start, source, int(count)) for start, source, count in cursor.fetchall()]
