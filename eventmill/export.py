@@ -35,8 +35,13 @@ def final_until(settings: Settings, line: str) -> str | None:
     batches = [int(name) for name in webhdfs.names(settings, states)]
     if not batches:
         return None
-    closed_us = webhdfs.read_json(settings, f"{states}/{max(batches)}/state.json")["progress"]["closed"]
-    return f"{datetime.fromtimestamp(max(0, closed_us) // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
+    return closed_until(webhdfs.read_json(settings, f"{states}/{max(batches)}/state.json"))
+
+
+def closed_until(state: dict[str, Any]) -> str:
+    """The closing watermark of a job's state as `yyyy-MM-dd HH:mm:ss`; the epoch while no window is closed."""
+    closed_us = max(0, state["progress"]["closed"])
+    return f"{datetime.fromtimestamp(closed_us // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def clear_staging(connection: Any, table: str) -> None:
@@ -72,8 +77,8 @@ def commerce_in_hive(settings: Settings, final: str) -> Totals:
     from pyhive import hive
 
     query = (
-        "SELECT day, COUNT(*), SUM(source_number) FROM commerce "
-        "WHERE window_end <= CAST(%(final)s AS TIMESTAMP) GROUP BY day"
+        "SELECT `day`, COUNT(*), SUM(source_number) FROM commerce "
+        "WHERE window_end <= CAST(%(final)s AS TIMESTAMP) GROUP BY `day`"
     )
     with closing(hive.connect(settings.hive_server_host, settings.hive_server_port, username="airflow")) as connection:
         return _totals(_rows(connection, query, final=final))

@@ -1,0 +1,134 @@
+"""The clicks DAG: it is parsed, its order, what each task is given, and what the UI says of it."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+ORDER = [
+    "source_ready",
+    "download",
+    "in_kafka",
+    "count_platforms",
+    "wait_for_result",
+    "hive_table",
+    "clear_staging",
+    "export",
+    "publish",
+    "reconcile",
+    "mail",
+]
+
+
+def test_all_files_are_parsed(dagbag: Any) -> None:
+    assert dagbag.import_errors == {}
+    assert set(dagbag.dags) == {"ecommerce_platform"}
+
+
+def test_tasks_follow_one_after_the_other(clicks: Any) -> None:
+    assert [task.task_id for task in clicks.topological_sort()] == ORDER
+    for before, after in pairwise(ORDER):
+        assert after in clicks.task_dict[before].downstream_task_ids
+
+
+def test_one_run_a_day_and_none_for_the_past(clicks: Any) -> None:
+    assert clicks.timetable.expression == "0 0 * * *"
+    assert clicks.timetable.run_immediately is False
+    assert (clicks.catchup, clicks.start_date, clicks.max_active_runs) == (False, None, 1)
+    assert clicks.dagrun_timeout == timedelta(days=1)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_task_is_tried_again_with_growing_pauses_and_ends_in_time(clicks: Any, name: str) -> None:
+    task = clicks.task_dict[name]
+    assert task.retries == 2
+    assert task.retry_exponential_backoff
+    assert timedelta(0) < task.retry_delay < task.max_retry_delay
+    assert task.execution_timeout <= clicks.dagrun_timeout
+
+
+@pytest.mark.parametrize("name", ["source_ready", "in_kafka"])
+def test_long_waits_hold_no_worker_and_end(clicks: Any, name: str) -> None:
+    task = clicks.task_dict[name]
+    assert getattr(task, "deferrable", False) or task.mode == "reschedule"
+    assert 0 < task.timeout <= clicks.dagrun_timeout.total_seconds()
+    assert task.execution_timeout.total_seconds() >= task.timeout or task.mode == "reschedule"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_task_explains_itself(clicks: Any, name: str) -> None:
+    text = clicks.task_dict[name].doc_md
+    assert len(text.split()) >= 6
+    assert text.strip().endswith(".")
+
+
+def test_the_dag_explains_itself(clicks: Any) -> None:
+    assert clicks.doc_md.startswith("### Which platforms")
+
+
+def test_a_failed_run_is_mailed(clicks: Any) -> None:
+    callback = clicks.on_failure_callback
+    notifiers = callback if isinstance(callback, list) else [callback]
+    assert [notifier.to for notifier in notifiers] == ["analytics@example.org"]
+
+
+def test_spark_runs_the_continuous_job_bounded(clicks: Any) -> None:
+    task = clicks.task_dict["count_platforms"]
+    assert task.application.endswith("spark_jobs/__main__.py")
+    assert task.application_args == ["run", "clicks", "--bounded"]
+    assert task.conf["spark.jars"].endswith("connector.jar")
+
+
+def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any) -> None:
+    task = clicks.task_dict["hive_table"]
+    hql = clicks.get_template_env().from_string(task.hql).render()
+    assert re.search(r"CREATE EXTERNAL TABLE IF NOT EXISTS\s+`?commerce\b", hql)
+    assert hql.rstrip().endswith("MSCK REPAIR TABLE commerce SYNC PARTITIONS;")
+
+
+def test_the_export_can_be_repeated(clicks: Any) -> None:
+    task = clicks.task_dict["export"]
+    assert (task.hcatalog_table, task.table) == ("commerce", "commerce_staging")
+    assert task.extra_options["update-key"] == "window_start,source"
+    assert task.extra_options["update-mode"] == "allowinsert"
+
+
+class TaskInstance:
+    """What the mail's template asks: the result of another task."""
+
+    def __init__(self, result: object) -> None:
+        self.result = result
+
+    def xcom_pull(self, task_ids: str) -> object:
+        """The result of `reconcile` only."""
+        assert task_ids == "reconcile"
+        return self.result
+
+
+def mail(dag: Any, result: object) -> str:
+    """The mail's text, when `reconcile` passed on that result."""
+    template = dag.get_template_env().from_string(dag.task_dict["mail"].html_content)
+    return str(template.render(ti=TaskInstance(result)))
+
+
+def test_the_mail_has_a_row_a_platform_and_escapes_names(clicks: Any) -> None:
+    page = mail(clicks, [["téléphone", 12], ["<b>", 3]])
+    assert re.findall(r"<td>(.*?)</td><td>(\d+)</td>", page) == [("téléphone", "12"), ("&lt;b&gt;", "3")]
+
+
+def test_the_mail_without_any_clicks_has_no_row(clicks: Any) -> None:
+    assert "<td>" not in mail(clicks, [])
+
+
+def test_the_next_run_is_at_midnight() -> None:
+    from airflow.timetables.base import TimeRestriction
+    from airflow.timetables.trigger import CronTriggerTimetable
+
+    timetable = CronTriggerTimetable("0 0 * * *", timezone="UTC")
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert info is not None
+    assert info.run_after > datetime.now(UTC)
