@@ -70,20 +70,24 @@ def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:
 
 
 def _take_or_watch(settings: Settings, line: str, lock: LineLock) -> bool:
-    """Become the owner, or watch the one there is until it has processed what Kafka holds now."""
+    """Become the owner, or watch the one there is; False as soon as all is processed that Kafka held at the start."""
     target = progress.held(settings, line)
-    left = total = progress.behind(progress.committed(settings, line), target)
+
+    def left() -> int:
+        return progress.behind(progress.committed(settings, line), target)
+
+    total = left()
+    if not total or lock.take("bounded run"):
+        return total > 0
     with Progress() as bar:
-        task = bar.add_task(f"{line}: processed by its owner", total=total, visible=False)
+        task = bar.add_task(f"{line}: watches its owner ({lock.owner()})", total=total)
 
         def settled() -> bool:
-            nonlocal left
-            left = progress.behind(progress.committed(settings, line), target)
-            bar.update(task, completed=total - left, visible=True)
-            return not left or lock.take("bounded run")
+            bar.update(task, completed=total - left())
+            return bar.finished or lock.take("bounded run")
 
         until(settled, BOUNDED_SECONDS, f"{line}: its owner ({lock.owner()}) did not catch up", every=1)
-    return left > 0
+        return not bar.finished
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from spark_jobs.tables import TIME, BatchTable, frame, time
 from spark_jobs.tagging import KAFKA_FIELDS, Rule, tagged_schema, tagger
 from spark_jobs.watermark import Pace
 
+STAGING = "staging"
 COLUMNS = {"messageid": "messageid", "timestamp": "timestamp", "source": "context.source"}
 SCHEMA = tagged_schema(ProductView, COLUMNS)
 COMMERCE = pa.schema(
@@ -61,12 +62,14 @@ class Clicks:
         self._commerce = BatchTable(files, "commerce", by_day=True)
         self._faults = BatchTable(files, "faults", by_day=False)
         # A killed driver's JVM may live on for a moment: it must not write into the same folder.
-        self._aside = f"staging/{uuid4().hex[:8]}"
+        self._aside = f"{STAGING}/{uuid4().hex[:8]}"
         self._may_be_replay = True
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Process one micro-batch of Kafka records."""
         before = self._states.before(batch_id)
+        if self._may_be_replay:
+            self._files.delete(STAGING)
         spark = batch.sparkSession
         with cached(self._tagged(batch, before)) as tagged:
             summary = Summary.of(tagged, self._windows.seconds)
@@ -78,6 +81,7 @@ class Clicks:
                 self._publish(spark, state, summary, counts)
                 self._outputs.live(counts, state)
                 self._states.save(state, self._needed(events, state), self._aside)
+        self._files.delete(self._aside)
         self._may_be_replay = False
 
     def _tagged(self, batch: DataFrame, before: State) -> DataFrame:
