@@ -142,7 +142,6 @@ def fetch(settings: Settings, on_change: Callable[[list[Part]], None] = lambda _
         SetupError: for the first part that failed; what other parts fetched stays.
     """
     todo = [part for part in parts(settings) if not part.is_there()]
-    on_change(todo)
     environment = os.environ | service_environment(settings) | {"UV": str(UV), "UV_SYSTEM_CERTS": "1"}
     lanes = {part.lane: [p for p in todo if p.lane == part.lane] for part in todo}
 

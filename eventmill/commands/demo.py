@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.progress import Progress
 from rich.table import Table
 
 from eventmill import airflow, chart, demo, progress, settings
 from eventmill.commands import data as data_commands
 from eventmill.commands import jobs, stack, verify
+from eventmill.commands.display import changing
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor, job_program
 from eventmill.wait import until
@@ -84,8 +84,8 @@ def _catch_up(values: Settings, console: Console) -> None:
 def _run_dag(values: Settings, console: Console) -> None:
     """Trigger the DAG and show its tasks until it has ended."""
     run_id = airflow.trigger(values, DAG)
-    with Live(console=console, refresh_per_second=2) as live:
-        airflow.wait(values, DAG, run_id, lambda states: live.update(_task_table(states)))
+    with changing(console) as show:
+        airflow.wait(values, DAG, run_id, lambda states: show(_task_table(states)))
 
 
 def _task_table(states: dict[str, str]) -> Table:

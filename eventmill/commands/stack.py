@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from eventmill import prepare, settings, setup, stack, supervisor
+from eventmill.commands.display import changing
 from eventmill.engines import SERVICES
 
 COLOURS = {"ready": "green", "there": "green", "RUNNING": "green", "failed": "red", "FATAL": "red", "BACKOFF": "red"}
@@ -35,8 +35,8 @@ def fetch_all() -> None:
         console.print("wrote .env with random passwords")
     values = settings.load()
     setup.install_system_packages(values)
-    with Live(console=console, refresh_per_second=4) as live:
-        fetched = setup.fetch(values, lambda parts: live.update(_setup_table(parts)))
+    with changing(console) as show:
+        fetched = setup.fetch(values, lambda parts: show(_setup_table(parts)))
     console.print(f"fetched {len(fetched)} parts" if fetched else "everything is there")
 
 
@@ -51,8 +51,8 @@ def up(services: ServicesArgument = None) -> None:
     """Start the stack, or only the named services and what they need, and wait until every one is ready."""
     console = Console()
     values = settings.load()
-    with Live(console=console, refresh_per_second=4) as live:
-        started = stack.up(values, services or (), lambda progress: live.update(_up_table(progress, values)))
+    with changing(console) as show:
+        started = stack.up(values, services or (), lambda progress: show(_up_table(progress, values)))
     if not services:
         prepare.prepare(values)
     console.print("the stack is up" if started else "the stack was up already")

@@ -1,0 +1,27 @@
+"""Tables that change while one looks: live on a terminal, printed once at the end elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+
+@contextmanager
+def changing(console: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """A function that shows its argument in place of what it showed before."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield live.update
+        return
+    last: list[RenderableType] = []
+
+    def keep(shown: RenderableType) -> None:
+        last[:] = [shown]
+
+    try:
+        yield keep
+    finally:
+        console.print(*last)
