@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib import import_module
@@ -34,6 +35,10 @@ COMMANDS = {
     "demo": Entry("demo", "Run the clicks line from a file to a chart."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
+
+
+# These libraries log what they also raise.
+LOUD = ("kafka", "thrift", "SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 class LazyGroup(TyperGroup):
@@ -72,6 +77,8 @@ def eventmill() -> None:
 
 def main() -> None:
     """Run the command line; a foreseen error ends it with one sentence and exit code 1."""
+    for library in LOUD:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     try:
         app()
     except Exception as error:

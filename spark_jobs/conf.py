@@ -49,3 +49,12 @@ def sql_configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         "spark.sql.streaming.minBatchesToRetain": "10",
     }
+
+
+def metastore(settings: Settings) -> dict[str, str]:
+    """The options that let Spark SQL read and make the tables of the Hive metastore."""
+    return {
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": f"{settings.hdfs_url}/eventmill/warehouse",
+        "spark.hadoop.hive.metastore.uris": f"thrift://{settings.hive_metastore_host}:{settings.hive_metastore_port}",
+    }

@@ -8,18 +8,21 @@ import sys
 from pyspark.sql import SparkSession
 
 from eventmill.settings import Settings
-from spark_jobs.conf import configuration
+from spark_jobs.conf import configuration, metastore
 
 
-def session(settings: Settings, name: str) -> SparkSession:
-    """A session for the application of that name; under spark-submit its master and its options come first."""
+def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSession:
+    """A session for the application of that name; under spark-submit its master and its options come first.
+
+    With `hive` it knows the tables of the Hive metastore.
+    """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if settings.java_home:
         os.environ["JAVA_HOME"] = str(settings.java_home)
     builder = SparkSession.builder.appName(f"eventmill {name}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(settings.spark_master)
-    for key, value in configuration(settings).items():
+    for key, value in (configuration(settings) | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")

@@ -1,0 +1,179 @@
+"""One statement to Hive, MySQL or Spark, and its result in the same types and times whichever engine gave it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eventmill.settings import Settings
+
+Value = str | int | float | bool | Decimal | None
+
+
+class SqlError(RuntimeError):
+    """An engine refused a statement; the message is the engine's own."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The columns and rows of an answer; both are empty for a statement that gives none. Times are texts in UTC."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Value, ...], ...] = ()
+
+
+def hive(settings: Settings, statement: str) -> Result:
+    """Ask HiveServer2."""
+    from pyhive.exc import Error
+
+    with closing(connect_hive(settings)) as connection, closing(connection.cursor()) as cursor:
+        try:
+            cursor.execute(_single(statement))
+            return _fetch(cursor)
+        except Error as error:
+            raise SqlError(f"Hive: {_hive_message(error)}") from error
+
+
+def connect_hive(settings: Settings) -> Any:
+    """A connection to HiveServer2, for the caller to close."""
+    from pyhive import hive
+
+    plain_names = {"hive.resultset.use.unique.column.names": "false"}
+    return hive.connect(
+        settings.hive_server_host, settings.hive_server_port, username="eventmill", configuration=plain_names
+    )
+
+
+def _hive_message(error: Exception) -> str:
+    status = getattr(error.args[0], "status", None) if error.args else None
+    return _first_line(getattr(status, "errorMessage", None) or str(error))
+
+
+def mysql(settings: Settings, statement: str) -> Result:
+    """Ask MySQL; what the statement changes is kept."""
+    from mysql.connector import Error
+
+    from eventmill.mysql import connect
+
+    with connect(settings) as connection, closing(connection.cursor()) as cursor:
+        try:
+            cursor.execute(_single(statement))
+            result = _fetch(cursor)
+            connection.commit()
+        except Error as error:
+            raise SqlError(f"MySQL: {_first_line(str(error.msg))}") from error
+        return result
+
+
+def spark(settings: Settings, statement: str) -> Result:
+    """Ask Spark SQL, which reads Hive's tables; a session is started for the one statement."""
+    with _log_aside(settings.state_dir / "logs" / "sql-spark.log"):
+        return _spark(settings, _single(statement))
+
+
+def _spark(settings: Settings, statement: str) -> Result:
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    from spark_jobs.session import session
+
+    spark = session(settings, "sql", hive=True)
+    try:
+        table = spark.sql(statement).toArrow()
+    except PySparkException as error:
+        raise SqlError(f"Spark: {_first_line(error.getMessage() or str(error))}") from error
+    except Py4JJavaError as error:
+        raise SqlError(f"Spark: {_first_line(str(error.java_exception))}") from error
+    finally:
+        spark.stop()
+    return _result(table.column_names, [tuple(row.values()) for row in table.to_pylist()])
+
+
+@contextmanager
+def _log_aside(path: Path) -> Iterator[None]:
+    """Let this process and those that it starts write their standard error to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = os.dup(2)
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+ENGINES: dict[str, Callable[[Settings, str], Result]] = {"hive": hive, "mysql": mysql, "spark": spark}
+
+
+def _single(statement: str) -> str:
+    """The statement without the semicolon that consoles want and drivers refuse."""
+    return statement.strip().rstrip(";")
+
+
+def _first_line(message: str) -> str:
+    return message.strip().splitlines()[0] if message.strip() else "no message"
+
+
+def _fetch(cursor: Any) -> Result:
+    if cursor.description is None:
+        return Result()
+    return _result([column[0] for column in cursor.description], cursor.fetchall())
+
+
+def _result(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
+    return Result(tuple(columns), tuple(tuple(value(cell) for cell in row) for row in rows))
+
+
+def value(cell: Any) -> Value:
+    """A cell in the one form that it has from every engine: times in UTC as `yyyy-MM-dd HH:mm:ss`, bytes as text."""
+    if cell is None or isinstance(cell, bool | int | float | Decimal | str):
+        return cell
+    if isinstance(cell, datetime):
+        return time(cell)
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, bytes | bytearray):
+        return bytes(cell).decode(errors="backslashreplace")
+    return msgspec.json.encode(cell).decode()
+
+
+def time(moment: datetime) -> str:
+    """The time in UTC, with a fraction only where there is one."""
+    if moment.tzinfo:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    text = f"{moment:%Y-%m-%d %H:%M:%S.%f}"
+    return text.rstrip("0").rstrip(".") if moment.microsecond else text[:-7]
+
+
+def text(cell: Value) -> str:
+    """A value as text."""
+    if cell is None:
+        return "NULL"
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)
+
+
+def as_csv(result: Result) -> str:
+    """A header and the rows, separated by commas; NULL is an empty field."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    if result.columns:
+        writer.writerow(result.columns)
+    writer.writerows([("" if cell is None else text(cell)) for cell in row] for row in result.rows)
+    return lines.getvalue().rstrip("\n")
+
+
+def as_json(result: Result) -> str:
+    """An array of one object a row; numbers stay numbers."""
+    objects = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    return msgspec.json.Encoder(decimal_format="number").encode(objects).decode()
