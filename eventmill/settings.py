@@ -21,6 +21,7 @@ SECRETS_DIR = Path("/run/secrets")
 Port = Annotated[int, Field(ge=1, le=65535)]
 Heap = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$", description="a Java heap such as 384m or 2g")]
 Secret = Annotated[str, Field(min_length=12, pattern=r"^[A-Za-z0-9_-]+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 Seconds = Annotated[int, Field(ge=1)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 
@@ -43,7 +44,7 @@ class Settings(BaseSettings):
     kafka_sasl_port: Port = 9094
     kafka_controller_port: Port = 9093
     kafka_heap: Heap = "384m"
-    kafka_sasl_user: str = "eventmill"
+    kafka_sasl_user: Name = "eventmill"
     kafka_sasl_password: Secret
 
     hdfs_host: str = "127.0.0.1"
@@ -65,9 +66,10 @@ class Settings(BaseSettings):
 
     mysql_host: str = "127.0.0.1"
     mysql_port: Port = 3306
-    mysql_user: str = "eventmill"
-    mysql_database: str = "eventmill"
+    mysql_user: Name = "eventmill"
+    mysql_database: Name = "eventmill"
     mysql_password: Secret
+    mysql_buffer_pool: Heap = "64m"
 
     nifi_host: str = "127.0.0.1"
     nifi_port: Port = 8088
