@@ -73,6 +73,7 @@ class Settings(BaseSettings):
 
     nifi_host: str = "127.0.0.1"
     nifi_port: Port = 8088
+    nifi_management_port: Port = 52020
     nifi_heap: Heap = "512m"
     nifi_sensitive_key: Secret
     clicks_rate: Annotated[int, Field(ge=0)] = 0

@@ -1,0 +1,60 @@
+"""Delivers the messages of one FlowFile to Kafka, each once, however often it has to be tried."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from kafka.errors import KafkaError
+
+from nifi.messages import Message
+
+if TYPE_CHECKING:
+    from kafka import KafkaProducer
+    from kafka.producer.future import FutureRecordMetadata
+
+
+class Delivery:
+    """What of one FlowFile Kafka has, what is on its way, and what is still to be sent.
+
+    A message on its way stays with the idempotent producer, which repeats it until Kafka has it once: sending it anew
+    is what would double it. So a delivery that did not finish is continued, never started again.
+    """
+
+    def __init__(self, topic: str, messages: list[Message]) -> None:
+        self._topic = topic
+        self._waiting = deque(messages)
+        self._flying: deque[tuple[Message, FutureRecordMetadata]] = deque()
+
+    @property
+    def done(self) -> bool:
+        """Whether Kafka has acknowledged every message."""
+        return not self._waiting and not self._flying
+
+    def attempt(self, producer: KafkaProducer, seconds: float) -> None:
+        """Send what waits and wait for acknowledgements that long.
+
+        Raises:
+            KafkaError: when not everything was acknowledged; what Kafka refused is sent by the next attempt.
+        """
+        deadline = time.monotonic() + seconds
+        while self._waiting:
+            message = self._waiting[0]
+            future = producer.send(self._topic, message.value, message.key, message.headers)
+            self._flying.append((self._waiting.popleft(), future))
+        refused: list[Message] = []
+        error: KafkaError | None = None
+        while self._flying:
+            message, future = self._flying[0]
+            try:
+                future.get(max(0.0, deadline - time.monotonic()))
+            except KafkaError as refusal:
+                error = refusal
+                if not future.is_done:
+                    break
+                refused.append(message)
+            self._flying.popleft()
+        self._waiting.extendleft(reversed(refused))
+        if error:
+            raise error
