@@ -80,7 +80,7 @@ def generate_clicks(
         array=layout is Layout.array,
     )
     wanted.check(datetime.now(UTC))
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("records", total=count)
         result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
         progress.update(task, total=result.lines)
@@ -115,7 +115,7 @@ def send_clicks(
         console.print(f"{file} lies in the inbox as {receipt.name}")
     else:
         expected = sending.records_in(file)
-        with _progress() as progress:
+        with progress_bar() as progress:
             task = progress.add_task("in Kafka", total=expected)
             bad = arrival.wait(receipt.name, expected, patience, lambda done: progress.update(task, completed=done))
         console.print(f"Kafka has {expected - bad} records of {file}; NiFi rejected {bad}")
@@ -162,5 +162,6 @@ def list_rejected(
     Console().print(table, reasons, f"{min(limit, len(records))} of {len(records)} rejected records shown")
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """A bar with the number of records done and of all, and the time."""
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
