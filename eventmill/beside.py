@@ -49,7 +49,7 @@ class StackBeside:
 
 
 def _port_settings() -> list[str]:
-    return [name for name in Settings.model_fields if name.endswith("_port")]
+    return [name for name in Settings.model_fields if name.endswith("_port") and Settings.model_fields[name].default]
 
 
 def _free_ports(first: int) -> Iterator[int]:

@@ -55,7 +55,7 @@ SERVICES = (
     Service("mysql", "mysql", (), ("mysql_port",), 290),
     Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 250),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 440),
-    Service("nifi", "nifi", (), ("nifi_port",), 600),
+    Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
     Service("mail", "mail", (), ("mail_port",), 40),
     Service("source", "source", (), ("source_port",), 25),
     Service("api-server", "airflow", (), ("airflow_port",), 450),
