@@ -10,6 +10,7 @@ import sys
 import tempfile
 import xmlrpc.client
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,18 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        transport = SupervisorTransport(None, None, f"unix://{socket_path(settings)}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    @property
+    def _rpc(self) -> Any:
+        """A connection of its own for each call: one that failed once cannot be used again."""
+        transport = SupervisorTransport(None, None, f"unix://{socket_path(self._settings)}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def runs(self) -> bool:
         """Whether the daemon answers."""
         try:
             self._rpc.getState()
-        except (OSError, xmlrpc.client.Error):
+        except (OSError, HTTPException, xmlrpc.client.Error):
             return False
         return True
 
