@@ -64,24 +64,20 @@ class Files:
     def replace(self, source: str, target: str) -> None:
         """Give a file its final name in one step, in place of the file that may have had it."""
         self._fs.mkdirs(self._path(target).getParent())
-        self._context.rename(self._path(source), self._path(target), self._options("OVERWRITE"))
+        self._rename(source, target, "OVERWRITE")
 
     def replace_folder(self, source: str, target: str) -> None:
         """Give a folder its final name; the one that had it is deleted first, so for a moment there is none."""
         self.delete(target)
         self._fs.mkdirs(self._path(target).getParent())
-        self._context.rename(
-            self._path(source),
-            self._path(target),
-            self._gateway.new_array(getattr(self._hadoop.fs, "Options$Rename"), 0),
-        )
+        self._rename(source, target)
 
-    def _options(self, *names: str) -> Any:
-        rename = getattr(self._hadoop.fs, "Options$Rename")
-        options = self._gateway.new_array(rename, len(names))
-        for index, name in enumerate(names):
-            options[index] = getattr(rename, name)
-        return options
+    def _rename(self, source: str, target: str, *options: str) -> None:
+        kind = getattr(self._hadoop.fs, "Options$Rename")
+        array = self._gateway.new_array(kind, len(options))
+        for index, name in enumerate(options):
+            array[index] = getattr(kind, name)
+        self._context.rename(self._path(source), self._path(target), array)
 
     def delete(self, path: str) -> None:
         """Delete a file, or a folder with all in it, if it's there."""

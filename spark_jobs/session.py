@@ -16,7 +16,7 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
 
     With `hive` it knows the tables of the Hive metastore.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    use_this_python()
     if settings.java_home:
         os.environ["JAVA_HOME"] = str(settings.java_home)
     builder = SparkSession.builder.appName(f"eventmill {name}")
@@ -27,3 +27,8 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def use_this_python() -> None:
+    """Let Spark's Python workers run in the environment of this process, unless PYSPARK_PYTHON says otherwise."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -1,0 +1,162 @@
+"""Kafka records made up by tests, and a clicks line whose file system is a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from spark_jobs.clicks import Clicks, Outputs, Windows
+from spark_jobs.counting import Count
+from spark_jobs.hadoop import Files
+from spark_jobs.rejected import rejected_records
+from spark_jobs.state import State
+from spark_jobs.watermark import Pace
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = 60
+RECORDS = pa.schema(
+    {
+        "key": pa.binary(),
+        "value": pa.binary(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record; `arrival` is when Kafka got it, in seconds after the day of START."""
+
+    value: bytes | None
+    partition: int = 0
+    offset: int = 0
+    arrival: float = 0.0
+
+
+def click(seconds: float, source: str = "desktop", number: int | None = None, **changes: object) -> bytes:
+    """A product view so many seconds after START; its id comes from `number`, which is new unless it's given."""
+    event: dict[str, object] = {
+        "event": "ProductView",
+        "messageid": str(UUID(int=number if number is not None else int(seconds * 1000) + 2**64)),
+        "userid": "user-1",
+        "properties": {"productid": "product-1"},
+        "context": {"source": source},
+        "timestamp": f"{START + timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S.%f}",
+    }
+    return json.dumps({k: v for k, v in (event | changes).items() if v is not None}, ensure_ascii=False).encode()
+
+
+def frame(spark: SparkSession, records: Sequence[Record]) -> DataFrame:
+    """The records as the Kafka source gives them: one task a partition, in the order of the offsets."""
+    rows = [
+        {
+            "key": b"user-1",
+            "value": record.value,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": START + timedelta(days=1, seconds=record.arrival),
+        }
+        for record in records
+    ]
+    partitions = max((record.partition for record in records), default=0) + 1
+    frame = spark.createDataFrame(pa.Table.from_pylist(rows, RECORDS))
+    return frame.repartitionById(partitions, "partition").sortWithinPartitions("offset")
+
+
+@dataclass
+class ClicksLine:
+    """A clicks line on a folder, with a list for the rejected records and a dictionary for the live table."""
+
+    spark: SparkSession
+    folder: Path
+    idle: int | None = 300 * 1_000_000
+    partitions: int = 1
+    window: int = 300
+    rejected: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    live: dict[tuple[int, str], tuple[int, bool]] = field(default_factory=dict)
+    offsets: dict[int, int] = field(default_factory=dict)
+    batches: int = 0
+
+    def process(self, files: type[Files] = Files) -> Clicks:
+        """The batch function of a new process."""
+        pace = Pace(300 * 1_000_000, self.idle, self.partitions)
+        outputs = Outputs(self._reject, self._show)
+        return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
+
+    def feed(self, *values: bytes | Record) -> ClicksLine:
+        """Process the values as one batch, in a process of its own; plain bytes go to partition 0."""
+        records = [value if isinstance(value, Record) else Record(value) for value in values]
+        self.process()(frame(self.spark, self._numbered(records)), self.batches)
+        self.batches += 1
+        return self
+
+    def _numbered(self, records: Sequence[Record]) -> list[Record]:
+        numbered = []
+        for record in records:
+            offset = self.offsets.get(record.partition, 0)
+            self.offsets[record.partition] = offset + 1
+            numbered.append(Record(record.value, record.partition, offset, record.arrival))
+        return numbered
+
+    def _reject(self, tagged: DataFrame) -> None:
+        for row in rejected_records(tagged, "clicks").collect():
+            headers = header_values(row)
+            self.rejected[headers["source.partition"], headers["source.offset"]] = headers
+
+    def _show(self, counts: Sequence[Count], state: State) -> None:
+        for count in counts:
+            final = count.window_end <= state.progress.closed
+            self.live[count.window_start, count.source] = (count.number, final)
+
+    def table(self, name: str) -> list[tuple[object, ...]]:
+        """All rows of a table as a plain listing of its files gives them; times in seconds after START."""
+        paths = sorted(self.folder.glob(f"{name}/**/*.parquet"))
+        rows = [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+        return sorted(tuple(_plain(value) for value in row.values()) for row in rows)
+
+    def commerce(self) -> dict[tuple[int, str], int]:
+        """The final counts by window (its start in seconds after START) and source."""
+        rows = self.table("commerce")
+        counts = {(row[0], row[2]): row[3] for row in rows}
+        assert len(counts) == len(rows), "a window is there twice"
+        return counts  # type: ignore[return-value]
+
+    def state(self) -> dict[str, dict[str, int]]:
+        """The newest state."""
+        newest = max(self.folder.glob("state/*"), key=lambda path: int(path.name))
+        return json.loads((newest / "state.json").read_text())  # type: ignore[no-any-return]
+
+    def snapshot(self) -> dict[str, object]:
+        """All that the line has made, to be compared."""
+        newest = max(self.folder.glob("state/*"), key=lambda path: int(path.name))
+        rows = pq.read_table(newest / "rows").to_pylist()
+        return {
+            "files": sorted(str(p.relative_to(self.folder)) for p in self.folder.glob("[cf]*/**/*.parquet")),
+            "commerce": self.table("commerce"),
+            "faults": self.table("faults"),
+            "state": self.state(),
+            "rows": sorted(tuple(map(str, row.values())) for row in rows),
+            "live": dict(self.live),
+            "rejected": dict(self.rejected),
+        }
+
+
+def header_values(row: Row) -> dict[str, str]:
+    """The headers of a Kafka record."""
+    return {header.key: bytes(header.value).decode() for header in row.headers}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return int((value.replace(tzinfo=UTC) - START).total_seconds())
+    return value
