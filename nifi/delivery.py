@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.partitioner import DefaultPartitioner
 
 from nifi.messages import Message
 
 if TYPE_CHECKING:
     from kafka import KafkaProducer
     from kafka.producer.future import FutureRecordMetadata
+
+KEYS_REMEMBERED = 100_000
+
+
+class Partitioner(DefaultPartitioner):  # type: ignore[misc]
+    """Kafka's own choice of the partition by the key, computed once a key: hashing in Python is slow."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes, int], int] = {}
+
+    def partition(
+        self, topic: str, key: Any, serialized_key: bytes | None, value: Any, serialized_value: bytes, cluster: Any
+    ) -> int:
+        """The partition of a key; any partition when there is no key."""
+        arguments = (topic, key, serialized_key, value, serialized_value, cluster)
+        if serialized_key is None:
+            return int(super().partition(*arguments))
+        known = (topic, serialized_key, len(cluster.partitions_for_topic(topic)))
+        if known not in self._known:
+            if len(self._known) >= KEYS_REMEMBERED:
+                self._known.clear()
+            self._known[known] = super().partition(*arguments)
+        return self._known[known]
 
 
 class Delivery:
@@ -43,6 +68,8 @@ class Delivery:
             message = self._waiting[0]
             future = producer.send(self._topic, message.value, message.key, message.headers)
             self._flying.append((self._waiting.popleft(), future))
+        with suppress(KafkaTimeoutError):  # what did not arrive is seen below
+            producer.flush(seconds)
         refused: list[Message] = []
         error: KafkaError | None = None
         while self._flying:

@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from nifiapi.flowfiletransform import FlowFileTransform, FlowFileTransformResult
 from nifiapi.properties import ExpressionLanguageScope, ProcessContext, PropertyDescriptor, StandardValidators
 
-from nifi.delivery import Delivery
+from nifi.delivery import Delivery, Partitioner
 from nifi.expressions import evaluated
 from nifi.messages import Message, from_envelopes, from_records
 
@@ -116,8 +116,9 @@ class PublishKafka(FlowFileTransform):
                 enable_idempotence=True,
                 delivery_timeout_ms=NEVER_MS,
                 max_block_ms=10_000,
-                linger_ms=20,
-                batch_size=1 << 17,
+                linger_ms=1_000,  # the delivery flushes
+                batch_size=900_000,
+                partitioner=Partitioner(),
                 reconnect_backoff_max_ms=5_000,
             )
         return self._producer
