@@ -18,8 +18,16 @@ def explain(error: Exception) -> str | None:
     if library == "thrift":
         return f"HiveServer2: {error}; {UP}"
     if library == "requests":
-        return f"{error}; {UP}"
+        return f"{_web(error)}; {UP}"
     return _system(error) if isinstance(error, OSError) else None
+
+
+def _web(error: Exception) -> str:
+    """The page that did not answer, or the server's own words."""
+    request = getattr(error, "request", None)
+    if request is None or getattr(error, "response", None) is not None:
+        return str(error)
+    return f"no answer from {request.url.partition('?')[0]}"
 
 
 def _system(error: OSError) -> str:

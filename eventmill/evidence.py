@@ -25,6 +25,10 @@ Counts = Counter[Key]
 MICROS = 1_000_000
 
 
+class EvidenceError(RuntimeError):
+    """What should be compared is not there yet; the message says how to make it."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What is there of a line.
@@ -149,6 +153,8 @@ class Row(NamedTuple):
 def _hive(settings: Settings, table: str, *columns: str) -> list[Row]:
     """All rows, as any reader of the table gets them."""
     names = ", ".join(columns)
+    if not sql.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
+        raise EvidenceError(f"Hive has no table {table} yet: run the DAG ecommerce_platform, or `make demo`")
     result = sql.hive(settings, f"SELECT INPUT__FILE__NAME, window_start, source, {names} FROM {table}")  # noqa: S608
     return [
         Row(_batch(str(file)), (str(start), str(source)), tuple(int(str(count)) for count in counts))

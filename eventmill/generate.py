@@ -24,7 +24,7 @@ import numpy as np
 
 from eventmill.faults import FAULTS, LINE_FAULTS, Event
 from eventmill.files import aside
-from eventmill.plan import Plan
+from eventmill.plan import GenerateError, Plan
 from eventmill.truth import Expected, Planted, Truth
 from eventmill.truth import write as write_truth
 
@@ -243,7 +243,14 @@ def encode(view: View) -> bytes:
 
 
 def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
-    """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
+    """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done.
+
+    Raises:
+        GenerateError: when the folder of either file is missing.
+    """
+    for folder in (path.parent, truth_path.parent):
+        if not folder.is_dir():
+            raise GenerateError(f"there is no folder {folder}")
     generator = Generator(plan)
     opening, between, closing = (b"[\n", b",\n", b"\n]\n") if plan.array else (b"", b"\n", b"\n")
     done = 0

@@ -77,6 +77,7 @@ def recount(
             result.add(record)
             if done % STEP == 0:
                 on_progress(done)
+    on_progress(sum(held.end - held.first for held in limits.values()))
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from eventmill import reader, topics
 from eventmill.settings import Settings
 
 SPARK, NIFI = "spark", "nifi"
+PLACE = re.compile(r" at byte [0-9]+$")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Rejected:
 
 @dataclass
 class Summary:
-    """Distinct rejected records by origin and by reason."""
+    """Distinct rejected records by origin, and by reason without the place at which it was found."""
 
     origins: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -73,5 +75,5 @@ def summary(records: Iterable[Rejected]) -> Summary:
     result = Summary()
     for record in distinct(records):
         result.origins[record.origin] += 1
-        result.reasons[record.reason] += 1
+        result.reasons[PLACE.sub("", record.reason)] += 1
     return result

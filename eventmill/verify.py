@@ -236,7 +236,9 @@ def _notes(evidence: Evidence, again: Recount | None, truth: Truth | None) -> It
     """What is no difference and yet good to know."""
     if removed := evidence.removed():
         yield f"Kafka has removed its {removed} oldest records by age or size, so nothing was counted again"
-    if newer := evidence.in_hive.total() - _up_to_export(evidence).total():
+    if not evidence.exported:
+        yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
+    elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():
         yield f"{newer} events lie in windows that closed after the newest export to MySQL"
     if again and (idle := evidence.late.total() - again.late.total()) > 0:
         yield f"{idle} events were late because their Kafka partition had been idle"

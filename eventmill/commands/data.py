@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from eventmill import settings
+from eventmill.commands.display import wide
 
 LINES = ("clicks",)
 PREVIEW = 80
@@ -85,7 +85,7 @@ def generate_clicks(
         result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
         progress.update(task, total=result.lines)
     planted = result.planted
-    Console().print(
+    wide().print(
         f"{out}: {result.lines} records, of which {planted.late} late, {planted.duplicates} duplicates, "
         f"{planted.broken} broken; truth in {truth}"
     )
@@ -106,7 +106,7 @@ def send_clicks(
     """Put a file into NiFi's inbox; content that was sent before is not sent again."""
     from eventmill import inbox, sending
 
-    values, console = settings.load(), Console()
+    values, console = settings.load(), wide()
     arrival = sending.Arrival(values, values.clicks_topic) if wait else None
     receipt = inbox.send(file, values, "clicks", again)
     if not receipt.sent:
@@ -159,7 +159,7 @@ def list_rejected(
     reasons = Table("reason", "records")
     for reason, number in rejected.summary(records).reasons.most_common():
         reasons.add_row(reason, str(number))
-    Console().print(table, reasons, f"{min(limit, len(records))} of {len(records)} rejected records shown")
+    wide().print(table, reasons, f"{min(limit, len(records))} of {len(records)} rejected records shown")
 
 
 def progress_bar() -> Progress:

@@ -8,6 +8,14 @@ from contextlib import contextmanager
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+WIDE = 1000
+
+
+def wide() -> Console:
+    """A console that cuts nothing off when what it prints goes to a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
 
 @contextmanager
 def changing(console: Console) -> Iterator[Callable[[RenderableType], None]]:

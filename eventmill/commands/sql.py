@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import settings, sql
+from eventmill.commands.display import wide
 
 
 class Engine(StrEnum):
@@ -47,7 +47,7 @@ def ask(
 
 
 def _show(result: sql.Result) -> None:
-    console = Console()
+    console = wide()
     if not result.columns:
         console.print("done")
         return

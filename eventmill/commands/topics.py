@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import reader, settings, topics
+from eventmill.commands.display import wide
 
 app = typer.Typer(help="Make and list Kafka's topics.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ app = typer.Typer(help="Make and list Kafka's topics.", no_args_is_help=True)
 def apply_all() -> None:
     """Make the topics that are missing and add partitions where more are set."""
     for name, done in topics.apply(settings.load()).items():
-        Console().print(f"{name}: {done}")
+        wide().print(f"{name}: {done}")
 
 
 @app.command("list")
@@ -29,4 +29,4 @@ def list_all() -> None:
             held = reader.bounds(client, topic.name).values() if topic.name in has else ()
             records = sum(limits.end - limits.first for limits in held) if held else "missing"
             table.add_row(topic.name, str(has.get(topic.name, 0)), str(records), topic.key, topic.about)
-    Console().print(table)
+    wide().print(table)

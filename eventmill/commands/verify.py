@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import settings
 from eventmill.commands.data import LINES, progress_bar
+from eventmill.commands.display import wide
 from eventmill.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _check(values: Settings, line: str, truth: Path | None, again: bool, allow_w
 
 
 def _show(report: Report) -> None:
-    console = Console()
+    console = wide()
     balance = Table("records", "number", title=report.line)
     for name in ("accepted", "stored", "open", "rejected", "duplicates", "late", "waiting"):
         balance.add_row(name if name == "accepted" else f"  {name}", str(getattr(report, name)))
