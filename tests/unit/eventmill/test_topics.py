@@ -1,0 +1,92 @@
+"""The declared topics, and what making them does for each state that Kafka can be in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from eventmill import topics
+from eventmill.settings import Settings, SettingsError
+from tests.support import settings
+
+
+class Recorder:
+    """Takes Kafka's place: knows some topics and keeps what it is asked to do."""
+
+    def __init__(self, has: dict[str, int]) -> None:
+        self.has = has
+        self.asked: list[tuple[str, Any]] = []
+
+    def describe_topics(self) -> list[dict[str, Any]]:
+        """As the client's own."""
+        return [{"name": name, "partitions": [{}] * number} for name, number in self.has.items()]
+
+    def create_topics(self, new: dict[str, Any], wait_for_metadata: bool = False) -> None:
+        """As the client's own."""
+        self.asked.append(("create", new))
+
+    def create_partitions(self, more: dict[str, int]) -> None:
+        """As the client's own."""
+        self.asked.append(("raise", more))
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """A Kafka without topics."""
+    recorder = Recorder({})
+
+    @contextmanager
+    def administration(_: Settings) -> Iterator[Recorder]:
+        yield recorder
+
+    monkeypatch.setattr(topics, "administration", administration)
+    return recorder
+
+
+def test_names_and_partitions_come_from_the_settings() -> None:
+    first, second = topics.declared(settings(clicks_topic="views", clicks_partitions=7))
+    assert (first.name, first.partitions, first.key) == ("views", 7, "userid")
+    assert second.name == topics.rejected("views") == "views.rejected"
+
+
+def test_rejected_records_are_kept_for_ever() -> None:
+    assert topics.declared(settings())[1].config["retention.ms"] == "-1"
+
+
+@pytest.mark.parametrize(("copies", "least"), [(1, "1"), (2, "2"), (3, "2"), (5, "2")])
+def test_a_second_copy_is_asked_for_where_there_can_be_one(copies: int, least: str) -> None:
+    for topic in topics.declared(settings(replication_factor=copies)):
+        assert topic.config["min.insync.replicas"] == least
+
+
+def test_missing_topics_are_made(kafka: Recorder) -> None:
+    assert topics.apply(settings()) == {
+        "clicks": "made with 4 partitions",
+        "clicks.rejected": "made with 1 partition",
+    }
+    (_, new), _ = kafka.asked
+    assert new["clicks"]["num_partitions"] == 4
+    assert new["clicks"]["replication_factor"] == 1
+
+
+def test_topics_that_are_there_stay_as_they_are(kafka: Recorder) -> None:
+    kafka.has |= {"clicks": 4, "clicks.rejected": 1, "other": 9}
+    done = topics.apply(settings())
+    assert done == {"clicks": "there already with 4 partitions", "clicks.rejected": "there already with 1 partition"}
+    assert kafka.asked == []
+
+
+def test_partitions_are_raised(kafka: Recorder) -> None:
+    kafka.has |= {"clicks": 4, "clicks.rejected": 1}
+    assert topics.apply(settings(clicks_partitions=6))["clicks"] == "raised from 4 to 6 partitions"
+    assert kafka.asked == [("raise", {"clicks": 6})]
+
+
+def test_fewer_partitions_are_refused_before_anything_is_done(kafka: Recorder) -> None:
+    kafka.has |= {"clicks": 6}
+    with pytest.raises(SettingsError, match="set CLICKS_PARTITIONS to 6 or more instead of 4"):
+        topics.apply(settings())
+    assert kafka.asked == []
