@@ -1,0 +1,30 @@
+"""One stack of its own for all tests of whole lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from eventmill.beside import StackBeside
+from tests.e2e.clicks import Clicks
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[StackBeside]:
+    """A running stack with nothing in it, beside the user's own."""
+    beside = StackBeside("test", 31000, clicks_trigger_seconds=2, clicks_max_offsets_per_trigger=4000)
+    beside.remove()
+    beside.eventmill("up", seconds=900)
+    yield beside
+    beside.remove()
+
+
+@pytest.fixture
+def clicks(stack: StackBeside) -> Clicks:
+    """The clicks line of the stack, its continuous job running and with nothing left to do."""
+    line = Clicks(stack)
+    stack.eventmill("up", seconds=900)
+    stack.eventmill("jobs", "start", "clicks")
+    line.wait_until_processed()
+    return line
