@@ -18,6 +18,7 @@ from eventmill.supervisor import Program, StackError, Supervisor, log_file
 from eventmill.wait import until
 
 READY_SECONDS = 300
+ASK_SECONDS = 1
 LOG_LINES = 20
 
 
@@ -56,8 +57,13 @@ def up(
 
     def all_ready() -> bool:
         done = {p.service.name for p in progress if p.state == "ready"}
+        programs = supervisor.programs()
         for p in progress:
-            _advance(p, supervisor, environment, done, time.monotonic() - begun)
+            if p.state == "waiting" and done.issuperset(p.service.needs):
+                supervisor.start(p.service.name)
+                p.state = "starting"
+            elif p.state == "starting":
+                _look(p, programs[p.service.name], environment, time.monotonic() - begun)
             on_change(progress)
             if p.state == "failed":
                 raise StackError(_failure(p, settings))
@@ -67,18 +73,12 @@ def up(
     return bool(stopped)
 
 
-def _advance(p: Progress, supervisor: Supervisor, environment: dict[str, str], done: set[str], seconds: float) -> None:
-    """Take one service one step further: start it once what it needs is ready, then ask whether it is ready."""
-    if p.state == "waiting" and done.issuperset(p.service.needs):
-        supervisor.start(p.service.name)
-        p.state = "starting"
-    if p.state != "starting":
-        return
-    p.seconds = seconds
-    program = supervisor.programs()[p.service.name]
+def _look(p: Progress, program: Program, environment: dict[str, str], seconds: float) -> None:
+    """See whether a service that was started is ready, or has failed; ask it once a second at most."""
     if program.state == "FATAL":
         p.state, p.reason = "failed", program.reason or "it ended again and again"
-    elif program.state == "RUNNING":
+    elif program.state == "RUNNING" and seconds >= p.seconds + ASK_SECONDS:
+        p.seconds = seconds
         p.reason = why_not_ready(p.service, environment) or ""
         p.state = "starting" if p.reason else "ready"
     if p.state == "starting" and seconds > READY_SECONDS:
