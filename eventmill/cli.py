@@ -54,9 +54,14 @@ class LazyGroup(TyperGroup):
         return name, load(str(name)), rest
 
 
+def module_of(name: str) -> Any:
+    """The module that the command or group of that name lives in."""
+    return import_module(f"eventmill.commands.{COMMANDS[name].module}")
+
+
 def load(name: str) -> Any:
     """The command or group of that name, from its module."""
-    module = import_module(f"eventmill.commands.{COMMANDS[name].module}")
+    module = module_of(name)
     group = typer.Typer(rich_markup_mode=None)
     if hasattr(module, "register"):
         module.register(group)

@@ -1,0 +1,138 @@
+"""What the engines hold is read as of one batch of the job."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from io import BytesIO
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from eventmill import evidence, rejected, sql, webhdfs
+from eventmill.reader import Bounds
+from eventmill.settings import Settings
+from eventmill.sql import Result
+from spark_jobs.state import State
+from spark_jobs.watermark import Partition, Progress
+from tests.support import settings
+
+CLOSED = 1767225600_000_000 + 300_000_000
+STATE = State(4, 300, Progress(CLOSED, 0, {0: Partition(10), 1: Partition(20)}))
+
+
+def parquet(*rows: tuple[datetime, str]) -> bytes:
+    """Rows of the job's state as Spark writes them."""
+    table = pa.table(
+        {
+            "messageid": [str(number) for number in range(len(rows))],
+            "timestamp": pa.array([time for time, _ in rows], pa.timestamp("us", "UTC")),
+            "source": [source for _, source in rows],
+        }
+    )
+    file = BytesIO()
+    pq.write_table(table, file, use_deprecated_int96_timestamps=True)
+    return file.getvalue()
+
+
+def test_events_of_the_state_count_where_their_window_is_open() -> None:
+    rows = parquet(
+        (datetime(2026, 1, 1, 0, 4, 59, tzinfo=UTC), "mobile"),
+        (datetime(2026, 1, 1, 0, 5, 0, tzinfo=UTC), "mobile"),
+        (datetime(2026, 1, 1, 0, 9, 59, tzinfo=UTC), "mobile"),
+        (datetime(2026, 1, 1, 0, 9, 59, tzinfo=UTC), "手机"),
+    )
+    assert evidence._open_in(rows, STATE) == {
+        ("2026-01-01 00:05:00", "mobile"): 2,
+        ("2026-01-01 00:05:00", "手机"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "batch"),
+    [
+        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/batch-0000000012.parquet", 12),
+        ("hdfs://h:1/eventmill/clicks/faults/batch-0000000000.parquet", 0),
+        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/part-00000.parquet", -1),
+    ],
+)
+def test_the_batch_of_a_row_is_in_the_name_of_its_file(file: str, batch: int) -> None:
+    assert evidence._batch(file) == batch
+
+
+def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "hdfs://h:1/x/batch-0000000003.parquet"
+    rows = ((file, "2026-01-01 00:00:00", "mobile", 5, 0), (file, "2026-01-01 00:00:00", "mobile", 2, 1))
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=rows))
+    found = evidence._hive(settings(), "commerce_faults", "late", "duplicates")
+    key = ("2026-01-01 00:00:00", "mobile")
+    assert found[0] == evidence.Row(3, key, (5, 0))
+    assert evidence._sums(found) == {key: 7}
+    assert evidence._sums(found, 1) == {key: 1}
+
+
+def test_a_table_that_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
+    with pytest.raises(evidence.EvidenceError, match="no table commerce yet: run the DAG"):
+        evidence._hive(settings(), "commerce", "source_number")
+
+
+def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(origin: str, *identity: str) -> rejected.Rejected:
+        return rejected.Rejected(origin, identity, "why", datetime(2026, 1, 1, tzinfo=UTC), b"")
+
+    records = [
+        written("spark", "clicks", "0", "9"),
+        written("spark", "clicks", "0", "9"),
+        written("spark", "clicks", "0", "10"),
+        written("spark", "clicks", "1", "10"),
+        written("spark", "other", "0", "1"),
+        written("nifi", "a.json", "1"),
+    ]
+    monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(records))
+    assert evidence._rejected(settings(), "clicks", {0: 10, 1: 20}) == (2, 1)
+
+
+def test_days_on_hdfs_that_hive_does_not_know_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(_settings: Settings, _folder: str) -> list[str]:
+        return ["day=2026-01-01", "day=2026-01-02", "other"]
+
+    monkeypatch.setattr(webhdfs, "names", names)
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
+    assert evidence._unknown_days(settings(), "clicks") == ("day=2026-01-02",)
+
+
+def test_there_is_no_state_before_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhdfs, "names", lambda _settings, _folder: [])
+    assert evidence.newest_state(settings(), "clicks") is None
+    assert evidence.batch_of(None) == -1
+
+
+def test_only_what_the_state_has_counted_lies_within_the_limits() -> None:
+    nothing: Counter[tuple[str, str]] = Counter()
+    found = evidence.Evidence(
+        "clicks",
+        {0: Bounds(0, 15), 1: Bounds(0, 20), 2: Bounds(0, 1)},
+        STATE,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        0,
+        0,
+        nothing,
+        nothing,
+        (),
+    )
+    assert {number: limits.end for number, limits in found.limits().items()} == {0: 10, 1: 20, 2: 0}
+
+
+def test_exported_rows_are_keyed_like_those_of_hive(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (("2026-01-01 00:00:00", "Mobile", 3), ("2026-01-01 00:00:00", "mobile", 4))
+    monkeypatch.setattr(sql, "mysql", lambda _settings, _statement: SimpleNamespace(rows=rows))
+    assert evidence._exported(settings()) == {
+        ("2026-01-01 00:00:00", "Mobile"): 3,
+        ("2026-01-01 00:00:00", "mobile"): 4,
+    }
