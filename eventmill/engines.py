@@ -43,21 +43,21 @@ class Service:
 
 
 SERVICES = (
-    Service("kafka", "kafka", (), ("kafka_port", "kafka_sasl_port", "kafka_controller_port"), 340),
-    Service("namenode", "hdfs", (), ("hdfs_port", "hdfs_http_port"), 210),
+    Service("kafka", "kafka", (), ("kafka_port", "kafka_sasl_port", "kafka_controller_port"), 220),
+    Service("namenode", "hdfs", (), ("hdfs_port", "hdfs_http_port"), 180),
     Service(
         "datanode",
         "hdfs",
         ("namenode",),
         ("hdfs_datanode_port", "hdfs_datanode_http_port", "hdfs_datanode_ipc_port"),
-        150,
+        175,
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
-    Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 250),
-    Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 440),
+    Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
+    Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
-    Service("mail", "mail", (), ("mail_port",), 40),
-    Service("source", "source", (), ("source_port",), 25),
+    Service("mail", "mail", (), ("mail_port",), 30),
+    Service("source", "source", (), ("source_port",), 20),
     Service("api-server", "airflow", (), ("airflow_port",), 450),
     Service("scheduler", "airflow", ("api-server",), (), 300),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
