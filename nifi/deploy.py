@@ -176,19 +176,27 @@ def _remove(group: Any) -> None:
     Raises:
         DeployError: when they don't in time; the group then runs on.
     """
+    processors = canvas.list_all_processors(group.id)
     fed = {c.component.destination.id for c in canvas.list_all_connections(group.id)}
-    sources = [p for p in canvas.list_all_processors(group.id) if p.id not in fed]
-    canvas.schedule_process_group(group.id, True)
-    for source in sources:
-        canvas.schedule_processor(source, False)
+    sources = [p for p in processors if p.id not in fed]
+    _schedule(group, sources, False)
+    _schedule(group, [p for p in processors if p.id in fed], True)
     if queued := _wait(lambda: _queued(group.id), DRAIN_SECONDS):
-        canvas.schedule_process_group(group.id, True)
+        _schedule(group, sources, True)
         raise DeployError(
-            f"the flow {group.component.name} has to be replaced, but {queued} FlowFiles are still queued in it after "
-            f"{DRAIN_SECONDS} s: is Kafka up? It runs on; deploy again later"
+            f"the flow {group.component.name} has to be replaced, but FlowFiles are still queued in it after "
+            f"{DRAIN_SECONDS} s ({queued} left): is Kafka up? It runs on; deploy again later"
         )
     canvas.schedule_process_group(group.id, False)
-    canvas.delete_process_group(group, force=True)
+    canvas.delete_process_group(group)
+
+
+def _schedule(group: Any, processors: list[Any], run: bool) -> None:
+    """Start or stop processors; one that NiFi finds invalid can't be started and is left as it is."""
+    now = [canvas.get_processor(p.id, "id") for p in processors]
+    fit = [p for p in now if not run or (p.component.validation_status == "VALID" and p.component.state == "STOPPED")]
+    if fit:
+        canvas.schedule_components(group.id, run, fit)
 
 
 def _queued(group_id: str) -> int:

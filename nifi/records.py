@@ -23,6 +23,7 @@ _WINDOW = 4 << 20
 _BOM = b"\xef\xbb\xbf"
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
+_OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _DELIMITER = re.compile(rb"[ \t\r]*+(?:[,\n{\[]|\Z)")
 _DELIMITER_IN_ARRAY = re.compile(rb"[ \t\r]*+(?:[,\n{\[\]]|\Z)")
 _BRACKET = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*+"|[{}\[\]\n"]')
@@ -88,12 +89,12 @@ class _Reader:
         else:
             yield from self._elements(begin)
 
-    def _elements(self, position: int) -> Iterator[Piece]:
+    def _elements(self, begin: int) -> Iterator[Piece]:
+        position = begin
         number = 0
         broken = False
         while (position := self._skip(_GAP, position)) < self._size:
-            byte = self._data[position : position + 1]
-            if byte == (b"]" if self._in_array else b"["):
+            if self._bracket(position, begin):
                 self._in_array = not self._in_array
                 position += 1
                 continue
@@ -104,6 +105,15 @@ class _Reader:
             position = end
         if self._in_array and not broken:
             yield Piece(number + 1, self._size, self._size, "the array breaks off: its closing bracket is missing")
+
+    def _bracket(self, position: int, begin: int) -> bool:
+        """Whether an array of elements begins or ends here; one of no objects among JSON lines is a broken line."""
+        if self._in_array:
+            return self._data[position : position + 1] == b"]"
+        if _OBJECTS.match(self._data, position):
+            return True
+        first = self._skip(_GAP, begin)
+        return self._data[first : first + 1] == self._data[position : position + 1] == b"["
 
     def _not_json(self, begin: int) -> str:
         """Why the file as a whole is rejected; empty when it is to be read element by element."""
@@ -149,7 +159,8 @@ class _Reader:
         except json.JSONDecodeError as error:
             cut = error.pos >= len(self._text) or error.msg.startswith("Unterminated string")
             cut = cut and self._base + len(self._text) < self._size
-            raise _BrokenError(error.msg, self._base + error.pos, cut) from None
+            message = error.msg.removesuffix(" at").removesuffix(" starting")
+            raise _BrokenError(message, self._base + error.pos, cut) from None
         except ValueError as error:
             raise _BrokenError(str(error), start) from None
         except RecursionError:
