@@ -28,6 +28,7 @@ from spark_jobs.conf import configuration
 
 TABLE = "commerce"
 WAIT = timedelta(hours=8)
+KEEP_LANDINGS = 7
 DEFAULTS = {
     "owner": "eventmill",
     "retries": 2,
@@ -47,8 +48,10 @@ def download(run: str) -> str:
     from eventmill import inbox, landing
 
     settings = load()
-    target = settings.state_dir / "airflow" / "landing" / run / "clicks.json"
-    return inbox.send(landing.download(settings.clicks_export, target), settings, line="clicks").name
+    folder = settings.state_dir / "airflow" / "landing" / "clicks"
+    landed = landing.download(settings.clicks_export, folder / run / "clicks.json")
+    landing.prune(folder, KEEP_LANDINGS)
+    return inbox.send(landed, settings, line="clicks").name
 
 
 # Not mode="reschedule": with pauses this short, Airflow 3.3 takes the end of one try for the failure of the next.

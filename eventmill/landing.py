@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import requests
@@ -31,3 +32,10 @@ def download(url: str, target: Path) -> Path:
         if not file.tell():
             raise LandingError(f"{url} is empty")
     return target
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all but the newest landings, each a folder in `folder`."""
+    landings = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for old in landings[keep:]:
+        shutil.rmtree(old)

@@ -1,5 +1,6 @@
 """Downloads are whole or not there."""
 
+import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,3 +65,14 @@ def test_a_bad_download_leaves_what_was_there(
         landing.download(f"{shop}/{name}", target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_only_the_newest_landings_are_kept(tmp_path: Path) -> None:
+    for age, name in enumerate(["b", "c", "a"]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "clicks.json").touch()
+        os.utime(tmp_path / name, (age, age))
+    landing.prune(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]
+    landing.prune(tmp_path, 2)
+    assert len(list(tmp_path.iterdir())) == 2
