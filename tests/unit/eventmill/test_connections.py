@@ -28,7 +28,7 @@ def test_connections_follow_the_settings() -> None:
     [("", "http://127.0.0.1:8089"), ("https://shop.example.org:444/a/b.json?day=1", "https://shop.example.org:444")],
 )
 def test_the_source_is_the_set_one_or_ours(url: str, host: str) -> None:
-    assert connections.connections(settings(clicks_url=url), HOME)["clicks_source"]["host"] == host
+    assert connections.connections(settings(clicks_url=url, source_port=8089), HOME)["clicks_source"]["host"] == host
 
 
 def test_no_connection_holds_a_secret() -> None:
