@@ -69,7 +69,7 @@ def _catch_up(values: Settings, console: Console) -> None:
     target = progress.held(values, LINE)
     total = progress.behind(progress.committed(values, LINE), target)
     with Progress(console=console) as bar:
-        task = bar.add_task("processed", total=total)
+        task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
             if Supervisor(values).programs()[job_program(LINE)].state == "FATAL":
@@ -108,10 +108,10 @@ def _show(values: Settings, console: Console) -> None:
     if final:
         picture = demo.folder(values) / "platforms.svg"
         chart.draw(final, picture)
-        console.print(f"chart: {picture}")
+        console.print(f"chart: {picture}", soft_wrap=True)
     console.print(f"NiFi: http://{values.nifi_host}:{values.nifi_port}/nifi/")
     login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
-    console.print(f"Airflow: http://{values.airflow_host}:{values.airflow_port}/ ({login})")
+    console.print(f"Airflow: http://{values.airflow_host}:{values.airflow_port}/ ({login})", soft_wrap=True)
     console.print(f"HDFS: http://{values.hdfs_host}:{values.hdfs_http_port}/webhdfs/v1/eventmill?op=LISTSTATUS")
 
 
