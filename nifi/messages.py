@@ -7,8 +7,8 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
-# Numbers are read as text: none is too big, and none is needed.
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
+# No number is needed, and bool takes one of any size.
+_DECODER = json.JSONDecoder(parse_float=bool, parse_int=bool)
 
 
 @dataclass(frozen=True, slots=True)

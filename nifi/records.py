@@ -26,7 +26,8 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 _OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _DELIMITER = re.compile(rb"[ \t\r]*+(?:[,\n{\[]|\Z)")
 _DELIMITER_IN_ARRAY = re.compile(rb"[ \t\r]*+(?:[,\n{\[\]]|\Z)")
-_BRACKET = re.compile(rb'"(?:[^"\\\n]|\\[^\n])*+"|[{}\[\]\n"]')
+_STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
+_BRACKET = re.compile(_STRING + rb'|[{}\[\]\n"]')
 _CLOSES = {b"}": b"{", b"]": b"["}
 _AFTER_OBJECT = re.compile(rb"\}(?=[ \t\r]*,?[ \t\r]*\{)|\n")
 _BEFORE_OBJECT = re.compile(rb"(?=,[ \t\r]*\{)|\n")
@@ -79,6 +80,7 @@ class _Reader:
         self._base = 0
         self._text = ""
         self._in_array = False
+        self._bracketed = False
 
     def read(self) -> Iterator[Piece]:
         begin = len(_BOM) if self._data[:3] == _BOM else 0
@@ -89,12 +91,13 @@ class _Reader:
         else:
             yield from self._elements(begin)
 
-    def _elements(self, begin: int) -> Iterator[Piece]:
-        position = begin
+    def _elements(self, position: int) -> Iterator[Piece]:
+        first = self._skip(_GAP, position)
+        self._bracketed = self._data[first : first + 1] == b"["
         number = 0
         broken = False
         while (position := self._skip(_GAP, position)) < self._size:
-            if self._bracket(position, begin):
+            if self._bracket(position):
                 self._in_array = not self._in_array
                 position += 1
                 continue
@@ -106,14 +109,12 @@ class _Reader:
         if self._in_array and not broken:
             yield Piece(number + 1, self._size, self._size, "the array breaks off: its closing bracket is missing")
 
-    def _bracket(self, position: int, begin: int) -> bool:
+    def _bracket(self, position: int) -> bool:
         """Whether an array of elements begins or ends here; one of no objects among JSON lines is a broken line."""
         if self._in_array:
             return self._data[position : position + 1] == b"]"
-        if _OBJECTS.match(self._data, position):
-            return True
-        first = self._skip(_GAP, begin)
-        return self._data[first : first + 1] == self._data[position : position + 1] == b"["
+        begins = self._data[position : position + 1] == b"["
+        return begins and (self._bracketed or bool(_OBJECTS.match(self._data, position)))
 
     def _not_json(self, begin: int) -> str:
         """Why the file as a whole is rejected; empty when it is to be read element by element."""
@@ -182,7 +183,8 @@ class _Reader:
         return found.end() if found else position
 
     def _delimited(self, end: int) -> bool:
-        return bool((_DELIMITER_IN_ARRAY if self._in_array else _DELIMITER).match(self._data, end))
+        delimiter = _DELIMITER_IN_ARRAY if self._in_array or self._bracketed else _DELIMITER
+        return bool(delimiter.match(self._data, end))
 
     def _end_of_broken(self, start: int, error: int) -> int:
         """Where a broken element ends: at its bracket, else before the next object, else with its (indented) lines."""
@@ -198,7 +200,9 @@ class _Reader:
 
     def _before_next_object(self, start: int, error: int) -> int:
         """Where, on the same line, the next object is about to begin; 0 when there is none."""
-        searches = ((_AFTER_OBJECT, start + 1), (_BEFORE_OBJECT, max(start + 1, error - 1)))
+        # A string without its end swallows what follows, so the last one before the error is looked into.
+        strings = [s.start() for s in _BRACKET.finditer(self._data, start, error) if len(s.group()) > 1]
+        searches = ((_AFTER_OBJECT, strings[-1] if strings else start + 1), (_BEFORE_OBJECT, max(start + 1, error - 1)))
         found = (pattern.search(self._data, position) for pattern, position in searches)
         return min((f.end() for f in found if f and f.group() != b"\n"), default=0)
 
