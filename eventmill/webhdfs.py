@@ -34,6 +34,12 @@ def read(settings: Settings, path: str) -> bytes:
     return reply.content
 
 
+def delete(settings: Settings, path: str) -> None:
+    """Delete a file, or a folder with all that it holds; one that is not there is no error."""
+    url = f"http://{settings.hdfs_host}:{settings.hdfs_http_port}/webhdfs/v1{path}"
+    requests.delete(url, params={"op": "DELETE", "recursive": "true"}, timeout=TIMEOUT).raise_for_status()
+
+
 def _get(settings: Settings, path: str, operation: str) -> requests.Response:
     url = f"http://{settings.hdfs_host}:{settings.hdfs_http_port}/webhdfs/v1{path}"
     return requests.get(url, params={"op": operation}, timeout=TIMEOUT)

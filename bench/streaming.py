@@ -1,0 +1,178 @@
+"""The bounded clicks job beside an untuned Spark job and Kafka's own consumer, alternated in one run.
+
+    python -m bench.streaming --count 4000000 --rounds 3
+
+Starts Kafka and HDFS of its own, fills a topic once, runs every peer in every round on an empty HDFS folder, checks
+the job's counts against the generator's truth, and prints medians, ranges and ratios.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Annotated
+
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Usage, run
+from eventmill import topics, truth, webhdfs
+from eventmill.beside import StackBeside
+from eventmill.engines import service_environment
+
+COMMERCE = "/eventmill/clicks/commerce"
+OPEN_WINDOWS = 3
+Counts = dict[tuple[str, str], int]
+
+
+@dataclass
+class Peer:
+    """One way to read the topic, with what it took in each round."""
+
+    name: str
+    once: Callable[[], Usage]
+    rounds: list[Usage] = field(default_factory=list)
+
+    def figures(self, figure: str) -> list[float]:
+        """Wall, cpu or peak_mb of each round."""
+        return [getattr(usage, figure) for usage in self.rounds]
+
+    def median(self, figure: str) -> float:
+        """The median of a figure over the rounds."""
+        return statistics.median(self.figures(figure))
+
+
+class Bench:
+    """A topic of generated clicks on Kafka and HDFS of its own."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.stack = StackBeside("bench", 41000, clicks_live="false")
+        self.values = self.stack.settings
+        self.environment = self.stack.environment | service_environment(self.values)
+        self.clicks = self.stack.state_dir / "clicks.json"
+        self.truth = self.stack.state_dir / "truth.json"
+
+    def fill(self) -> None:
+        """Start Kafka and HDFS, generate the clicks and put them into the topic, keyed by user."""
+        self.stack.remove()
+        self.stack.state_dir.mkdir(parents=True)
+        self.stack.eventmill("up", "kafka", "datanode")
+        topics.apply(self.values)
+        files = ("--out", str(self.clicks), "--truth", str(self.truth))
+        self.stack.eventmill("generate", "clicks", "--count", str(self.count), "--span", "24h", *files, seconds=1800)
+        self._produce()
+
+    def _produce(self) -> None:
+        """Feed the lines to Kafka's console producer, each behind its user as the key."""
+        feed = f"""sed -E 's/^(.*"userid":"([^"]*)".*)$/\\2\\t\\1/' '{self.clicks}'"""
+        options = "--reader-property parse.key=true --reader-property ignore.error=true --command-property acks=all"
+        self._shell(f"{feed} | {self._kafka('ConsoleProducer')} {options}")
+
+    def _kafka(self, tool: str) -> str:
+        java = (
+            f"'{self.environment['JAVA_HOME']}/bin/java' -Xmx512m -XX:+UseSerialGC -cp '{self.values.lib_dir}/kafka/*'"
+        )
+        where = f"--bootstrap-server {self.values.kafka_bootstrap} --topic {self.values.clicks_topic}"
+        return f"{java} org.apache.kafka.tools.{tool} {where}"
+
+    def _shell(self, script: str) -> Usage:
+        return run(["bash", "-o", "pipefail", "-c", script], self.environment)
+
+    def ours(self) -> Usage:
+        """The bounded job of the platform, its result compared with the truth."""
+        webhdfs.delete(self.values, "/eventmill")
+        usage = run([sys.executable, "-m", "spark_jobs", "run", "clicks", "--bounded"], self.environment)
+        self._check()
+        return usage
+
+    def untuned(self) -> Usage:
+        """The same query with Spark's defaults."""
+        webhdfs.delete(self.values, "/untuned")
+        return run([sys.executable, "-m", "bench.untuned", "/untuned"], self.environment)
+
+    def consumer(self) -> Usage:
+        """Reading the topic and throwing it away: what no job can beat."""
+        return self._shell(f"{self._kafka('ConsumerPerformance')} --num-records {self.count} --timeout 10000")
+
+    def _check(self) -> None:
+        """Every window but the last few is closed, and holds exactly what was generated."""
+        expected = {
+            (f"{w.window_start:%Y-%m-%d %H:%M:%S}", w.source): w.count
+            for w in truth.read(self.truth).windows
+            if w.count
+        }
+        found = self._final()
+        differences = {key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
+        still_open = sorted({window for window, _ in expected})[-OPEN_WINDOWS:]
+        if wrong := sorted(key for key in differences if key[0] not in still_open or key in found):
+            raise AssertionError(f"{len(wrong)} counts differ from the truth, first {wrong[0]}")
+
+    def _final(self) -> Counts:
+        days = [f"{COMMERCE}/{day}" for day in webhdfs.names(self.values, COMMERCE)]
+        files = [f"{day}/{name}" for day in days for name in webhdfs.names(self.values, day)]
+        tables = [pq.read_table(BytesIO(webhdfs.read(self.values, file)), partitioning=None) for file in files]
+        rows = [row for table in tables for row in table.to_pylist()]
+        return {(f"{row['window_start']:%Y-%m-%d %H:%M:%S}", row["source"]): row["source_number"] for row in rows}
+
+
+def main(
+    count: Annotated[int, typer.Option(min=1, help="Clicks in the topic, besides the planted faults.")] = 4_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each peer runs.")] = 3,
+    grow: Annotated[bool, typer.Option(help="Also run the job on a tenth, to see that its memory stays flat.")] = True,
+) -> None:
+    """Measure the bounded clicks job beside its peers."""
+    console = Console()
+    small = _small(count // 10, console) if grow else None
+    bench = Bench(count)
+    bench.fill()
+    peers = [
+        Peer("eventmill, bounded", bench.ours),
+        Peer("Spark, untuned", bench.untuned),
+        Peer("kafka-consumer-perf-test", bench.consumer),
+    ]
+    for number in range(rounds):
+        for peer in peers:
+            peer.rounds.append(peer.once())
+            console.print(f"round {number + 1}: {peer.name} {peer.rounds[-1].wall:.1f} s")
+    bench.stack.remove()
+    console.print(_table(peers, count))
+    if small:
+        growth = peers[0].median("peak_mb") / small.peak_mb
+        console.print(f"the job's peak memory at {count:,} clicks is {growth:.2f} times that at {count // 10:,}")
+
+
+def _small(count: int, console: Console) -> Usage:
+    bench = Bench(count)
+    bench.fill()
+    usage = bench.ours()
+    bench.stack.remove()
+    console.print(f"{count:,} clicks: {usage.wall:.1f} s, {usage.peak_mb} MB")
+    return usage
+
+
+def _table(peers: list[Peer], count: int) -> Table:
+    table = Table(
+        "peer", "wall s", "range", "CPU s", "peak MB", "clicks/s", "wall, ours = 1", title=f"{count:,} clicks"
+    )
+    for peer in peers:
+        wall = peer.figures("wall")
+        table.add_row(
+            peer.name,
+            f"{peer.median('wall'):.1f}",
+            f"{min(wall):.1f}–{max(wall):.1f}",
+            f"{peer.median('cpu'):.1f}",
+            f"{peer.median('peak_mb'):.0f}",
+            f"{count / peer.median('wall'):,.0f}",
+            f"{peer.median('wall') / peers[0].median('wall'):.2f}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
