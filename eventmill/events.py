@@ -144,8 +144,9 @@ def explain(raw: bytes | None, error: Exception) -> str:
 
 
 def _field_reason(message: str) -> str:
-    what, _, path = message.removesuffix("`").partition(" - at `$.")
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`?(?: - at `\$\.(.+))?", message.removesuffix("`")):
+    message = message.removesuffix("`")
+    what, _, path = message.partition(" - at `$.")
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`?(?: - at `\$\.(.+))?", message):
         return f"{f'{missing[2]}.' if missing[2] else ''}{missing[1]}: missing"
     if what == "Invalid RFC3339 encoded datetime":
         what = "is not a time such as 2026-01-31 23:59:59 or 2026-01-31T23:59:59Z"
