@@ -165,7 +165,7 @@ def _table(peers: list[Peer], count: int) -> Table:
         table.add_row(
             peer.name,
             f"{peer.median('wall'):.1f}",
-            f"{min(wall):.1f}–{max(wall):.1f}",
+            f"{min(wall):.1f} to {max(wall):.1f}",
             f"{peer.median('cpu'):.1f}",
             f"{peer.median('peak_mb'):.0f}",
             f"{count / peer.median('wall'):,.0f}",

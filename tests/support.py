@@ -1,8 +1,12 @@
 """What several tests share."""
 
+from typing import Any
+
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
 from eventmill.settings import Settings
 
-SECRETS = {
+SECRETS: dict[str, Any] = {
     "kafka_sasl_password": "k" * 12,
     "mysql_password": "m" * 12,
     "nifi_sensitive_key": "n" * 12,
@@ -11,6 +15,17 @@ SECRETS = {
 }
 
 
-def settings(**values: object) -> Settings:
-    """Settings with the defaults and made-up secrets, whatever `.env` says."""
-    return Settings(_env_file=None, **(SECRETS | values))  # type: ignore[arg-type]
+class GivenSettings(Settings):
+    """Settings that come from the test alone."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Neither the environment nor `.env` has a say."""
+        return (init_settings,)
+
+
+def settings(**values: Any) -> Settings:
+    """Settings with the defaults and made-up secrets, whatever the environment and `.env` say."""
+    return GivenSettings(**(SECRETS | values))
