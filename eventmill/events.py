@@ -29,6 +29,9 @@ AHEAD = timedelta(days=1)
 """How far an event may lie ahead of the time at which it was received: clocks and time zones that are set wrong."""
 
 
+LONGEST_REASON = 300
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """What all event types share: a name, an identity and a time.
 
@@ -131,7 +134,11 @@ def utc(time: datetime) -> datetime:
 
 
 def explain(raw: bytes | None, error: Exception) -> str:
-    """Why decoding failed, as `field: what is wrong` where a field is to blame."""
+    """Why decoding failed, as `field: what is wrong` where a field is to blame; it may quote the value, so it's cut."""
+    return _reason(raw, error)[:LONGEST_REASON]
+
+
+def _reason(raw: bytes | None, error: Exception) -> str:
     if not raw:
         return "empty value"
     if isinstance(error, RecursionError):
@@ -144,13 +151,14 @@ def explain(raw: bytes | None, error: Exception) -> str:
 
 
 def _field_reason(message: str) -> str:
-    message = message.removesuffix("`")
     what, _, path = message.partition(" - at `$.")
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`?(?: - at `\$\.(.+))?", message):
-        return f"{f'{missing[2]}.' if missing[2] else ''}{missing[1]}: missing"
+    path = path.removesuffix("`")
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
+        return f"{path}.{missing[1]}: missing" if path else f"{missing[1]}: missing"
     if what == "Invalid RFC3339 encoded datetime":
         what = "is not a time such as 2026-01-31 23:59:59 or 2026-01-31T23:59:59Z"
-    return f"{path}: {what[0].lower()}{what[1:]}" if path else f"{what[0].lower()}{what[1:]}"
+    what = what[0].lower() + what[1:]
+    return f"{path}: {what}" if path else what
 
 
 def json_schema(contract: type[Event]) -> dict[str, Any]:

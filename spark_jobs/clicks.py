@@ -13,26 +13,23 @@ from uuid import uuid4
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from eventmill.events import ProductView
 from spark_jobs import counting, watermark
-from spark_jobs.counting import Count, Key, Summary
+from spark_jobs.counting import Count, Summary
 from spark_jobs.hadoop import Files
 from spark_jobs.state import State, StateStore, Totals
-from spark_jobs.tables import TIME, BatchTable, frame, time
+from spark_jobs.tables import TIME, BatchTable, TableRow, time
 from spark_jobs.tagging import KAFKA_FIELDS, Rule, tagged_schema, tagger
 from spark_jobs.watermark import Pace
 
 STAGING = "staging"
 COLUMNS = {"messageid": "messageid", "timestamp": "timestamp", "source": "context.source"}
 SCHEMA = tagged_schema(ProductView, COLUMNS)
-COMMERCE = pa.schema(
-    {"window_start": TIME, "window_end": TIME, "source": pa.string(), "source_number": pa.int64(), "day": pa.string()}
-)
-FAULTS = pa.schema(
-    {"window_start": TIME, "window_end": TIME, "source": pa.string(), "late": pa.int64(), "duplicates": pa.int64()}
-)
+WINDOW = [("window_start", TIME), ("window_end", TIME), ("source", pa.string())]
+COMMERCE = pa.schema([*WINDOW, ("source_number", pa.int64())])
+FAULTS = pa.schema([*WINDOW, ("late", pa.int64()), ("duplicates", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,8 @@ class Clicks:
         self._windows = windows
         self._outputs = outputs
         self._states = StateStore(files, windows.seconds, counting.SEEN)
-        self._commerce = BatchTable(files, "commerce", by_day=True)
-        self._faults = BatchTable(files, "faults", by_day=False)
+        self._commerce = BatchTable(files, "commerce", COMMERCE, day_of="window_start")
+        self._faults = BatchTable(files, "faults", FAULTS)
         # A killed driver's JVM may live on for a moment: it must not write into the same folder.
         self._aside = f"{STAGING}/{uuid4().hex[:8]}"
         self._may_be_replay = True
@@ -70,17 +67,16 @@ class Clicks:
         before = self._states.before(batch_id)
         if self._may_be_replay:
             self._files.delete(STAGING)
-        spark = batch.sparkSession
-        with cached(self._tagged(batch, before)) as tagged:
-            summary = Summary.of(tagged, self._windows.seconds)
-            if summary.rejected:
-                self._outputs.reject(tagged)
-            with cached(counting.first_seen(self._states.rows(spark, before), tagged)) as events:
-                counts = counting.collect_counts(events, before.progress.closed, self._windows.seconds)
-                state = self._state(batch_id, before, summary, counts)
-                self._publish(spark, state, summary, counts)
-                self._outputs.live(counts, state)
-                self._states.save(state, self._needed(events, state), self._aside)
+        seen = self._states.rows(batch.sparkSession, before)
+        with cached(counting.judge(seen, self._tagged(batch, before))) as judged:
+            summary = Summary.of(judged, self._windows.seconds)
+            counts = summary.counts(before.progress.closed, self._windows.seconds)
+            state = self._state(batch_id, before, summary, counts)
+            if summary.number("rejected"):
+                self._outputs.reject(judged)
+            self._publish(state, summary, counts)
+            self._outputs.live(counts, state)
+            self._states.save(state, self._needed(judged, state), self._aside)
         self._files.delete(self._aside)
         self._may_be_replay = False
 
@@ -94,31 +90,29 @@ class Clicks:
         return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, COLUMNS, rule), SCHEMA)
 
     def _state(self, batch_id: int, before: State, summary: Summary, counts: Sequence[Count]) -> State:
-        progress = watermark.advance(before.progress, watermark.reads(summary.reads), self._windows.pace)
-        stored = sum(count.new for count in counts)
-        late, on_time = summary.late.total(), summary.on_time.total()
+        progress = watermark.advance(before.progress, summary.reads, self._windows.pace)
         made = Totals(
-            records=on_time + late + summary.rejected,
-            stored=stored,
-            rejected=summary.rejected,
-            late=late,
-            duplicates=on_time - stored,
+            records=sum(map(summary.number, ("stored", "rejected", "late", "duplicate"))),
+            stored=summary.number("stored"),
+            rejected=summary.number("rejected"),
+            late=summary.number("late"),
+            duplicates=summary.number("duplicate"),
             final=sum(count.number for count in counts if count.window_end <= progress.closed),
         )
         return State(batch_id, before.window_seconds, progress, before.totals.plus(made))
 
-    def _publish(self, spark: SparkSession, state: State, summary: Summary, counts: Sequence[Count]) -> None:
+    def _publish(self, state: State, summary: Summary, counts: Sequence[Count]) -> None:
         """Write the closed windows and the faults of a batch to their tables."""
         closed = [commerce_row(count) for count in counts if count.window_end <= state.progress.closed]
-        faults = fault_rows(summary, counts, self._windows.seconds)
-        for table, rows, schema in ((self._commerce, closed, COMMERCE), (self._faults, faults, FAULTS)):
-            published = table.publish(frame(spark, rows, schema), state.batch, self._aside) if rows else []
+        faults = fault_rows(summary, self._windows.seconds)
+        for table, rows in ((self._commerce, closed), (self._faults, faults)):
+            published = table.publish(rows, state.batch, self._aside)
             if self._may_be_replay:
                 table.remove_others(state.batch, published)
 
-    def _needed(self, events: DataFrame, state: State) -> DataFrame:
+    def _needed(self, judged: DataFrame, state: State) -> DataFrame:
         windows = self._windows
-        return counting.still_needed(events, state.progress.closed, windows.seconds, windows.pace.watermark)
+        return counting.still_needed(judged, state.progress.closed, windows.seconds, windows.pace.watermark)
 
 
 @contextmanager
@@ -131,29 +125,26 @@ def cached(frame: DataFrame) -> Iterator[DataFrame]:
         frame.unpersist()
 
 
-def commerce_row(count: Count) -> dict[str, object]:
+def commerce_row(count: Count) -> TableRow:
     """A row of the table commerce."""
-    start = time(count.window_start)
     return {
-        "window_start": start,
+        "window_start": time(count.window_start),
         "window_end": time(count.window_end),
         "source": count.source,
         "source_number": count.number,
-        "day": f"{start:%Y-%m-%d}",
     }
 
 
-def fault_rows(summary: Summary, counts: Sequence[Count], window_seconds: int) -> list[dict[str, object]]:
+def fault_rows(summary: Summary, window_seconds: int) -> list[TableRow]:
     """The rows of the table faults: late records and copies by window and source."""
-    duplicates = counting.duplicates(summary.on_time, counts)
-    keys: set[Key] = {*summary.late, *duplicates}
+    late, duplicates = summary.by_verdict["late"], summary.by_verdict["duplicate"]
     return [
         {
             "window_start": time(start),
             "window_end": time(start + window_seconds * 1_000_000),
             "source": source,
-            "late": summary.late[start, source],
+            "late": late[start, source],
             "duplicates": duplicates[start, source],
         }
-        for start, source in sorted(keys)
+        for start, source in sorted(late | duplicates)
     ]

@@ -45,7 +45,8 @@ def sql_configuration(settings: Settings) -> dict[str, str]:
         # Hive 4, HCatalog 3.1 and Presto agree on INT96 only.
         "spark.sql.parquet.outputTimestampType": "INT96",
         "spark.sql.shuffle.partitions": str(settings.spark_shuffle_partitions),
-        "spark.sql.streaming.forceDeleteTempCheckpointLocation": "false",
+        # A batch is cached for two or three jobs only: packing it costs more than it gives.
+        "spark.sql.inMemoryColumnarStorage.compressed": "false",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
         "spark.sql.streaming.minBatchesToRetain": "10",
     }

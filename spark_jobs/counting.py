@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from spark_jobs.watermark import LONG_AGO, Read
+from spark_jobs.watermark import LONG_AGO, Read, join
 
 SEEN = "messageid string, timestamp timestamp, source string"
 """The columns of the events that are kept for their windows and to find duplicates."""
@@ -23,12 +23,38 @@ def window_start(time: Column, seconds: int) -> Column:
     return F.timestamp_seconds(F.unix_seconds(time) - F.unix_seconds(time) % seconds)
 
 
-def summary(tagged: DataFrame, window_seconds: int) -> DataFrame:
-    """One row a partition, verdict, window and source, with the number of records and how far they reach."""
+def judge(seen: DataFrame, tagged: DataFrame) -> DataFrame:
+    """The events seen before and the records of a tagged batch, each with its `verdict`.
+
+    It is `seen` for the former, and for the latter `rejected`, `late`, `stored` or `duplicate`. Of those on time with
+    one messageid the first is stored, by timestamp, partition and offset, unless it was seen before.
+    """
+    on_time = F.col("reason").isNull() & ~F.col("late")
+    records = tagged.withColumn("new", F.lit(True)).withColumn(
+        "identity", F.when(on_time, F.col("messageid")).otherwise(F.concat_ws("/", "partition", "offset"))
+    )
+    before = seen.select("*", F.lit(False).alias("new"), F.col("messageid").alias("identity"))
+    order = Window.partitionBy("identity").orderBy("new", "timestamp", "partition", "offset")
+    verdict = (
+        F.when(~F.col("new"), "seen")
+        .when(F.col("reason").isNotNull(), "rejected")
+        .when(F.col("late"), "late")
+        .when(F.col("place") == 1, "stored")
+        .otherwise("duplicate")
+    )
     return (
-        tagged.withColumn("window_start", F.unix_micros(window_start(F.col("timestamp"), window_seconds)))
-        .withColumn("rejected", F.col("reason").isNotNull())
-        .groupBy("partition", "rejected", "late", "window_start", "source")
+        records.unionByName(before, allowMissingColumns=True)
+        .withColumn("place", F.row_number().over(order))
+        .withColumn("verdict", verdict)
+        .drop("new", "identity", "late", "place")
+    )
+
+
+def summary(judged: DataFrame, window_seconds: int) -> DataFrame:
+    """One row a verdict, partition, window and source, with the number of records and how far they reach."""
+    return (
+        judged.withColumn("window_start", F.unix_micros(window_start(F.col("timestamp"), window_seconds)))
+        .groupBy("verdict", "partition", "window_start", "source")
         .agg(
             F.count("*").alias("records"),
             F.unix_micros(F.max("timestamp")).alias("newest"),
@@ -36,49 +62,6 @@ def summary(tagged: DataFrame, window_seconds: int) -> DataFrame:
             F.unix_micros(F.max("kafka_time")).alias("last_kafka_time"),
             F.max("offset").alias("last_offset"),
         )
-    )
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A batch in numbers: records by window and source, and by partition how far they reach."""
-
-    on_time: Counter[Key]
-    late: Counter[Key]
-    rejected: int
-    reads: list[tuple[int, Read]]
-
-    @classmethod
-    def of(cls, tagged: DataFrame, window_seconds: int) -> Summary:
-        """The summary of a tagged batch; one Spark job."""
-        result = cls(Counter(), Counter(), 0, [])
-        rejected = 0
-        for row in summary(tagged, window_seconds).collect():
-            newest = LONG_AGO if row.rejected else row.newest
-            read = Read(newest, row.first_kafka_time, row.last_kafka_time, row.last_offset + 1)
-            result.reads.append((row.partition, read))
-            if row.rejected:
-                rejected += row.records
-            else:
-                (result.late if row.late else result.on_time)[row.window_start, row.source] += row.records
-        return cls(result.on_time, result.late, rejected, result.reads)
-
-
-def first_seen(seen: DataFrame, tagged: DataFrame) -> DataFrame:
-    """Each event once: those seen before, then the ones on time of this batch; of two with one id the first wins.
-
-    The columns are those of SEEN and `new`, true for an event of this batch.
-    """
-    before = seen.select("*", F.lit(False).alias("new"), F.lit(0).alias("partition"), F.lit(0).alias("offset"))
-    on_time = tagged.where(F.col("reason").isNull() & ~F.col("late")).select(
-        "messageid", "timestamp", "source", F.lit(True).alias("new"), "partition", "offset"
-    )
-    order = Window.partitionBy("messageid").orderBy("new", "timestamp", "partition", "offset")
-    return (
-        before.unionByName(on_time)
-        .withColumn("place", F.row_number().over(order))
-        .where("place = 1")
-        .select("messageid", "timestamp", "source", "new")
     )
 
 
@@ -93,33 +76,50 @@ class Count:
     new: int
 
 
-def counts(events: DataFrame, closed: int, window_seconds: int) -> DataFrame:
-    """Events per window and source, for windows that end after the closing watermark `closed`."""
-    return (
-        events.select("source", "new", F.unix_micros(window_start(F.col("timestamp"), window_seconds)).alias("start"))
-        .where(F.col("start") + window_seconds * 1_000_000 > closed)
-        .groupBy("start", "source")
-        .agg(F.count("*").alias("number"), F.count_if("new").alias("new"))
+@dataclass(frozen=True)
+class Summary:
+    """A batch in numbers: by verdict the records of each window and source, and how far each partition was read."""
+
+    by_verdict: Mapping[str, Counter[Key]] = field(
+        default_factory=lambda: {name: Counter() for name in ("seen", "stored", "duplicate", "late", "rejected")}
     )
+    reads: dict[int, Read] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, judged: DataFrame, window_seconds: int) -> Summary:
+        """The summary of a judged batch; one Spark job."""
+        result = cls()
+        for row in summary(judged, window_seconds).collect():
+            result._add(row)
+        return result
+
+    def _add(self, row: Row) -> None:
+        self.by_verdict[row.verdict][row.window_start, row.source] += row.records
+        if row.verdict != "seen":
+            newest = LONG_AGO if row.verdict == "rejected" else row.newest
+            read = Read(newest, row.first_kafka_time, row.last_kafka_time, row.last_offset + 1)
+            self.reads[row.partition] = join(self.reads.get(row.partition, read), read)
+
+    def number(self, verdict: str) -> int:
+        """How many records got that verdict."""
+        return self.by_verdict[verdict].total()
+
+    def counts(self, closed: int, window_seconds: int) -> list[Count]:
+        """The events of the windows that end after the closing watermark, in order of window and source."""
+        stored = self.by_verdict["stored"]
+        both = self.by_verdict["seen"] + stored
+        ends = {start: start + window_seconds * 1_000_000 for start, _ in both}
+        return [
+            Count(start, ends[start], source, number, stored[start, source])
+            for (start, source), number in sorted(both.items())
+            if ends[start] > closed
+        ]
 
 
-def collect_counts(events: DataFrame, closed: int, window_seconds: int) -> list[Count]:
-    """The counts, in order of window and source; one Spark job."""
-    rows = counts(events, closed, window_seconds).collect()
-    length = window_seconds * 1_000_000
-    return sorted(
-        (Count(row.start, row.start + length, row.source, row.number, row.new) for row in rows),
-        key=lambda count: (count.window_start, count.source),
-    )
-
-
-def still_needed(events: DataFrame, closed: int, window_seconds: int, watermark: int) -> DataFrame:
+def still_needed(judged: DataFrame, closed: int, window_seconds: int, watermark: int) -> DataFrame:
     """The events to carry on: those whose window is open, and those that a duplicate on time may still follow."""
     time = F.col("timestamp")
     is_open = F.unix_micros(window_start(time, window_seconds)) + window_seconds * 1_000_000 > closed
-    return events.where(is_open | (F.unix_micros(time) + watermark > closed)).select("messageid", "timestamp", "source")
-
-
-def duplicates(on_time: Counter[Key], found: Iterable[Count]) -> Counter[Key]:
-    """How many of the records on time are copies: those that are not among the new events."""
-    return on_time - Counter({(count.window_start, count.source): count.new for count in found})
+    return judged.where(
+        F.col("verdict").isin("seen", "stored") & (is_open | (F.unix_micros(time) + watermark > closed))
+    ).select("messageid", "timestamp", "source")

@@ -56,17 +56,17 @@ class BatchDecoder:
 
     def decode(self, values: Sequence[bytes | None], received: Micros) -> Decoded:
         """Decode the values, which Kafka received at those times."""
-        decoded = self._all(values)
         reasons: list[str | None] = [None] * len(values)
-        for index in self._suspects(decoded, received):
+        decoded = self._all(values)
+        for index in [index for index, event in enumerate(decoded) if event is None]:
             decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
-        good = [event for event in decoded if event is not None]
         positions = np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
-        columns = {
-            name: _spread(pa.array(list(map(get, good)), kind), positions, len(values))
-            for name, (get, kind) in self._columns.items()
-        }
-        return Decoded(positions, _times(good), columns, reasons)
+        times = micros(pa.array([event.timestamp for event in decoded if event is not None], TIME))
+        for index in positions[self._doubtful(decoded, times, received[positions])]:
+            decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
+        keep = np.array([decoded[index] is not None for index in positions], bool)
+        good = [event for event in decoded if event is not None]
+        return Decoded(positions[keep], times[keep], self._fields(good, positions[keep], len(values)), reasons)
 
     def _all(self, values: Sequence[bytes | None]) -> list[Any]:
         """Each value's event, or None where the fast way fails."""
@@ -78,16 +78,11 @@ class BatchDecoder:
                 decoded.append(None)
         return decoded
 
-    def _suspects(self, decoded: Sequence[Any], received: Micros) -> list[int]:
-        """The positions that the contract itself must judge."""
-        failed = [index for index, event in enumerate(decoded) if event is None]
-        positions = np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
-        good = [event for event in decoded if event is not None]
-        ids = pa.array([event.messageid for event in good], pa.string())
-        canonical = pc.match_substring_regex(ids, events.UUID_TEXT).to_numpy(zero_copy_only=False).astype(bool)
-        times = _times(good)
-        doubtful = ~canonical | (times < EARLIEST) | (times > received[positions] + AHEAD)
-        return failed + [int(position) for position in positions[doubtful]]
+    def _doubtful(self, decoded: Sequence[Any], times: Micros, received: Micros) -> NDArray[np.bool_]:
+        """Which events the contract itself must judge: by their time or the text of their identity."""
+        ids = pa.array([event.messageid for event in decoded if event is not None], pa.string())
+        canonical = np.asarray(pc.match_substring_regex(ids, events.UUID_TEXT), bool)
+        return ~canonical | (times < EARLIEST) | (times > received + AHEAD)
 
     def _slowly(self, value: bytes | None, received: int) -> tuple[Any, str | None]:
         """The event or the reason; the event is encoded anew, so that its identity has the canonical form."""
@@ -97,20 +92,14 @@ class BatchDecoder:
             return None, str(error)
         return self._fast(msgspec.json.encode(event)), None
 
+    def _fields(self, good: Sequence[Any], positions: NDArray[np.int64], length: int) -> dict[str, pa.Array]:
+        """The fields asked for over the whole batch: the good events' values at their positions, null elsewhere."""
+        index = np.full(length, -1, np.int64)
+        index[positions] = np.arange(len(positions))
+        take = pa.array(index, mask=index < 0)
+        return {name: pa.array(list(map(get, good)), kind).take(take) for name, (get, kind) in self._columns.items()}
+
 
 def micros(times: pa.Array) -> Micros:
     """Arrow timestamps as microseconds since the epoch."""
     return np.asarray(times.cast(TIME).cast(pa.int64()), np.int64)
-
-
-def _times(decoded: Sequence[Any]) -> Micros:
-    return micros(pa.array([event.timestamp for event in decoded], TIME))
-
-
-def _spread(column: pa.Array, positions: NDArray[np.int64], length: int) -> pa.Array:
-    """The column over the whole batch: its values at those positions, null elsewhere."""
-    if len(positions) == length:
-        return column
-    index = np.full(length, -1, np.int64)
-    index[positions] = np.arange(len(positions))
-    return column.take(pa.array(index, mask=index < 0))

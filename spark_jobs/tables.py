@@ -1,57 +1,67 @@
-"""Parquet tables on HDFS that every reader sees exactly once: files named by batch, written aside and renamed."""
+"""Parquet tables on HDFS that every reader sees exactly once: files named by batch, written aside and renamed.
+
+What a batch adds to them are few rows, so the driver writes them itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow.parquet as pq
 
 from spark_jobs.hadoop import Files
 
 TIME = pa.timestamp("us", "UTC")
+TableRow = dict[str, object]
 
 
 class BatchTable:
-    """A table of one file a batch and, when it's partitioned by day, a day."""
+    """A table of at most one file a batch and, when it's partitioned by day, a day."""
 
-    def __init__(self, files: Files, name: str, *, by_day: bool) -> None:
+    def __init__(self, files: Files, name: str, schema: pa.Schema, day_of: str | None = None) -> None:
+        """A table of that schema; `day_of` names the time whose day is its partition."""
         self._files = files
         self._name = name
-        self._by_day = by_day
+        self._schema = schema
+        self._day_of = day_of
 
-    def publish(self, rows: DataFrame, batch: int, aside: str) -> list[str]:
+    def publish(self, rows: Iterable[TableRow], batch: int, aside: str) -> list[str]:
         """Write the rows of a batch in place of those that it may have written before; returns the files' paths."""
-        folder = f"{aside}/{self._name}"
-        writer = rows.coalesce(1).write.mode("overwrite")
-        (writer.partitionBy("day") if self._by_day else writer).parquet(self._files.url(folder))
         published = []
-        for path in self._files.glob(f"{folder}/{self._pattern('part-*.parquet')}"):
-            target = f"{self._name}{path.removeprefix(folder).rpartition('/')[0]}/{_file(batch)}"
-            self._files.replace(path, target)
-            published.append(target)
+        for folder, part in groupby(sorted(rows, key=self._folder), key=self._folder):
+            path = f"{folder}/{_file(batch)}"
+            self._files.write(f"{aside}/{path}", parquet(part, self._schema))
+            self._files.replace(f"{aside}/{path}", path)
+            published.append(path)
         return published
 
     def remove_others(self, batch: int, published: Sequence[str]) -> None:
         """Remove what an earlier try of the batch published and this one did not: settings may have changed since."""
-        for path in self._files.glob(f"{self._name}/{self._pattern(_file(batch))}"):
+        folder = f"{self._name}/day=*" if self._day_of else self._name
+        for path in self._files.glob(f"{folder}/{_file(batch)}"):
             if path not in published:
                 self._files.delete(path)
 
-    def _pattern(self, name: str) -> str:
-        return f"day=*/{name}" if self._by_day else name
+    def _folder(self, row: TableRow) -> str:
+        return f"{self._name}/day={row[self._day_of]:%Y-%m-%d}" if self._day_of else self._name
 
 
 def _file(batch: int) -> str:
     return f"batch-{batch:010d}.parquet"
 
 
+def parquet(rows: Iterable[TableRow], schema: pa.Schema) -> bytes:
+    """The rows as a Parquet file whose times are INT96: Hive 4, HCatalog 3.1 and Presto agree on no other type."""
+    buffer = io.BytesIO()
+    table = pa.Table.from_pylist(list(rows), schema)
+    pq.write_table(table, buffer, version="1.0", use_deprecated_int96_timestamps=True, store_schema=False)
+    return buffer.getvalue()
+
+
 def time(micros: int) -> datetime:
     """Microseconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
-
-
-def frame(spark: SparkSession, rows: Sequence[dict[str, object]], schema: pa.Schema) -> DataFrame:
-    """Few rows as a DataFrame."""
-    return spark.createDataFrame(pa.Table.from_pylist(list(rows), schema))

@@ -5,7 +5,7 @@ All times are microseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -102,15 +102,8 @@ def _idle(partition: Partition, now: int, idle: int | None) -> bool:
     return idle is None or now - partition.absent_since > idle
 
 
-def reads(rows: Iterable[tuple[int, Read]]) -> dict[int, Read]:
-    """The reads of one batch, several to a partition, joined by partition."""
-    joined: dict[int, Read] = {}
-    for number, read in rows:
-        joined[number] = _join(joined[number], read) if number in joined else read
-    return joined
-
-
-def _join(one: Read, other: Read) -> Read:
+def join(one: Read, other: Read) -> Read:
+    """Two reads of one partition as one."""
     return Read(
         max(one.newest, other.newest),
         min(one.first_kafka_time, other.first_kafka_time),

@@ -89,7 +89,10 @@ def test_a_copy_of_a_click_in_a_closed_window_is_still_found(clicks: Make) -> No
 def test_windows_go_to_the_day_they_start_in(clicks: Make) -> None:
     day = 24 * 60 * MINUTE
     line = clicks().feed(click(day - 1), click(day), click(day + 900))
-    assert [p.parent.name for p in sorted(line.folder.glob("commerce/*/*"))] == ["day=2026-01-01", "day=2026-01-02"]
+    assert [p.parent.name for p in sorted(line.folder.glob("commerce/*/*.parquet"))] == [
+        "day=2026-01-01",
+        "day=2026-01-02",
+    ]
     assert line.commerce() == {(day - 300, "desktop"): 1, (day, "desktop"): 1}
 
 
