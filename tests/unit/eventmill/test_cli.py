@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,18 @@ def test_every_command_of_a_module_is_in_the_list(module: str) -> None:
         assert {command.name for command in typer.main.get_group(app).commands.values()} == named
     else:
         assert named == {module}
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_is_in_the_docs(name: str) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\|.*`{name}\b.*\|$", page, re.MULTILINE)
+
+
+def test_every_command_that_the_docs_name_exists() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    assert set(re.findall(r"(?:`|\$ )(?:[A-Z_]+=\S+ )?eventmill ([a-z]+)", text)) - set(cli.COMMANDS) == set()
 
 
 def test_help_shows_every_command_and_loads_none() -> None:
