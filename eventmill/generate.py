@@ -242,15 +242,15 @@ def encode(view: View) -> bytes:
     return msgspec.json.encode(event(view))
 
 
-def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
-    """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done.
+def require_folders(*paths: Path) -> None:
+    """Raise a GenerateError when the folder of one of these files is missing."""
+    for path in paths:
+        if not path.parent.is_dir():
+            raise GenerateError(f"there is no folder {path.parent}")
 
-    Raises:
-        GenerateError: when the folder of either file is missing.
-    """
-    for folder in (path.parent, truth_path.parent):
-        if not folder.is_dir():
-            raise GenerateError(f"there is no folder {folder}")
+
+def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
+    """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
     generator = Generator(plan)
     opening, between, closing = (b"[\n", b",\n", b"\n]\n") if plan.array else (b"", b"\n", b"\n")
     done = 0

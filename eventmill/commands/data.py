@@ -81,6 +81,7 @@ def generate_clicks(
         array=layout is Layout.array,
     )
     wanted.check(datetime.now(UTC))
+    generate.require_folders(out, truth)
     with progress_bar() as progress:
         task = progress.add_task("records", total=count)
         result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
