@@ -113,7 +113,7 @@ def _airflow() -> Part:
     lock = REQUIREMENTS / "airflow.txt"
     script = (
         f"'{sys.executable}' -m venv --without-pip '{AIRFLOW_ENV}' && "
-        f"'{UV}' pip sync --python '{AIRFLOW_ENV}/bin/python' --require-hashes '{lock}'"
+        f"'{UV}' pip sync --compile-bytecode --python '{AIRFLOW_ENV}/bin/python' --require-hashes '{lock}'"
     )
     return Part("airflow", "python", (lock,), AIRFLOW_ENV, ("sh", "-c", script))
 
