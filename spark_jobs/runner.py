@@ -78,6 +78,16 @@ def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: 
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     running = [start(spark, settings, name, bounded) for name in names]
+    try:
+        _watch(running, stopping)
+    except Exception:
+        # A signal to the whole process group ends the JVM too, maybe first; the batch cut off is replayed later.
+        if not stopping.is_set():
+            raise
+
+
+def _watch(running: Sequence[Running], stopping: threading.Event) -> None:
+    """Wait for the end of all queries or for the event; raise what ended one."""
     while any(each.query.isActive for each in running) and not stopping.wait(0.2):
         for each in running:
             each.check()
