@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from eventmill import airflow, demo, progress, truth
+from eventmill import airflow, demo, progress, rejected, truth
 from eventmill.beside import StackBeside
 from eventmill.supervisor import Supervisor
 from eventmill.truth import Truth
@@ -67,6 +67,24 @@ class Clicks:
     def held(self) -> int:
         """How many records the topic has had."""
         return sum(progress.held(self.stack.settings, "clicks").values())
+
+    def wait_until_held(self, records: int, seconds: float = 300) -> None:
+        """Wait until the topic has had so many records."""
+        until(lambda: self.held() >= records, seconds, f"Kafka has {self.held()} of {records} records", every=1)
+
+    def rejected_by_nifi(self) -> int:
+        """How many records never came to the topic."""
+        records = rejected.distinct(rejected.read(self.stack.settings, self.stack.settings.clicks_topic))
+        return rejected.summary(records).origins[rejected.NIFI]
+
+    def find_days(self) -> None:
+        """Let Hive find the days that are new on HDFS, as the DAG does."""
+        self.stack.eventmill("sql", "hive", "MSCK REPAIR TABLE commerce")
+
+    def newest_mail(self) -> str:
+        """The message that the mail sink got last."""
+        files = [file for file in (self.stack.state_dir / "mail" / "new").iterdir() if file.is_file()]
+        return max(files, key=lambda file: file.stat().st_mtime).read_text(encoding="utf-8")
 
     def processed(self) -> int:
         """How many records the job has processed for good."""
