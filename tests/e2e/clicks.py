@@ -119,8 +119,9 @@ class Clicks:
         for process in [parent, *parent.children(recursive=True)]:
             os.kill(process.pid, signal.SIGKILL)
 
-    def run_dag(self) -> dict[str, str]:
-        """Run the DAG to its end; returns the state of each task."""
+    def run_dag(self, export: Path) -> dict[str, str]:
+        """Run the DAG to its end on that export of the shop; returns the state of each task."""
+        demo.export_from_shop(self.stack.settings, export)
         run = airflow.trigger(self.stack.settings, "ecommerce_platform")
         return airflow.wait(self.stack.settings, "ecommerce_platform", run, seconds=900)
 

@@ -37,14 +37,14 @@ def test_the_result_is_the_truth_and_a_second_run_changes_nothing(clicks: Clicks
     sample = clicks.generate(tmp_path, "demo", "--count", "20000", "--span", "2h", "--seed", "7", *FAULTS)
     clicks.send(sample.file)
     clicks.wait_until_processed()
-    assert set(clicks.run_dag().values()) == {"success"}
+    assert set(clicks.run_dag(sample.file).values()) == {"success"}
     clicks.verify("--truth", str(sample.truth_file))
     first = clicks.counts("hive"), clicks.counts("mysql"), clicks.held()
     for counts in (*first[:2], clicks.counts("spark")):
         assert_exact(counts, sample)
     assert "Clicks by platform" in clicks.newest_mail()
     assert "was sent before" in clicks.send(sample.file)
-    assert set(clicks.run_dag().values()) == {"success"}
+    assert set(clicks.run_dag(sample.file).values()) == {"success"}
     assert (clicks.counts("hive"), clicks.counts("mysql"), clicks.held()) == first
 
 
@@ -96,7 +96,7 @@ def test_killed_services_cost_no_record(clicks: Clicks, tmp_path: Path) -> None:
         clicks.wait_until_held(before + sample.truth.lines)
         clicks.wait_until_processed()
         samples.append(sample)
-    clicks.run_dag()
+    clicks.run_dag(samples[-1].file)
     clicks.verify()
     for counts in (clicks.counts("hive"), clicks.counts("mysql")):
         for sample in samples:
@@ -114,7 +114,7 @@ def test_a_killed_job_goes_on_where_it_was(clicks: Clicks, tmp_path: Path) -> No
         clicks.wait(chance.uniform(0, 4))
         clicks.kill("job-clicks")
     clicks.wait_until_processed()
-    clicks.run_dag()
+    clicks.run_dag(sample.file)
     clicks.verify("--truth", str(sample.truth_file))
     assert_exact(clicks.counts("hive"), sample)
     assert_exact(clicks.counts("mysql"), sample)
