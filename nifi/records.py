@@ -12,14 +12,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
+from typing import Any
 
 Data = bytes | mmap
 
 MAX_RECORD = 900_000
 """The longest record in bytes: Kafka's own limit is 1 MiB a message, headers and timestamp included."""
 
-_AHEAD = 1 << 20  # bytes that can be seen from where an element begins; more than a record may have
-_WINDOW = 4 << 20
+# Bytes looked at from where an element begins: first few, since an error is dear in a long text, then enough.
+_FEW, _MANY = 1 << 16, 1 << 20
+_REST = 1 << 13  # how far after an error the bracket may be that closes the element
 _BOM = b"\xef\xbb\xbf"
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -29,8 +31,7 @@ _DELIMITER_IN_ARRAY = re.compile(rb"[ \t\r]*+(?:[,\n{\[\]]|\Z)")
 _STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 _BRACKET = re.compile(_STRING + rb'|[{}\[\]\n"]')
 _CLOSES = {b"}": b"{", b"]": b"["}
-_AFTER_OBJECT = re.compile(rb"\}(?=[ \t\r]*,?[ \t\r]*\{)|\n")
-_BEFORE_OBJECT = re.compile(rb"(?=,[ \t\r]*\{)|\n")
+_NEXT_OBJECT = re.compile(rb"(?=,[ \t\r]*\{)|\}(?=[ \t\r]*\{)|\n")
 _JSON_TYPES = {list: "an array", str: "a string", bool: "a number or boolean", type(None): "null"}
 
 
@@ -154,7 +155,19 @@ class _Reader:
         Raises:
             _BrokenError: it is no JSON, or something else than a delimiter follows it.
         """
-        self._look_at(start)
+        self._look_at(start, _FEW)
+        try:
+            value, end = self._decode(start)
+        except _BrokenError as error:
+            if not error.cut:
+                raise
+            self._look_at(start, _MANY)
+            value, end = self._decode(start)
+        if not self._delimited(end):
+            raise _BrokenError("something follows the value", end)
+        return type(value), end
+
+    def _decode(self, start: int) -> tuple[Any, int]:
         try:
             value, end = _DECODER.raw_decode(self._text, start - self._base)
         except json.JSONDecodeError as error:
@@ -166,17 +179,14 @@ class _Reader:
             raise _BrokenError(str(error), start) from None
         except RecursionError:
             raise _BrokenError("nested too deeply", start) from None
-        end += self._base
-        if not self._delimited(end):
-            raise _BrokenError("something follows the value", end)
-        return type(value), end
+        return value, end + self._base
 
-    def _look_at(self, start: int) -> None:
-        """Let the window hold at least `_AHEAD` bytes from `start`; Latin-1, so that a character is a byte."""
+    def _look_at(self, start: int, ahead: int) -> None:
+        """Let the window hold at least `ahead` bytes from `start`; Latin-1, so that a character is a byte."""
         end = self._base + len(self._text)
-        if start < self._base or (end < self._size and end - start < _AHEAD):
+        if start < self._base or (end < self._size and end - start < ahead):
             self._base = start
-            self._text = str(self._data[start : start + _WINDOW], "latin-1")
+            self._text = str(self._data[start : start + 2 * ahead], "latin-1")
 
     def _skip(self, pattern: re.Pattern[bytes], position: int) -> int:
         found = pattern.match(self._data, position)
@@ -188,7 +198,7 @@ class _Reader:
 
     def _end_of_broken(self, start: int, error: int) -> int:
         """Where a broken element ends: at its bracket, else before the next object, else with its (indented) lines."""
-        closed = self._closing_bracket(start, start + _AHEAD, one_line=True)
+        closed = self._closing_bracket(start, error + _REST, one_line=True)
         if closed and self._delimited(closed):
             return closed
         line = self._data.rfind(b"\n", max(0, start - 4096), start) + 1
@@ -202,9 +212,8 @@ class _Reader:
         """Where, on the same line, the next object is about to begin; 0 when there is none."""
         # A string without its end swallows what follows, so the last one before the error is looked into.
         strings = [s.start() for s in _BRACKET.finditer(self._data, start, error) if len(s.group()) > 1]
-        searches = ((_AFTER_OBJECT, strings[-1] if strings else start + 1), (_BEFORE_OBJECT, max(start + 1, error - 1)))
-        found = (pattern.search(self._data, position) for pattern, position in searches)
-        return min((f.end() for f in found if f and f.group() != b"\n"), default=0)
+        found = _NEXT_OBJECT.search(self._data, strings[-1] if strings else max(start + 1, error - 1))
+        return found.end() if found and found.group() != b"\n" else 0
 
     def _end_of_lines(self, start: int, column: int) -> int:
         """The end of the line and of the lines below it that are indented deeper, with a closing brace after them."""
