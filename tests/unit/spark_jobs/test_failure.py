@@ -15,6 +15,13 @@ def test_of_a_java_stack_trace_the_first_line_and_the_root_cause_are_told() -> N
     assert explain(RuntimeError(trace)) == "Job aborted. (java.net.E: refused)"
 
 
+def test_of_an_error_from_java_what_java_says_is_told() -> None:
+    trace = (
+        "An error occurred while calling o8.start.\n: java.net.E: at h:1: refused\nCaused by: refused\n\tat d"
+    )
+    assert explain(RuntimeError(trace)) == "java.net.E: at h:1: refused"
+
+
 def test_it_is_one_line_and_not_too_long() -> None:
     line = explain(RuntimeError("a\tb " * 1000))
     assert "\n" not in line
