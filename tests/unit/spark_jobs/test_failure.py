@@ -16,9 +16,7 @@ def test_of_a_java_stack_trace_the_first_line_and_the_root_cause_are_told() -> N
 
 
 def test_of_an_error_from_java_what_java_says_is_told() -> None:
-    trace = (
-        "An error occurred while calling o8.start.\n: java.net.E: at h:1: refused\nCaused by: refused\n\tat d"
-    )
+    trace = "An error occurred while calling o8.start.\n: java.net.E: at h:1: refused\nCaused by: refused\n\tat d"
     assert explain(RuntimeError(trace)) == "java.net.E: at h:1: refused"
 
 
