@@ -101,16 +101,16 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    @property
-    def _rpc(self) -> Any:
-        """A connection of its own for each call: one that failed once cannot be used again."""
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call the daemon over a connection of its own: one that failed once cannot be used again."""
         transport = SupervisorTransport(None, None, f"unix://{socket_path(self._settings)}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as daemon:
+            return getattr(daemon.supervisor, method)(*arguments)
 
     def runs(self) -> bool:
         """Whether the daemon answers."""
         try:
-            self._rpc.getState()
+            self._call("getState")
         except (OSError, HTTPException, xmlrpc.client.Error):
             return False
         return True
@@ -133,22 +133,22 @@ class Supervisor:
         """Every service and job by name."""
         return {
             p["name"]: Program(p["name"], p["statename"], p["pid"], float(p["start"]), p["spawnerr"])
-            for p in self._rpc.getAllProcessInfo()
+            for p in self._call("getAllProcessInfo")
         }
 
     def start(self, name: str) -> None:
         """Start a service or job unless it runs; returns at once."""
         if self.programs()[name].state not in {"RUNNING", "STARTING", "BACKOFF"}:
-            self._rpc.startProcess(name, False)
+            self._call("startProcess", name, False)
 
     def stop(self, name: str) -> None:
         """Stop a service or job and wait until it has ended."""
         if self.programs()[name].state in {"RUNNING", "STARTING", "BACKOFF"}:
-            self._rpc.stopProcess(name, True)
+            self._call("stopProcess", name, True)
 
     def shutdown(self) -> None:
         """Stop everything, last dependency first, and end the daemon."""
-        pid = self._rpc.getPID()
-        self._rpc.shutdown()
+        pid = self._call("getPID")
+        self._call("shutdown")
         message = f"the stack did not stop within {STOP_SECONDS} s; `eventmill status` shows what still runs"
         until(lambda: not psutil.pid_exists(pid), STOP_SECONDS * 3, message)
