@@ -32,4 +32,5 @@ def changing(console: Console) -> Iterator[Callable[[RenderableType], None]]:
     try:
         yield keep
     finally:
-        console.print(*last)
+        if last:
+            console.print(*last)
