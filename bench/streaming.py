@@ -65,13 +65,15 @@ class Bench:
         self.stack.eventmill("up", "kafka", "datanode")
         topics.apply(self.values)
         files = ("--out", str(self.clicks), "--truth", str(self.truth))
-        self.stack.eventmill("generate", "clicks", "--count", str(self.count), "--span", "24h", *files, seconds=1800)
+        # None broken: the console producer would mend invalid UTF-8.
+        plan = ("--count", str(self.count), "--span", "24h", "--broken", "0%")
+        self.stack.eventmill("generate", "clicks", *plan, *files, seconds=1800)
         self._produce()
 
     def _produce(self) -> None:
         """Feed the lines to Kafka's console producer, each behind its user as the key."""
         feed = f"""sed -E 's/^(.*"userid":"([^"]*)".*)$/\\2\\t\\1/' '{self.clicks}'"""
-        options = "--reader-property parse.key=true --reader-property ignore.error=true --command-property acks=all"
+        options = "--reader-property parse.key=true --command-property acks=all"
         self._shell(f"{feed} | {self._kafka('ConsoleProducer')} {options}")
 
     def _kafka(self, tool: str) -> str:
