@@ -138,11 +138,13 @@ def main(
         Peer("Spark, untuned", bench.untuned),
         Peer("kafka-consumer-perf-test", bench.consumer),
     ]
-    for number in range(rounds):
-        for peer in peers:
-            peer.rounds.append(peer.once())
-            console.print(f"round {number + 1}: {peer.name} {peer.rounds[-1].wall:.1f} s")
-    bench.stack.remove()
+    try:
+        for number in range(rounds):
+            for peer in peers:
+                peer.rounds.append(peer.once())
+                console.print(f"round {number + 1}: {peer.name} {peer.rounds[-1].wall:.1f} s")
+    finally:
+        bench.stack.remove()
     console.print(_table(peers, count))
     if small:
         growth = peers[0].median("peak_mb") / small.peak_mb
