@@ -28,7 +28,8 @@ _SPACE = re.compile(rb"[ \t\r\n]*+")
 _OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
 _DELIMITER = re.compile(rb"[ \t\r]*+(?:[,\n{\[]|\Z)")
 _DELIMITER_IN_ARRAY = re.compile(rb"[ \t\r]*+(?:[,\n{\[\]]|\Z)")
-_STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
+# No possessive groups: Python before 3.11.5 loses its place in them.
+_STRING = rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*"'
 _BRACKET = re.compile(_STRING + rb'|[{}\[\]\n"]')
 _CLOSES = {b"}": b"{", b"]": b"["}
 _NEXT_OBJECT = re.compile(rb"(?=,[ \t\r]*\{)|\}(?=[ \t\r]*\{)|\n")
@@ -220,7 +221,7 @@ class _Reader:
         end = self._data.find(b"\n", start)
         if end < 0:
             return self._size
-        deeper = re.compile(rb"(?:\n[ \t]{%d,}[^\n]*|\n[ \t\r]*(?=\n))*+" % (column + 1))
+        deeper = re.compile(rb"(?:\n[ \t]{%d,}[^\n]*|\n[ \t\r]*(?=\n))*" % (column + 1))
         end = self._skip(deeper, end)
         end = self._skip(re.compile(rb"\n[ \t]{0,%d}\}" % column), end)
         return end - (self._data[end - 1 : end] == b"\r")
