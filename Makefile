@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap setup up down status logs demo test lint types unit dags integration e2e bench lock clean distclean
+.PHONY: help bootstrap setup setup-docker up down status logs demo demo-compose test lint types unit dags integration e2e compose-test bench lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ logs: bootstrap ## follow the logs of an engine: make logs ENGINE=kafka
 demo: setup ## run the clicks line on sample data, or on DATA=file
 	@$(EVENTMILL) demo $(if $(DATA),--data '$(DATA)')
 
+demo-compose: ## the same in containers, by docker compose
+	@DATA='$(DATA)' bin/demo-compose
+
 test: setup lint types unit dags e2e ## what CI runs: lint, types and all tests
 
 lint: bootstrap ## ruff
@@ -47,15 +50,21 @@ dags: setup ## the tests of the DAGs, in Airflow's own environment
 e2e: setup ## whole lines on a stack of its own
 	@.venv/bin/pytest tests/e2e
 
+compose-test: setup setup-docker ## the clicks line in containers, with kill -9
+	@.venv/bin/pytest tests/compose
+
 bench: setup ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.streaming
+
+setup-docker: ## make this machine ready for docker compose up
+	@bin/setup-docker
 
 lock: bootstrap ## renew the hashed lock files
 	@bin/lock
 
 clean: ## stop the stack and remove its state
 	@[ ! -x $(EVENTMILL) ] || $(EVENTMILL) down
-	@find .eventmill -mindepth 1 -maxdepth 1 ! -name lib -exec rm -rf {} + 2>/dev/null || true
+	@find .eventmill -mindepth 1 -maxdepth 1 ! -name lib ! -name secrets -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## remove also everything that was fetched
 	@rm -rf .eventmill .venv .venv-airflow .env

@@ -58,10 +58,10 @@ SERVICES = (
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
     Service("mail", "mail", (), ("mail_port",), 30),
     Service("source", "source", (), ("source_port",), 20),
-    Service("api-server", "airflow", (), ("airflow_port",), 450),
-    Service("scheduler", "airflow", ("api-server",), (), 300),
+    Service("api-server", "airflow", (), ("airflow_port",), 290),
+    Service("scheduler", "airflow", ("api-server",), (), 450),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
-    Service("triggerer", "airflow", ("api-server",), (), 250),
+    Service("triggerer", "airflow", ("api-server",), (), 300),
 )
 
 

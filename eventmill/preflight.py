@@ -13,7 +13,7 @@ from eventmill.engines import Service
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError
 
-SPARK_MB = 900
+SPARK_MB = 1400
 DISK_MB = 2048
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eventmill import mysql, topics
-from eventmill.settings import Settings
+from eventmill.settings import Settings, load
 from nifi import deploy
 
 
@@ -17,3 +17,12 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
     mysql.apply_tables(settings)
     on_step("NiFi flows")
     deploy.deploy(settings)
+
+
+def main() -> None:
+    """Prepare the stack of the settings, with a line a step."""
+    prepare(load(), lambda step: print(f"preparing {step}"))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

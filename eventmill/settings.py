@@ -7,9 +7,11 @@ variable of the same name in capitals. The environment wins over `.env`.
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,12 +40,16 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".eventmill")
     lib_dir: Path = Path(".eventmill/lib")
     java_home: Path | None = None
+    services_by: Literal["supervisor", "compose"] = "supervisor"
 
     kafka_host: str = "127.0.0.1"
+    kafka_nodes: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*)?$")] = ""
     kafka_port: Port = 9092
+    kafka_sasl_host: str = "127.0.0.1"
     kafka_sasl_port: Port = 9094
     kafka_controller_port: Port = 9093
     kafka_heap: Heap = "384m"
+    kafka_replication_factor: Annotated[int, Field(ge=1, le=5)] = 1
     kafka_sasl_user: Name = "eventmill"
     kafka_sasl_password: Secret
 
@@ -54,6 +60,7 @@ class Settings(BaseSettings):
     hdfs_datanode_port: Port = 9866
     hdfs_datanode_http_port: Port = 9864
     hdfs_datanode_ipc_port: Port = 9867
+    hdfs_replication: Annotated[int, Field(ge=1, le=5)] = 1
     hdfs_namenode_heap: Heap = "256m"
     hdfs_datanode_heap: Heap = "192m"
 
@@ -95,7 +102,6 @@ class Settings(BaseSettings):
 
     clicks_topic: TopicName = "clicks"
     clicks_partitions: Annotated[int, Field(ge=1, le=1000)] = 4
-    replication_factor: Annotated[int, Field(ge=1, le=5)] = 1
 
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"
@@ -103,6 +109,9 @@ class Settings(BaseSettings):
     spark_driver_memory: Heap = "1g"
     spark_driver_host: str = "127.0.0.1"
     spark_ui_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    spark_master_ui_port: Port = 8081
+    spark_worker_cores: Annotated[int, Field(ge=1)] = 1
+    spark_worker_memory: Heap = "1g"
     spark_shuffle_partitions: Annotated[int, Field(ge=1, le=10_000)] = os.cpu_count() or 2
     clicks_trigger_seconds: Seconds = 5
     clicks_window_seconds: Seconds = 300
@@ -118,8 +127,8 @@ class Settings(BaseSettings):
 
     @property
     def kafka_bootstrap(self) -> str:
-        """The plain listener as `host:port`."""
-        return f"{self.kafka_host}:{self.kafka_port}"
+        """The plain listeners of all brokers as `host:port,host:port`."""
+        return ",".join(f"{host}:{self.kafka_port}" for host in (self.kafka_nodes or self.kafka_host).split(","))
 
     @property
     def hdfs_url(self) -> str:
@@ -132,9 +141,9 @@ class Settings(BaseSettings):
         return self.clicks_url or f"http://{self.source_host}:{self.source_port}/clicks.json"
 
     def environment(self) -> dict[str, str]:
-        """All settings as the environment variables that the engines' `run` scripts read."""
-        values = {name.upper(): value for name, value in self.model_dump().items() if value is not None}
-        return {name: str(value) for name, value in values.items()}
+        """All settings as the environment variables that the engines' `run` scripts read, and KAFKA_BOOTSTRAP."""
+        values = {name.upper(): str(value) for name, value in self.model_dump().items() if value is not None}
+        return values | {"KAFKA_BOOTSTRAP": self.kafka_bootstrap}
 
 
 def explain(error: ValidationError) -> str:
@@ -152,7 +161,7 @@ def _reason(kind: str, message: str) -> str:
 
 @lru_cache
 def load() -> Settings:
-    """Read the settings once a process.
+    """Read the settings once a process; in a container, without the secrets that it was not given.
 
     Raises:
         SettingsError: naming each setting that is missing, unknown or wrong.
@@ -161,4 +170,26 @@ def load() -> Settings:
     try:
         return Settings(_env_file=ENV_FILE, _secrets_dir=secrets)
     except ValidationError as error:
-        raise SettingsError(explain(error)) from error
+        missing = {str(e["loc"][0]) for e in error.errors() if e["type"] == "missing"}
+        if os.environ.get("SERVICES_BY") != "compose" or len(missing) < error.error_count():
+            raise SettingsError(explain(error)) from error
+        return _without(missing, secrets)
+
+
+def _without(missing: set[str], secrets: Path | None) -> Settings:
+    """The settings without some secrets: to ask for one of them is an AttributeError."""
+    whole = Settings(_env_file=None, _secrets_dir=secrets, **dict.fromkeys(missing, "-" * 64))  # type: ignore[arg-type]
+    return Settings.model_construct(**whole.model_dump(exclude=missing))
+
+
+def main() -> None:
+    """Write the settings to standard output as a shell reads them."""
+    try:
+        known = load().environment()
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
+    sys.stdout.writelines(f"{name}={shlex.quote(value)}\n" for name, value in known.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -16,11 +15,10 @@ from pathlib import Path
 
 from eventmill import java
 from eventmill.engines import ENGINES, service_environment
-from eventmill.settings import ENV_FILE, ROOT, Settings
+from eventmill.settings import ROOT, Settings
 
 REQUIREMENTS = ROOT / "requirements"
 AIRFLOW_ENV = ROOT / ".venv-airflow"
-RANDOM = "=<random>"
 UV = Path(sys.executable).with_name("uv")
 
 
@@ -57,21 +55,6 @@ class Part:
         return self.stamp.is_file() and self.stamp.read_text() == self.digest()
 
 
-def write_env(path: Path = ENV_FILE, example: Path = ROOT / ".env.example") -> bool:
-    """Write `.env` (0600) from `.env.example` with random secrets; keep an existing one. Returns whether it wrote."""
-    if path.exists():
-        return False
-    lines = [
-        line.removesuffix(RANDOM) + "=" + secrets.token_urlsafe(48) if line.endswith(RANDOM) else line
-        for line in example.read_text().splitlines()
-    ]
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.touch(mode=0o600)
-    aside.write_text("\n".join(lines) + "\n")
-    aside.rename(path)
-    return True
-
-
 def install_system_packages(settings: Settings) -> None:
     """Install the JDK and Maven by apt when they are missing and we may.
 
@@ -106,7 +89,7 @@ def _apt(prefix: tuple[str, ...], *arguments: str) -> None:
 
 def parts(settings: Settings) -> list[Part]:
     """Everything to fetch: Airflow's environment and each engine's files."""
-    return [_airflow(), *(part for folder in sorted(ENGINES.iterdir()) if (part := _engine(folder, settings)))]
+    return [_airflow(), *(part for folder in sorted(ENGINES.glob("*/")) if (part := _engine(folder, settings)))]
 
 
 def _airflow() -> Part:
@@ -119,20 +102,15 @@ def _airflow() -> Part:
 
 
 def _engine(folder: Path, settings: Settings) -> Part | None:
-    """An engine with a `fetch` script is fetched by it, one with only a pom by copying the pom's jars."""
+    """What `engines/fetch` brings; None for an engine that needs nothing but Python."""
     target = settings.lib_dir / folder.name
     poms = sorted(folder.rglob("pom.xml"))
-    lane = "maven" if poms else "apt"
-    if (script := folder / "fetch").is_file():
-        lock = REQUIREMENTS / f"{folder.name}.txt"
-        return Part(folder.name, lane, (script, *poms, *([lock] if lock.is_file() else [])), target, (str(script),))
-    return Part(folder.name, lane, tuple(poms), target, ("sh", "-c", _copy_jars(poms[0], target))) if poms else None
-
-
-def _copy_jars(pom: Path, target: Path) -> str:
-    aside = target.with_name(f".{target.name}")
-    maven = f"mvn -B -ntp -f '{pom}' dependency:copy-dependencies -DincludeScope=runtime -DincludeTypes=jar"
-    return f"rm -rf '{aside}' && {maven} -DoutputDirectory='{aside}' && rm -rf '{target}' && mv '{aside}' '{target}'"
+    scripts = [ENGINES / "fetch", *folder.glob("fetch")]
+    if not poms and len(scripts) == 1:
+        return None
+    locks = list(REQUIREMENTS.glob(f"{folder.name}.txt"))
+    command = (str(ENGINES / "fetch"), folder.name)
+    return Part(folder.name, "maven" if poms else "apt", (*scripts, *poms, *locks), target, command)
 
 
 def fetch(settings: Settings, on_change: Callable[[list[Part]], None] = lambda _: None) -> list[Part]:

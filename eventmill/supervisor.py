@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from eventmill.engines import SERVICES, service_environment
+from eventmill.engines import ENGINES, SERVICES, service_environment
 from eventmill.settings import Settings
 from eventmill.wait import until
 
@@ -71,7 +71,7 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
     }
     config["supervisorctl"] = {"serverurl": socket}
     commands = [(s.name, f"{s.run} {s.name}") for s in SERVICES]
-    commands += [(job_program(line), f"{sys.executable} -m spark_jobs run {line}") for line in JOB_LINES]
+    commands += [(job_program(line), f"{ENGINES / 'spark' / 'run'} {job_program(line)}") for line in JOB_LINES]
     for priority, (name, command) in enumerate(commands, start=1):
         config[f"program:{name}"] = _program(command, priority, log_file(settings, name))
     return config
@@ -99,6 +99,8 @@ class Supervisor:
     """A client of the daemon that belongs to one state folder."""
 
     def __init__(self, settings: Settings) -> None:
+        if settings.services_by == "compose":
+            raise StackError("these containers are run by Docker Compose: docker compose up, down, ps, logs, restart")
         self._settings = settings
 
     def _call(self, method: str, *arguments: Any) -> Any:

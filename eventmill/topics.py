@@ -30,7 +30,7 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
     """Every topic of the platform with the names and partitions that are set."""
     clicks = settings.clicks_topic
     # Two replicas must have a record before it counts as written, where there is more than one broker.
-    safe = {"min.insync.replicas": str(min(2, settings.replication_factor))}
+    safe = {"min.insync.replicas": str(min(2, settings.kafka_replication_factor))}
     return (
         Topic(clicks, settings.clicks_partitions, "userid", "product views of the shop", safe),
         Topic(rejected(clicks), 1, "as came", "product views that break the contract", {**safe, "retention.ms": "-1"}),
@@ -94,7 +94,7 @@ def _apply(client: Any, topic: Topic, partitions: int, settings: Settings) -> st
 def _options(topic: Topic, settings: Settings) -> dict[str, Any]:
     return {
         "num_partitions": topic.partitions,
-        "replication_factor": settings.replication_factor,
+        "replication_factor": settings.kafka_replication_factor,
         "configs": topic.config,
     }
 

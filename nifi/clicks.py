@@ -10,7 +10,7 @@ from eventmill.topics import rejected
 from nifi.flow import ATTRIBUTES, STANDARD, Flow, Link, Step
 
 HOME = "${STATE_DIR}/nifi"
-BROKERS = "${KAFKA_HOST}:${KAFKA_PORT}"
+BROKERS = "${KAFKA_BOOTSTRAP}"
 SPLIT = 10_000
 SPLIT_BYTES = "4 MB"
 NO_LIMIT = 1_000_000_000

@@ -33,7 +33,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.ui.port": str(settings.spark_ui_port),
         "spark.ui.showConsoleProgress": "false",
         "spark.hadoop.fs.defaultFS": settings.hdfs_url,
-        "spark.hadoop.dfs.replication": str(settings.replication_factor),
+        "spark.hadoop.dfs.replication": str(settings.hdfs_replication),
         "spark.hadoop.dfs.client.use.datanode.hostname": "true",
     } | sql_configuration(settings)
 

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -78,18 +79,26 @@ def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: 
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     running = [start(spark, settings, name, bounded) for name in names]
+    signs = [] if bounded else [sign(settings, name) for name in names]
     try:
-        _watch(running, stopping)
+        _watch(running, stopping, signs)
     except Exception:
         # A signal to the whole process group ends the JVM too, maybe first; the batch cut off is replayed later.
         if not stopping.is_set():
             raise
 
 
-def _watch(running: Sequence[Running], stopping: threading.Event) -> None:
+def sign(settings: Settings, name: str) -> Path:
+    """The file that is touched as long as a line's continuous query runs; `engines/spark/ready` looks at it."""
+    return settings.state_dir / "jobs" / f"{name}.runs"
+
+
+def _watch(running: Sequence[Running], stopping: threading.Event, signs: Sequence[Path]) -> None:
     """Wait for the end of all queries or for the event; raise what ended one."""
     while any(each.query.isActive for each in running) and not stopping.wait(0.2):
         for each in running:
             each.check()
+        for file in signs:
+            file.touch()
     for each in running:
         each.stop() if stopping.is_set() else each.check()

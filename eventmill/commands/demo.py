@@ -38,9 +38,10 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     begun, console, values = time.monotonic(), Console(), settings.load()
     if data is not None and not data.is_file():
         raise StackError(f"there is no file {data}")
-    console.rule("the stack")
-    stack.up()
-    jobs.start(LINE)
+    if values.services_by == "supervisor":
+        console.rule("the stack")
+        stack.up()
+        jobs.start(LINE)
     console.rule("data: file → NiFi → Kafka")
     clicks, truth = (data, None) if data else _sample(values, count)
     demo.export_from_shop(values, clicks)
@@ -53,7 +54,8 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     verify.verify(truth=truth)
     console.rule("product views by platform, from MySQL")
     _show(values, console)
-    console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: make status, make down")
+    ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
+    console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: {ways}")
 
 
 def _sample(values: Settings, count: int) -> tuple[Path, Path]:
@@ -72,13 +74,19 @@ def _catch_up(values: Settings, console: Console) -> None:
         task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
-            if Supervisor(values).programs()[job_program(LINE)].state == "FATAL":
+            if _has_failed(values):
                 raise StackError(f"the job ended again and again; see: eventmill logs {job_program(LINE)}")
             left = progress.behind(progress.committed(values, LINE), target)
             bar.update(task, completed=total - left)
             return not left
 
         until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
+
+
+def _has_failed(values: Settings) -> bool:
+    """Whether the supervisor gave the job up; Compose never does."""
+    supervised = values.services_by == "supervisor"
+    return supervised and Supervisor(values).programs()[job_program(LINE)].state == "FATAL"
 
 
 def _run_dag(values: Settings, console: Console) -> None:
@@ -109,10 +117,18 @@ def _show(values: Settings, console: Console) -> None:
         picture = demo.folder(values) / "platforms.svg"
         chart.draw(final, picture)
         console.print(f"chart: {picture}", soft_wrap=True)
-    console.print(f"NiFi: http://{values.nifi_host}:{values.nifi_port}/nifi/")
+    console.print(f"NiFi: http://{_seen(values.nifi_host, values)}:{values.nifi_port}/nifi/")
     login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
-    console.print(f"Airflow: http://{values.airflow_host}:{values.airflow_port}/ ({login})", soft_wrap=True)
-    console.print(f"HDFS: http://{values.hdfs_host}:{values.hdfs_http_port}/webhdfs/v1/eventmill?op=LISTSTATUS")
+    console.print(
+        f"Airflow: http://{_seen(values.airflow_host, values)}:{values.airflow_port}/ ({login})", soft_wrap=True
+    )
+    hdfs = f"{_seen(values.hdfs_host, values)}:{values.hdfs_http_port}"
+    console.print(f"HDFS: http://{hdfs}/webhdfs/v1/eventmill?op=LISTSTATUS")
+
+
+def _seen(host: str, values: Settings) -> str:
+    """The host by which a browser finds a service: Compose publishes ports on loopback."""
+    return "127.0.0.1" if values.services_by == "compose" else host
 
 
 def _totals(rows: list[chart.Row]) -> Counter[str]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from eventmill import prepare, settings, setup, stack, supervisor
 from eventmill.commands.display import changing
 from eventmill.engines import SERVICES
+from eventmill.settings import ROOT
 
 COLOURS = {"ready": "green", "there": "green", "RUNNING": "green", "failed": "red", "FATAL": "red", "BACKOFF": "red"}
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")]
@@ -31,8 +32,7 @@ def register(app: typer.Typer) -> None:
 def fetch_all() -> None:
     """Fetch all that the stack needs, by the lock files and poms."""
     console = Console()
-    if setup.write_env():
-        console.print("wrote .env with random passwords")
+    subprocess.run([ROOT / "bin" / "secrets"], check=True)
     values = settings.load()
     setup.install_system_packages(values)
     with changing(console) as show:

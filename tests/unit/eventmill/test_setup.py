@@ -1,11 +1,14 @@
 """Setup: .env with random secrets, and parts that are fetched once for the same inputs."""
 
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from eventmill import setup
+from eventmill.settings import ROOT
 from eventmill.setup import Part, SetupError
 
 
@@ -42,20 +45,50 @@ def test_a_failed_part_names_itself_and_its_log(part: Part, tmp_path: Path) -> N
     assert not part.is_there()
 
 
-def test_env_gets_random_secrets_that_only_the_owner_reads(tmp_path: Path) -> None:
-    example = tmp_path / ".env.example"
-    example.write_text("# why\nPORT=1\nA=<random>\nB=<random>\n")
-    env = tmp_path / ".env"
-    assert setup.write_env(env, example)
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with the script that makes secrets and an example of settings."""
+    (tmp_path / "bin").mkdir()
+    shutil.copy(ROOT / "bin" / "secrets", tmp_path / "bin")
+    (tmp_path / ".env.example").write_text("# why\nPORT=1\nA_KEY=<random>\nB_KEY=<random>\n")
+    return tmp_path
+
+
+def make_secrets(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([checkout / "bin" / "secrets"], capture_output=True, text=True)
+
+
+def test_env_gets_random_secrets_that_only_the_owner_reads(checkout: Path) -> None:
+    assert make_secrets(checkout).returncode == 0
+    env = checkout / ".env"
     values = dict(line.split("=", 1) for line in env.read_text().splitlines() if not line.startswith("#"))
     assert values["PORT"] == "1"
-    assert len({values["A"], values["B"], "<random>"}) == 3
-    assert len(values["A"]) >= 64
+    assert len({values["A_KEY"], values["B_KEY"], "<random>"}) == 3
+    assert len(values["A_KEY"]) >= 64
     assert stat.S_IMODE(env.stat().st_mode) == 0o600
 
 
-def test_an_existing_env_is_kept(tmp_path: Path) -> None:
-    env = tmp_path / ".env"
-    env.write_text("PORT=2\n")
-    assert not setup.write_env(env, tmp_path / "absent")
-    assert env.read_text() == "PORT=2\n"
+def test_each_secret_gets_a_file_in_a_folder_closed_to_others(checkout: Path) -> None:
+    (checkout / ".env").write_text("PORT=1\nA_KEY=first\nB_KEY=second\n")
+    assert make_secrets(checkout).stdout == ""
+    folder = checkout / ".eventmill" / "secrets"
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {"a_key": "first", "b_key": "second"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (checkout / ".env").write_text("A_KEY=changed\nB_KEY=second\n")
+    make_secrets(checkout)
+    assert (folder / "a_key").read_text() == "changed"
+
+
+def test_an_env_of_before_keeps_its_values_and_gets_what_it_lacks(checkout: Path) -> None:
+    (checkout / ".env").write_text("PORT=2\nA_KEY=first\n")
+    assert make_secrets(checkout).stdout == "added new settings to .env\n"
+    lines = (checkout / ".env").read_text().splitlines()
+    assert lines[:2] == ["PORT=2", "A_KEY=first"]
+    assert len(lines[2]) > len("B_KEY=") + 60
+
+
+def test_an_empty_secret_is_named(checkout: Path) -> None:
+    (checkout / ".env").write_text("PORT=1\nA_KEY=first\nB_KEY=\n")
+    done = make_secrets(checkout)
+    assert done.returncode == 1
+    assert "B_KEY is empty in .env" in done.stderr

@@ -58,7 +58,7 @@ def test_rejected_records_are_kept_for_ever() -> None:
 
 @pytest.mark.parametrize(("copies", "least"), [(1, "1"), (2, "2"), (3, "2"), (5, "2")])
 def test_a_second_copy_is_asked_for_where_there_can_be_one(copies: int, least: str) -> None:
-    for topic in topics.declared(settings(replication_factor=copies)):
+    for topic in topics.declared(settings(kafka_replication_factor=copies)):
         assert topic.config["min.insync.replicas"] == least
 
 

@@ -1,0 +1,104 @@
+"""The stack in containers, as a Compose project of its own beside the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+
+from eventmill.preflight import is_free
+from eventmill.settings import ROOT, Settings
+from eventmill.wait import until
+
+BUILD_SECONDS = 2400
+UP_SECONDS = 900
+
+
+class Containers:
+    """One Compose project; `values` are settings that differ from `.env`, `profiles` those that are switched on."""
+
+    def __init__(self, project: str, first_port: int, profiles: str = "", **values: str) -> None:
+        self.project = project
+        self.environment = os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}
+
+    def compose(self, *arguments: str, seconds: float = UP_SECONDS, check: bool = True) -> str:
+        """What `docker compose` printed; a failure raises AssertionError with all of it."""
+        command = ["docker", "compose", "--project-name", self.project, *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def build(self) -> None:
+        """Make the images."""
+        self.compose("--profile", "*", "build", seconds=BUILD_SECONDS)
+
+    def up(self) -> None:
+        """Start what doesn't run and wait until everything is healthy."""
+        self.compose("up", "--detach", "--wait", "--wait-timeout", str(UP_SECONDS), seconds=UP_SECONDS + 60)
+
+    def eventmill(self, *arguments: str, seconds: float = 900) -> str:
+        """Run the command line in a container of its own."""
+        return self.compose("run", "--rm", "-T", "cli", "eventmill", *arguments, seconds=seconds)
+
+    def python(self, code: str) -> str:
+        """What a program prints that runs beside the command line."""
+        return self.compose("run", "--rm", "-T", "cli", "python", "-W", "ignore", "-c", code, seconds=120).strip()
+
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        return self.compose("ps", "--all", "--quiet", service).strip()
+
+    def restarts(self, service: str) -> int:
+        """How often Docker has started a service's container again."""
+        return int(inspect(self.container(service), "{{.RestartCount}}"))
+
+    def kill(self, service: str) -> None:
+        """End every process of a service at once, as a power cut would, and wait until it is healthy again."""
+        before = self.restarts(service)
+        # The shell dies with the rest, so its exit says nothing.
+        self.compose("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
+        until(lambda: self.restarts(service) > before, 60, f"{service} was not started again", every=0.5)
+        self.up()
+
+    def has_process(self, service: str, text: str) -> bool:
+        """Whether a command line in a service's container contains the text."""
+        script = f"grep -lsaF {text} /proc/[0-9]*/cmdline | grep -vq /proc/self"
+        command = ["docker", "exec", self.container(service), "bash", "-c", script]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def images(self) -> set[str]:
+        """The names of all images of the project."""
+        services = json.loads(self.compose("--profile", "*", "config", "--format", "json"))["services"]
+        return {service["image"] for service in services.values()}
+
+    def left(self) -> list[str]:
+        """The containers, volumes and networks that Docker still has of the project."""
+        label = f"label=com.docker.compose.project={self.project}"
+        kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+        found = [docker(*kind, "--quiet", "--filter", label).split() for kind in kinds]
+        return [name for names in found for name in names]
+
+    def remove(self) -> None:
+        """Stop everything and remove it with its data."""
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "30")
+
+
+def docker(*arguments: str) -> str:
+    """What `docker` printed."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def inspect(name: str, form: str) -> str:
+    """A value of a container or an image, by a Go template."""
+    return docker("inspect", "--format", form, name).strip()
+
+
+def _free_ports(first: int) -> Mapping[str, str]:
+    """A free port from `first` on for each setting that is one."""
+    names = [name.upper() for name in Settings.model_fields if name.endswith("_port")]
+    free = (str(port) for port in range(first, first + 1000) if is_free(port))
+    return dict(zip((name for name in names if name != "SPARK_UI_PORT"), free, strict=False))

@@ -1,0 +1,89 @@
+"""The clicks line in containers: the same truth as on the native stack, whatever is killed, and no secret in sight."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from eventmill.settings import ROOT
+from eventmill.wait import until
+from tests.compose.containers import Containers, docker, inspect
+
+NEXT_START = "from eventmill import demo, settings; print(demo.next_start(settings.load()).isoformat())"
+HELD = "from eventmill import progress, settings; print(sum(progress.held(settings.load(), 'clicks').values()))"
+COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
+
+
+def held(stack: Containers) -> int:
+    """How many records the topic has had."""
+    return int(stack.python(HELD))
+
+
+def generate(stack: Containers, name: str, count: int) -> tuple[str, str]:
+    """A sample in the demo's volume that is newer than all that was counted: its path and its truth's."""
+    sample, truth = f"/data/demo/{name}.json", f"/data/demo/{name}-truth.json"
+    start = stack.python(NEXT_START)
+    options = ("--start", start, "--span", "2h", "--out", sample, "--truth", truth)
+    stack.eventmill("generate", "clicks", "--count", str(count), *options)
+    return sample, truth
+
+
+def counts(stack: Containers, engine: str) -> object:
+    """All windows as an engine gives them."""
+    return json.loads(stack.eventmill("sql", engine, COUNTS, "--format", "json"))
+
+
+def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
+    printed = containers.eventmill("demo", "--count", "20000")
+    assert "every record is accounted for" in printed
+    assert counts(containers, "hive") == counts(containers, "mysql") != []
+
+
+@pytest.mark.parametrize("service", ["kafka", "namenode", "job-clicks"])
+def test_a_killed_service_costs_no_record(containers: Containers, service: str) -> None:
+    sample, truth = generate(containers, service, 20_000)
+    before = held(containers)
+    containers.eventmill("send", "clicks", sample, "--no-wait")
+    until(lambda: held(containers) > before, 120, "nothing has come to Kafka")
+    containers.kill(service)
+    containers.eventmill("demo", "--data", sample)
+    containers.eventmill("verify", "--truth", truth)
+
+
+def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(containers: Containers) -> None:
+    sample, truth = generate(containers, "export", 20_000)
+    with ThreadPoolExecutor(1) as pool:
+        demo = pool.submit(containers.eventmill, "demo", "--data", sample)
+        until(
+            lambda: demo.done() or containers.has_process("scheduler", "org.apache.sqoop.Sqoop"),
+            600,
+            "the export did not start",
+        )
+        assert not demo.done(), demo.result()
+        containers.kill("mysql")
+        assert "every record is accounted for" in demo.result()
+    containers.eventmill("verify", "--truth", truth)
+    assert counts(containers, "hive") == counts(containers, "mysql")
+
+
+def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Containers) -> None:
+    files = sorted((ROOT / ".eventmill" / "secrets").iterdir())
+    shown = [containers.compose("--profile", "*", "config"), containers.compose("logs", "--no-color")]
+    shown += [docker("history", "--no-trunc", image) for image in containers.images()]
+    shown += [docker("image", "inspect", image) for image in containers.images()]
+    running = containers.compose("ps", "--all", "--quiet").split()
+    shown += [inspect(container, "{{json .Config}} {{json .State}}") for container in running]
+    assert len(files) == 5
+    assert [file.name for file in files if any(file.read_text() in text for text in shown)] == []
+
+
+def test_down_keeps_the_data_and_removing_the_volumes_leaves_nothing(containers: Containers) -> None:
+    before = counts(containers, "hive")
+    containers.compose("down", "--timeout", "60")
+    containers.up()
+    assert counts(containers, "hive") == counts(containers, "mysql") == before
+    containers.eventmill("verify")
+    containers.remove()
+    assert containers.left() == []
