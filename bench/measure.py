@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -36,16 +37,14 @@ def run(command: Sequence[str], environment: Mapping[str, str], seconds: float =
     process = psutil.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     cpu: dict[int, float] = {}
     peak = 0
-    output = ""
-    while process.poll() is None:
+    output: str | None = None
+    while output is None:
         peak = max(peak, _sample(process, cpu))
         if time.monotonic() - begun > seconds:
             process.kill()
             raise CommandError(f"{command[0]} took longer than {seconds:.0f} s")
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             output, _ = process.communicate(timeout=SAMPLE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
     if process.returncode:
         raise CommandError(f"{' '.join(command)} ended with exit {process.returncode}:\n{output[-3000:]}")
     return Usage(time.monotonic() - begun, sum(cpu.values()), peak // 2**20, output)

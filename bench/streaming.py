@@ -8,6 +8,7 @@ the job's counts against the generator's truth, and prints medians, ranges and r
 
 from __future__ import annotations
 
+import signal
 import statistics
 import sys
 from collections.abc import Callable
@@ -130,15 +131,16 @@ def main(
 ) -> None:
     """Measure the bounded clicks job beside its peers."""
     console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     small = _small(count // 10, console) if grow else None
     bench = Bench(count)
-    bench.fill()
     peers = [
         Peer("eventmill, bounded", bench.ours),
         Peer("Spark, untuned", bench.untuned),
         Peer("kafka-consumer-perf-test", bench.consumer),
     ]
     try:
+        bench.fill()
         for number in range(rounds):
             for peer in peers:
                 peer.rounds.append(peer.once())
@@ -153,9 +155,11 @@ def main(
 
 def _small(count: int, console: Console) -> Usage:
     bench = Bench(count)
-    bench.fill()
-    usage = bench.ours()
-    bench.stack.remove()
+    try:
+        bench.fill()
+        usage = bench.ours()
+    finally:
+        bench.stack.remove()
     console.print(f"{count:,} clicks: {usage.wall:.1f} s, {usage.peak_mb} MB")
     return usage
 

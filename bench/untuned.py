@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from eventmill import settings
 
+MEMORY = "4g"  # four times what the platform's job has: with as much it runs out of memory at 4 million clicks
 SCHEMA = (
     "event STRING, messageid STRING, userid STRING, properties STRUCT<productid: STRING>, "
     "context STRUCT<source: STRING>, timestamp STRING"
@@ -27,7 +28,7 @@ def main(folder: str) -> None:
         SparkSession.builder.master(values.spark_master)
         .appName("untuned")
         .config("spark.jars", jars)
-        .config("spark.driver.memory", values.spark_driver_memory)
+        .config("spark.driver.memory", MEMORY)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.enabled", "false")
         .config("spark.hadoop.dfs.replication", "1")
