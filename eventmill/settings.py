@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     nifi_sensitive_key: Secret
     clicks_rate: Annotated[int, Field(ge=0)] = 0
 
+    postgres_host: str = "127.0.0.1"
+    postgres_port: Port = 5432
+    postgres_user: Name = "eventmill"
+    postgres_password: Secret
+
+    airflow_database: Literal["sqlite", "postgres"] = "sqlite"
     airflow_host: str = "127.0.0.1"
     airflow_port: Port = 8080
     airflow_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]+$")] = "admin"

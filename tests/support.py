@@ -9,6 +9,7 @@ from eventmill.settings import Settings
 SECRETS: dict[str, Any] = {
     "kafka_sasl_password": "k" * 12,
     "mysql_password": "m" * 12,
+    "postgres_password": "p" * 12,
     "nifi_sensitive_key": "n" * 12,
     "airflow_password": "a" * 12,
     "airflow_jwt_secret": "j" * 64,

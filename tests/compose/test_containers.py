@@ -75,7 +75,7 @@ def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Co
     shown += [docker("image", "inspect", image) for image in containers.images()]
     running = containers.compose("ps", "--all", "--quiet").split()
     shown += [inspect(container, "{{json .Config}} {{json .State}}") for container in running]
-    assert len(files) == 5
+    assert len(files) == 6
     assert [file.name for file in files if any(file.read_text() in text for text in shown)] == []
 
 
