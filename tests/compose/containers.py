@@ -36,17 +36,19 @@ class Containers:
         """Make the images."""
         self.compose("--profile", "*", "build", seconds=BUILD_SECONDS)
 
-    def up(self) -> None:
-        """Start what doesn't run and wait until everything is healthy."""
-        self.compose("up", "--detach", "--wait", "--wait-timeout", str(UP_SECONDS), seconds=UP_SECONDS + 60)
+    def up(self, *services: str) -> None:
+        """Start what doesn't run, of all services or of these, and wait until everything is healthy."""
+        waiting = ("--wait", "--wait-timeout", str(UP_SECONDS))
+        self.compose("up", "--detach", *waiting, *services, seconds=UP_SECONDS + 60)
 
     def eventmill(self, *arguments: str, seconds: float = 900) -> str:
         """Run the command line in a container of its own."""
         return self.compose("run", "--rm", "-T", "cli", "eventmill", *arguments, seconds=seconds)
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, *arguments: str) -> str:
         """What a program prints that runs beside the command line."""
-        return self.compose("run", "--rm", "-T", "cli", "python", "-W", "ignore", "-c", code, seconds=120).strip()
+        command = ("python", "-W", "ignore", "-c", code, *arguments)
+        return self.compose("run", "--rm", "-T", "cli", *command, seconds=180).strip()
 
     def container(self, service: str) -> str:
         """The id of a service's container."""

@@ -13,6 +13,12 @@ from tests.compose.containers import Containers, docker, inspect
 
 NEXT_START = "from eventmill import demo, settings; print(demo.next_start(settings.load()).isoformat())"
 HELD = "from eventmill import progress, settings; print(sum(progress.held(settings.load(), 'clicks').values()))"
+CORES_AT_WORK = """
+import requests
+from eventmill import settings
+port = settings.load().spark_master_ui_port
+print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
+"""
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
 
 
@@ -66,6 +72,15 @@ def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(con
         assert "every record is accounted for" in demo.result()
     containers.eventmill("verify", "--truth", truth)
     assert counts(containers, "hive") == counts(containers, "mysql")
+
+
+def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers) -> None:
+    containers.environment |= {"COMPOSE_PROFILES": "spark-cluster", "SPARK_MASTER": "spark://spark-master:7077"}
+    containers.up()
+    sample, truth = generate(containers, "cluster", 20_000)
+    containers.eventmill("demo", "--data", sample)
+    containers.eventmill("verify", "--truth", truth)
+    assert int(containers.python(CORES_AT_WORK)) == 2
 
 
 def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Containers) -> None:

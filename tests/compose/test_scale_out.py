@@ -1,0 +1,57 @@
+"""Three brokers, of which one may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.compose.containers import Containers
+
+BROKERS = ("kafka", "kafka-2", "kafka-3")
+SEND = """
+import sys
+from kafka import KafkaProducer
+from eventmill import settings
+first, end = map(int, sys.argv[1:])
+producer = KafkaProducer(bootstrap_servers=settings.load().kafka_bootstrap, acks="all", retries=10)
+sent = [producer.send("clicks", str(number).encode()) for number in range(first, end)]
+producer.flush(60)
+print(sum(1 for future in sent if future.get(60)))
+"""
+READ = """
+from eventmill import reader, settings
+with reader.consumer(settings.load()) as client:
+    limits = reader.bounds(client, "clicks")
+    print(len({record.value for record in reader.between(client, "clicks", limits)}))
+"""
+IN_SYNC = """
+from kafka import KafkaAdminClient
+from eventmill import settings
+topics = KafkaAdminClient(bootstrap_servers=settings.load().kafka_bootstrap).describe_topics(["clicks"])
+print(min(len(partition["isr_nodes"]) for partition in topics[0]["partitions"]))
+"""
+
+
+@pytest.fixture
+def brokers() -> Iterator[Containers]:
+    """Three brokers alone, every record on all of them."""
+    cluster = Containers(
+        "eventmill-brokers", 34000, "kafka-cluster", KAFKA_NODES=",".join(BROKERS), KAFKA_REPLICATION_FACTOR="3"
+    )
+    cluster.remove()
+    cluster.up(*BROKERS)
+    yield cluster
+    cluster.remove()
+
+
+def test_the_loss_of_one_of_three_brokers_stops_nothing_and_loses_nothing(brokers: Containers) -> None:
+    brokers.eventmill("topics", "apply")
+    assert brokers.python(SEND, "0", "5000") == "5000"
+    assert brokers.python(IN_SYNC) == "3"
+    brokers.compose("kill", "--signal", "KILL", "kafka-2")
+    assert brokers.python(SEND, "5000", "10000") == "5000"
+    assert brokers.python(READ) == "10000"
+    brokers.up(*BROKERS)
+    brokers.compose("kill", "--signal", "KILL", "kafka")
+    assert brokers.python(READ) == "10000"
