@@ -20,7 +20,9 @@ class Containers:
 
     def __init__(self, project: str, first_port: int, profiles: str = "", **values: str) -> None:
         self.project = project
-        self.environment = os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}
+        self.environment: dict[str, str] = (
+            os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}
+        )
 
     def compose(self, *arguments: str, seconds: float = UP_SECONDS, check: bool = True) -> str:
         """What `docker compose` printed; a failure raises AssertionError with all of it."""
@@ -33,8 +35,9 @@ class Containers:
         return done.stdout
 
     def build(self) -> None:
-        """Make the images."""
+        """Make the images, once for all starts."""
         self.compose("--profile", "*", "build", seconds=BUILD_SECONDS)
+        self.environment["PULL_POLICY"] = "never"
 
     def up(self, *services: str) -> None:
         """Start what doesn't run, of all services or of these, and wait until everything is healthy."""

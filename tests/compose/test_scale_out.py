@@ -40,6 +40,7 @@ def brokers() -> Iterator[Containers]:
         "eventmill-brokers", 34000, "kafka-cluster", KAFKA_NODES=",".join(BROKERS), KAFKA_REPLICATION_FACTOR="3"
     )
     cluster.remove()
+    cluster.build()
     cluster.up(*BROKERS)
     yield cluster
     cluster.remove()
