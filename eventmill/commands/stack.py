@@ -32,7 +32,8 @@ def register(app: typer.Typer) -> None:
 def fetch_all() -> None:
     """Fetch all that the stack needs, by the lock files and poms."""
     console = Console()
-    subprocess.run([ROOT / "bin" / "secrets"], check=True)
+    if subprocess.run([ROOT / "bin" / "secrets"], check=False).returncode:  # it has said why
+        raise typer.Exit(1)
     values = settings.load()
     setup.install_system_packages(values)
     with changing(console) as show:
