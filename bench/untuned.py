@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from eventmill import settings
 
-MEMORY = "4g"  # four times what the platform's job has: with as much it runs out of memory at 4 million clicks
+MEMORY = "4g"  # four times what the platform's job has: with as much it ended with an error at 4 million clicks
 SCHEMA = (
     "event STRING, messageid STRING, userid STRING, properties STRUCT<productid: STRING>, "
     "context STRUCT<source: STRING>, timestamp STRING"
