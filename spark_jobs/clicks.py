@@ -19,14 +19,14 @@ from eventmill.events import ProductView
 from spark_jobs import counting, watermark
 from spark_jobs.counting import Count, Summary
 from spark_jobs.hadoop import Files
+from spark_jobs.packs import Verdict
 from spark_jobs.state import State, StateStore, Totals
 from spark_jobs.tables import TIME, BatchTable, TableRow, time
-from spark_jobs.tagging import KAFKA_FIELDS, Rule, tagged_schema, tagger
+from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, tagger
 from spark_jobs.watermark import Pace
 
 STAGING = "staging"
-COLUMNS = {"messageid": "messageid", "timestamp": "timestamp", "source": "context.source"}
-SCHEMA = tagged_schema(ProductView, COLUMNS)
+LABEL = "context.source"
 WINDOW = [("window_start", TIME), ("window_end", TIME), ("source", pa.string())]
 COMMERCE = pa.schema([*WINDOW, ("source_number", pa.int64())])
 FAULTS = pa.schema([*WINDOW, ("late", pa.int64()), ("duplicates", pa.int64())])
@@ -68,12 +68,15 @@ class Clicks:
         if self._may_be_replay:
             self._files.delete(STAGING)
         seen = self._states.rows(batch.sparkSession, before)
-        with cached(counting.judge(seen, self._tagged(batch, before))) as judged:
-            summary = Summary.of(judged, self._windows.seconds)
+        with (
+            cached(self._tagged(batch, before)) as tagged,
+            cached(counting.judge(seen, tagged, self._windows.seconds)) as judged,
+        ):
+            summary = Summary.of(judged)
             counts = summary.counts(before.progress.closed, self._windows.seconds)
             state = self._state(batch_id, before, summary, counts)
-            if summary.number("rejected"):
-                self._outputs.reject(judged)
+            if summary.number(Verdict.REJECTED):
+                self._outputs.reject(tagged)
             self._publish(state, summary, counts)
             self._outputs.live(counts, state)
             self._states.save(state, self._needed(judged, state), self._aside)
@@ -87,16 +90,16 @@ class Clicks:
             before.progress.closed,
             before.progress.newest(),
         )
-        return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, COLUMNS, rule), SCHEMA)
+        return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, LABEL, rule), TAGGED_ROWS)
 
     def _state(self, batch_id: int, before: State, summary: Summary, counts: Sequence[Count]) -> State:
         progress = watermark.advance(before.progress, summary.reads, self._windows.pace)
         made = Totals(
-            records=sum(map(summary.number, ("stored", "rejected", "late", "duplicate"))),
-            stored=summary.number("stored"),
-            rejected=summary.number("rejected"),
-            late=summary.number("late"),
-            duplicates=summary.number("duplicate"),
+            records=sum(summary.number(verdict) for verdict in Verdict if verdict != Verdict.SEEN),
+            stored=summary.number(Verdict.STORED),
+            rejected=summary.number(Verdict.REJECTED),
+            late=summary.number(Verdict.LATE),
+            duplicates=summary.number(Verdict.DUPLICATE),
             final=sum(count.number for count in counts if count.window_end <= progress.closed),
         )
         return State(batch_id, before.window_seconds, progress, before.totals.plus(made))
@@ -137,7 +140,7 @@ def commerce_row(count: Count) -> TableRow:
 
 def fault_rows(summary: Summary, window_seconds: int) -> list[TableRow]:
     """The rows of the table faults: late records and copies by window and source."""
-    late, duplicates = summary.by_verdict["late"], summary.by_verdict["duplicate"]
+    late, duplicates = summary.by_verdict[Verdict.LATE], summary.by_verdict[Verdict.DUPLICATE]
     return [
         {
             "window_start": time(start),

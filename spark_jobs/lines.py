@@ -50,8 +50,8 @@ def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
 def _clicks_outputs(settings: Settings) -> Outputs:
     topic, console = settings.clicks_topic, Console()
 
-    def reject(judged: DataFrame) -> None:
-        write_rejected(rejected_records(judged, topic), settings.kafka_bootstrap, topics.rejected(topic))
+    def reject(tagged: DataFrame) -> None:
+        write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
 
     def show(counts: Sequence[Count], state: State) -> None:
         if settings.clicks_live:

@@ -9,10 +9,10 @@ LONGEST = 900_000
 """Bytes of a record that fit Kafka's limit of 1 MB together with the headers."""
 
 
-def rejected_records(judged: DataFrame, topic: str) -> DataFrame:
+def rejected_records(tagged: DataFrame, topic: str) -> DataFrame:
     """The rejected records as Kafka takes them; source topic, partition and offset in the headers identify each."""
     room = LONGEST - F.coalesce(F.length("key"), F.lit(0))
-    return judged.where("verdict = 'rejected'").select(
+    return tagged.where("reason IS NOT NULL").select(
         "key", F.substring("value", F.lit(1), room).alias("value"), _headers(topic, room).alias("headers")
     )
 

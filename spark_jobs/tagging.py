@@ -6,32 +6,38 @@ record can be judged by the records before it, and the verdict is the same where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import types as T
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill import events
 from spark_jobs.decoding import BatchDecoder, Micros, micros
-from spark_jobs.schema import column_type
+from spark_jobs.packs import RECORDS, Verdict, buckets, identities, pack, rows, split
 from spark_jobs.watermark import LONG_AGO
 
 KAFKA_FIELDS = ("key", "value", "partition", "offset", "timestamp")
 """The columns of Spark's Kafka source that a tagged batch is made from."""
 
-RECORD_FIELDS = [
-    T.StructField("partition", T.IntegerType()),
-    T.StructField("offset", T.LongType()),
-    T.StructField("kafka_time", T.TimestampType()),
-    T.StructField("key", T.BinaryType()),
-    T.StructField("value", T.BinaryType()),
-    T.StructField("reason", T.StringType()),
-    T.StructField("late", T.BooleanType()),
-]
+TAGGED = pa.schema(
+    {
+        "bucket": pa.int32(),
+        "records": pa.binary(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "kafka_time": pa.timestamp("us", "UTC"),
+        "key": pa.binary(),
+        "value": pa.binary(),
+        "reason": pa.string(),
+    }
+)
+"""Rows of a tagged batch: packs of all its records, and each rejected one by itself, with the reason."""
+
+TAGGED_ROWS = from_arrow_schema(TAGGED)
 
 
 @dataclass(frozen=True)
@@ -51,51 +57,70 @@ class Rule:
     newest: Mapping[int, int] = field(default_factory=dict)
 
 
-def tagged_schema(contract: type[events.Event], columns: Mapping[str, str]) -> T.StructType:
-    """The columns of a tagged batch; `columns` names the contract's fields that come with it, by path.
-
-    `reason` is set when the record was rejected, and only then `key` and `value` are; `late` when it came too late.
-    """
-    fields = [T.StructField(name, column_type(contract, path)) for name, path in columns.items()]
-    return T.StructType(RECORD_FIELDS + fields)
-
-
 def tagger(
-    contract: type[events.Event], columns: Mapping[str, str], rule: Rule
+    contract: type[events.Event], label: str, rule: Rule
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function for `mapInArrow` that decodes and tags the records of one task."""
+    """The function for `mapInArrow` that decodes and tags the records of one task; `label` as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tagging = Tagging(contract, columns, rule)
-        return map(tagging.tag, batches)
+        tagging = Tagging(contract, label, rule)
+        for batch in batches:
+            tagged = tagging.judge(batch)
+            yield tagged.packs()
+            yield tagged.rejected(batch)
 
     return tag
 
 
-class Tagging:
-    """Tags the batches of one task, one after the other."""
+@dataclass(frozen=True)
+class Tagged:
+    """A batch's records with their verdict so far, and the reasons of those that are rejected, row for row."""
 
-    def __init__(self, contract: type[events.Event], columns: Mapping[str, str], rule: Rule) -> None:
+    records: pa.RecordBatch
+    reasons: Sequence[str | None]
+
+    def packs(self) -> pa.RecordBatch:
+        """The rows of TAGGED that hold the records."""
+        parts = list(split(self.records, buckets(self.records)))
+        return rows(TAGGED, {"bucket": [key for key, _ in parts], "records": [pack(part) for _, part in parts]})
+
+    def rejected(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of TAGGED for the rejected ones of the batch that the records come from."""
+        reasons = pa.array(self.reasons, pa.string())
+        broken = batch.filter(pc.is_valid(reasons))
+        columns = {name: broken.column(name) for name in ("partition", "offset", "key", "value")}
+        return rows(TAGGED, columns | {"kafka_time": broken.column("timestamp"), "reason": reasons.drop_null()})
+
+
+class Tagging:
+    """Judges the batches of one task, one after the other; `label` is the path of the field to count by."""
+
+    def __init__(self, contract: type[events.Event], label: str, rule: Rule) -> None:
         self._rule = rule
-        self._decoder = BatchDecoder(contract, columns)
+        self._decoder = BatchDecoder(contract, {"messageid": "messageid", "label": label})
         self._newest = dict(rule.newest)
 
-    def tag(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The tagged batch, row for row."""
-        decoded = self._decoder.decode(batch.column("value").to_pylist(), micros(batch.column("timestamp")))
-        late = np.zeros(len(batch), bool)
-        late[decoded.good] = self._late(_partition(batch), decoded.times)
-        broken = pa.array([reason is not None for reason in decoded.reasons], pa.bool_())
+    def judge(self, batch: pa.RecordBatch) -> Tagged:
+        """The records of a batch as rejected, late or, until duplicates are found, to be stored."""
+        received = micros(batch.column("timestamp"))
+        decoded = self._decoder.decode(batch.column("value").to_pylist(), received)
+        time = np.full(len(batch), LONG_AGO)
+        time[decoded.good] = decoded.times
+        verdict = np.full(len(batch), Verdict.REJECTED, np.int8)
+        late = self._late(_partition(batch), decoded.times)
+        verdict[decoded.good] = np.where(late, Verdict.LATE, Verdict.STORED)
+        identity = identities(decoded.columns["messageid"])
         columns = {
+            "high": identity[:, 0],
+            "low": identity[:, 1],
+            "time": time,
+            "label": decoded.columns["label"],
             "partition": batch.column("partition"),
             "offset": batch.column("offset"),
-            "kafka_time": batch.column("timestamp"),
-            "key": pc.if_else(broken, batch.column("key"), None),
-            "value": pc.if_else(broken, batch.column("value"), None),
-            "reason": pa.array(decoded.reasons, pa.string()),
-            "late": pa.array(late),
+            "kafka_time": received,
+            "verdict": verdict,
         }
-        return pa.RecordBatch.from_pydict(columns | dict(decoded.columns))
+        return Tagged(rows(RECORDS, columns), decoded.reasons)
 
     def _late(self, partition: int, times: Micros) -> NDArray[np.bool_]:
         """Which of the times, in the order of their offsets, come too late."""

@@ -108,8 +108,8 @@ class ClicksLine:
             numbered.append(Record(record.value, record.partition, offset, record.arrival))
         return numbered
 
-    def _reject(self, judged: DataFrame) -> None:
-        for row in rejected_records(judged, "clicks").collect():
+    def _reject(self, tagged: DataFrame) -> None:
+        for row in rejected_records(tagged, "clicks").collect():
             headers = header_values(row)
             self.rejected[headers["source.partition"], headers["source.offset"]] = headers
 

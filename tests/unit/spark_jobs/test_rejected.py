@@ -12,9 +12,9 @@ from tests.unit.spark_jobs.support import header_values
 
 
 def rejected(spark: SparkSession, value: bytes | None, key: bytes | None = b"user-1") -> Row:
-    schema = "verdict string, partition int, offset long, key binary, value binary, reason string"
-    judged = spark.createDataFrame([("rejected", 3, 17, key, value, "empty value")], schema)
-    records = rejected_records(judged.withColumn("kafka_time", F.timestamp_millis(F.lit(1767225600123))), "clicks")
+    schema = "partition int, offset long, key binary, value binary, reason string"
+    tagged = spark.createDataFrame([(3, 17, key, value, "empty value")], schema)
+    records = rejected_records(tagged.withColumn("kafka_time", F.timestamp_millis(F.lit(1767225600123))), "clicks")
     return records.collect()[0]
 
 

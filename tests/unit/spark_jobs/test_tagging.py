@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 
 from eventmill.events import ProductView
-from spark_jobs.clicks import COLUMNS
-from spark_jobs.tagging import Rule, Tagging
+from spark_jobs.clicks import LABEL
+from spark_jobs.packs import Verdict, numbers
+from spark_jobs.tagging import Rule, Tagged, Tagging
 from tests.unit.spark_jobs.support import START, click
 
 SECOND = 1_000_000
@@ -27,41 +28,42 @@ def batch(*values: bytes | None, partition: int = 0) -> pa.RecordBatch:
 
 
 def tagging(closed: int = 0, newest: dict[int, int] | None = None) -> Tagging:
-    return Tagging(ProductView, COLUMNS, Rule(300 * SECOND, 300 * SECOND, closed, newest or {}))
+    return Tagging(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND, closed, newest or {}))
 
 
-def late(tagged: pa.RecordBatch) -> list[bool]:
-    return list(tagged.column("late").to_pylist())
+def late(tagged: Tagged) -> list[bool]:
+    return [verdict == Verdict.LATE for verdict in numbers(tagged.records, "verdict")]
 
 
 def test_the_newest_of_an_earlier_batch_of_the_task_counts() -> None:
     task = tagging()
-    assert late(task.tag(batch(click(1000), click(700)))) == [False, True]
-    assert late(task.tag(batch(click(700), click(701)))) == [True, False]
+    assert late(task.judge(batch(click(1000), click(700)))) == [False, True]
+    assert late(task.judge(batch(click(700), click(701)))) == [True, False]
 
 
 def test_the_newest_of_an_earlier_micro_batch_counts() -> None:
-    assert late(tagging(newest={0: FIRST + 1000 * SECOND}).tag(batch(click(700), click(701)))) == [True, False]
+    assert late(tagging(newest={0: FIRST + 1000 * SECOND}).judge(batch(click(700), click(701)))) == [True, False]
 
 
 def test_what_belongs_to_a_final_window_is_late() -> None:
-    assert late(tagging(closed=FIRST + 300 * SECOND).tag(batch(click(299.9), click(300)))) == [True, False]
+    assert late(tagging(closed=FIRST + 300 * SECOND).judge(batch(click(299.9), click(300)))) == [True, False]
 
 
 def test_a_rejected_record_is_not_late_and_keeps_its_bytes() -> None:
-    tagged = tagging().tag(batch(click(1000), b"{", click(1001)))
-    assert late(tagged) == [False, False, False]
-    assert tagged.column("value").to_pylist() == [None, b"{", None]
-    assert tagged.column("source").to_pylist() == ["desktop", None, "desktop"]
-    assert tagged.column("reason").to_pylist() == [None, "Input data was truncated", None]
+    values = batch(click(1000), b"{", click(1001))
+    tagged = tagging().judge(values)
+    assert numbers(tagged.records, "verdict").tolist() == [Verdict.STORED, Verdict.REJECTED, Verdict.STORED]
+    assert tagged.records.column("label").to_pylist() == ["desktop", None, "desktop"]
+    rejected = tagged.rejected(values).select(["offset", "key", "value", "reason"]).to_pylist()
+    assert rejected == [{"offset": 1, "key": b"k", "value": b"{", "reason": "Input data was truncated"}]
 
 
 def test_a_batch_without_rows_or_without_good_ones_is_taken() -> None:
-    assert tagging().tag(batch()).num_rows == 0
-    assert tagging().tag(batch(None, b"")).column("reason").to_pylist() == ["empty value"] * 2
+    assert tagging().judge(batch()).packs().num_rows == 0
+    assert tagging().judge(batch(None, b"")).reasons == ["empty value"] * 2
 
 
 def test_a_task_with_two_partitions_is_refused() -> None:
     both = pa.Table.from_batches([batch(click(1)), batch(click(2), partition=1)]).combine_chunks().to_batches()[0]
     with pytest.raises(ValueError, match=r"one task reads the partitions \[0, 1\]: .* must not set minPartitions"):
-        tagging().tag(both)
+        tagging().judge(both)
