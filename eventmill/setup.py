@@ -88,17 +88,24 @@ def _apt(prefix: tuple[str, ...], *arguments: str) -> None:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """Everything to fetch: Airflow's environment and each engine's files."""
-    return [_airflow(), *(part for folder in sorted(ENGINES.glob("*/")) if (part := _engine(folder, settings)))]
+    """Everything to fetch: Airflow's environment, each engine's files, and what is made of those."""
+    engines = [part for folder in sorted(ENGINES.glob("*/")) if (part := _engine(folder, settings))]
+    return [_airflow(), *engines, _spark_classes(settings)]
 
 
 def _airflow() -> Part:
-    lock = REQUIREMENTS / "airflow.txt"
-    script = (
-        f"'{sys.executable}' -m venv --without-pip '{AIRFLOW_ENV}' && "
-        f"'{UV}' pip sync --compile-bytecode --python '{AIRFLOW_ENV}/bin/python' --require-hashes '{lock}'"
-    )
-    return Part("airflow", "python", (lock,), AIRFLOW_ENV, ("sh", "-c", script))
+    lock, script = REQUIREMENTS / "airflow.txt", ENGINES / "venv"
+    return Part("airflow", "python", (lock, script), AIRFLOW_ENV, (str(script), str(lock), str(AIRFLOW_ENV)))
+
+
+def _spark_classes(settings: Settings) -> Part:
+    """The archive of classes; it's of no use to another Java or with other jars."""
+    spark = ENGINES / "spark"
+    inputs = (spark / "archive", spark / "warm_up.py", spark / "pom.xml", REQUIREMENTS / "platform.txt")
+    java_release = java.find(settings) / "release"
+    command = (str(spark / "archive"),)
+    # In the lane of the jars, after them.
+    return Part("spark-classes", "maven", (*inputs, java_release), settings.lib_dir / "spark-classes", command)
 
 
 def _engine(folder: Path, settings: Settings) -> Part | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pyarrow as pa
+from msgspec.structs import replace
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
@@ -102,7 +103,7 @@ class Clicks:
             duplicates=summary.number(Verdict.DUPLICATE),
             final=sum(count.number for count in counts if count.window_end <= progress.closed),
         )
-        return State(batch_id, before.window_seconds, progress, before.totals.plus(made))
+        return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
 
     def _publish(self, state: State, summary: Summary, counts: Sequence[Count]) -> None:
         """Write the closed windows and the faults of a batch to their tables."""

@@ -19,5 +19,7 @@ def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offset
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", "true")
         .option("maxOffsetsPerTrigger", max_offsets)
+        # Between two polls the connector asks the broker for the topic's ends.
+        .option("kafka.max.poll.records", 20_000)
         .load()
     )

@@ -16,6 +16,10 @@ KEPT = 3
 """How many folders are kept: one to go on from, one to replay from, one in case."""
 
 
+LAYOUT = 2
+"""Which form the rows of a state have; 1 had one for each event instead of packs."""
+
+
 class StateError(RuntimeError):
     """The state doesn't fit the checkpoint or the settings; the message says what to do."""
 
@@ -43,12 +47,14 @@ class State(msgspec.Struct, frozen=True):
     Attributes:
         batch: its id; -1 before the first.
         window_seconds: length of the windows that the state was made with.
+        layout: the form of the rows that go with it.
     """
 
     batch: int
     window_seconds: int
     progress: Progress = Progress()
     totals: Totals = Totals()
+    layout: int = 1
 
 
 class StateStore:
@@ -67,7 +73,7 @@ class StateStore:
         """
         self._refuse_newer(batch)
         if batch == 0:
-            return State(-1, self._window_seconds)
+            return State(-1, self._window_seconds, layout=LAYOUT)
         path = f"state/{batch - 1}/state.json"
         if not self._files.exists(path):
             raise StateError(
@@ -75,6 +81,7 @@ class StateStore:
                 f"bring it back, or start over by deleting {self._files.root} as a whole"
             )
         state = msgspec.json.decode(self._files.read(path), type=State)
+        self._refuse_other_layout(state)
         self._refuse_other_window(state)
         return state
 
@@ -84,6 +91,13 @@ class StateStore:
             raise StateError(
                 f"the checkpoint is at batch {batch} but {self._files.url('state')} is at {max(newer)}: "
                 f"bring back the checkpoint, or start over by deleting {self._files.root} as a whole"
+            )
+
+    def _refuse_other_layout(self, state: State) -> None:
+        if state.layout != LAYOUT:
+            raise StateError(
+                f"{self._files.url('state')} was made by another version, in layout {state.layout}, not {LAYOUT}: "
+                f"start over by deleting {self._files.root} as a whole"
             )
 
     def _refuse_other_window(self, state: State) -> None:
