@@ -23,6 +23,7 @@ class Containers:
         self.environment: dict[str, str] = (
             os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}
         )
+        self._command_line = ""
 
     def compose(self, *arguments: str, seconds: float = UP_SECONDS, check: bool = True) -> str:
         """What `docker compose` printed; a failure raises AssertionError with all of it."""
@@ -39,19 +40,28 @@ class Containers:
         self.compose("--profile", "*", "build", seconds=BUILD_SECONDS)
         self.environment["PULL_POLICY"] = "never"
 
-    def up(self, *services: str) -> None:
-        """Start what doesn't run, of all services or of these, and wait until everything is healthy."""
-        waiting = ("--wait", "--wait-timeout", str(UP_SECONDS))
-        self.compose("up", "--detach", *waiting, *services, seconds=UP_SECONDS + 60)
+    def up(self, *services: str, alone: bool = False) -> None:
+        """Start what doesn't run or has other settings now, and wait until it is healthy.
+
+        All services or these, with those that they need unless it's these `alone`.
+        """
+        options = ["--detach", "--wait", "--wait-timeout", str(UP_SECONDS), *(["--no-deps"] if alone else [])]
+        self.compose("up", *options, *services, seconds=UP_SECONDS + 60)
 
     def eventmill(self, *arguments: str, seconds: float = 900) -> str:
-        """Run the command line in a container of its own."""
-        return self.compose("run", "--rm", "-T", "cli", "eventmill", *arguments, seconds=seconds)
+        """Run the command line."""
+        return self._run("eventmill", *arguments, seconds=seconds)
 
     def python(self, code: str, *arguments: str) -> str:
         """What a program prints that runs beside the command line."""
-        command = ("python", "-W", "ignore", "-c", code, *arguments)
-        return self.compose("run", "--rm", "-T", "cli", *command, seconds=180).strip()
+        return self._run("python", "-W", "ignore", "-c", code, *arguments, seconds=180).strip()
+
+    def _run(self, *command: str, seconds: float) -> str:
+        """What a command prints in the container of the command line, which is started for the first of them."""
+        if not self._command_line:
+            started = self.compose("run", "--detach", "--rm", "-T", "cli", "sleep", "infinity")
+            self._command_line = started.split()[-1]
+        return docker("exec", self._command_line, "/opt/eventmill/engines/service", *command, seconds=seconds)
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
@@ -87,14 +97,24 @@ class Containers:
         found = [docker(*kind, "--quiet", "--filter", label).split() for kind in kinds]
         return [name for names in found for name in names]
 
+    def down(self, *options: str) -> None:
+        """Stop everything."""
+        if self._command_line:
+            docker("rm", "--force", self._command_line)
+            self._command_line = ""
+        self.compose("--profile", "*", "down", "--timeout", "60", *options)
+
     def remove(self) -> None:
         """Stop everything and remove it with its data."""
-        self.compose("--profile", "*", "down", "--volumes", "--timeout", "30")
+        self.down("--volumes")
 
 
-def docker(*arguments: str) -> str:
-    """What `docker` printed."""
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout
+def docker(*arguments: str, seconds: float = 60) -> str:
+    """What `docker` printed; a failure raises AssertionError with all of it."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
 
 
 def inspect(name: str, form: str) -> str:
