@@ -38,7 +38,7 @@ def generate(stack: Containers, name: str, count: int, *faults: str) -> tuple[st
 
 def wait_until_processed(stack: Containers, records: int) -> None:
     """Wait until the topic has had so many records and the job has processed all of them."""
-    until(lambda: held(stack) >= records, 300, f"Kafka has {held(stack)} of {records} records", every=1)
+    until(lambda: held(stack) >= records, 300, f"Kafka has not got {records} records", every=1)
     until(lambda: stack.python(WAITING) == "0", 300, "the job has not caught up", every=1)
 
 
