@@ -11,11 +11,11 @@ from io import BytesIO
 from typing import NamedTuple
 
 import msgspec
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eventmill import progress, reader, rejected, sql, webhdfs
 from eventmill.settings import Settings
+from spark_jobs.packs import numbers, unpack
 from spark_jobs.state import State
 
 Key = tuple[str, str]
@@ -124,10 +124,10 @@ def _open(settings: Settings, line: str, state: State) -> Counts:
 
 
 def _open_in(parquet: bytes, state: State) -> Counts:
-    rows, length = pq.read_table(BytesIO(parquet)), state.window_seconds * MICROS
-    times = pc.cast(pc.cast(rows["timestamp"], "timestamp[us]"), "int64").to_pylist()
-    starts = (time - time % length for time in times)
-    pairs = Counter(zip(starts, rows["source"].to_pylist(), strict=True))
+    records = unpack(pq.read_table(BytesIO(parquet))["records"].to_pylist())
+    length = state.window_seconds * MICROS
+    starts = numbers(records, "time") // length * length
+    pairs = Counter(zip(starts.tolist(), records.column("label").to_pylist(), strict=True))
     return Counter(
         {
             (window_text(start), source): number

@@ -15,25 +15,23 @@ from eventmill import evidence, rejected, sql, webhdfs
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
 from eventmill.sql import Result
+from spark_jobs.packs import pack
 from spark_jobs.state import State
 from spark_jobs.watermark import Partition, Progress
 from tests.support import settings
+from tests.unit.spark_jobs.support import packed_records
 
 CLOSED = 1767225600_000_000 + 300_000_000
 STATE = State(4, 300, Progress(CLOSED, 0, {0: Partition(10), 1: Partition(20)}))
 
 
 def parquet(*rows: tuple[datetime, str]) -> bytes:
-    """Rows of the job's state as Spark writes them."""
-    table = pa.table(
-        {
-            "messageid": [str(number) for number in range(len(rows))],
-            "timestamp": pa.array([time for time, _ in rows], pa.timestamp("us", "UTC")),
-            "source": [source for _, source in rows],
-        }
-    )
+    """Rows of the job's state as Spark writes them: each event in a pack of its own."""
+    packs = [
+        pack(packed_records({"time": int(time.timestamp()) * 1_000_000, "label": source})) for time, source in rows
+    ]
     file = BytesIO()
-    pq.write_table(table, file, use_deprecated_int96_timestamps=True)
+    pq.write_table(pa.table({"records": packs}), file)
     return file.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from spark_jobs.clicks import Clicks, Outputs, Windows
 from spark_jobs.counting import Count
 from spark_jobs.hadoop import Files
+from spark_jobs.packs import RECORDS as PACKED
+from spark_jobs.packs import Verdict
 from spark_jobs.rejected import rejected_records
 from spark_jobs.state import State
 from spark_jobs.watermark import Pace
@@ -149,6 +151,12 @@ class ClicksLine:
             "live": dict(self.live),
             "rejected": dict(self.rejected),
         }
+
+
+def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:
+    """Records of these values; what is missing is 0, or stored."""
+    blank = dict.fromkeys(PACKED.names, 0) | {"label": "desktop", "verdict": Verdict.STORED}
+    return pa.RecordBatch.from_pylist([{**blank, **row} for row in rows], PACKED)
 
 
 def header_values(row: Row) -> dict[str, str]:

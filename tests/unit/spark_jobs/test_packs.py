@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -11,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.counting import find_duplicates
-from spark_jobs.packs import BUCKETS, RECORDS, Verdict, buckets, identities, pack, split, unpack
+from spark_jobs.packs import BUCKETS, Verdict, buckets, identities, pack, split, unpack
+from tests.unit.spark_jobs.support import packed_records as records
 
 UUIDS = [uuid5(UUID(int=0), str(number)) for number in range(1000)]
-
-
-def records(*rows: Mapping[str, object]) -> pa.RecordBatch:
-    """Records of these values; what is missing is 0, or stored."""
-    blank = dict.fromkeys(RECORDS.names, 0) | {"label": "desktop", "verdict": Verdict.STORED}
-    return pa.RecordBatch.from_pylist([{**blank, **row} for row in rows], RECORDS)
 
 
 def test_what_is_unpacked_is_what_was_packed() -> None:
