@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap setup setup-docker up down status logs demo demo-compose test lint types unit dags integration e2e compose-test bench lock clean distclean
+.PHONY: help bootstrap setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup ## run the clicks line on sample data, or on DATA=file
 
 demo-compose: ## the same in containers, by docker compose
 	@DATA='$(DATA)' bin/demo-compose
+
+presto: bootstrap ## Presto's console; Hive's is .venv/bin/eventmill console hive
+	@$(EVENTMILL) console presto
 
 test: setup lint types unit dags e2e ## what CI runs: lint, types and all tests
 

@@ -31,7 +31,9 @@ COMMANDS = {
     "watch": Entry("data", "Show a topic's records as they come."),
     "rejected": Entry("data", "Show what was rejected, and why."),
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
-    "sql": Entry("sql", "Ask Hive, MySQL or Spark."),
+    "sql": Entry("sql", "Ask Presto, Hive, MySQL or Spark."),
+    "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
+    "console": Entry("sql", "Open an engine's own console."),
     "demo": Entry("demo", "Run the clicks line from a file to a chart."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }

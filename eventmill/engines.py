@@ -55,6 +55,7 @@ SERVICES = (
     Service("mysql", "mysql", (), ("mysql_port",), 290),
     Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
+    Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
     Service("mail", "mail", (), ("mail_port",), 30),
     Service("source", "source", (), ("source_port",), 20),

@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     hive_server_port: Port = 10000
     hive_server_heap: Heap = "768m"
 
+    presto_host: str = "127.0.0.1"
+    presto_port: Port = 8082
+    presto_heap: Heap = "1g"
+
     mysql_host: str = "127.0.0.1"
     mysql_port: Port = 3306
     mysql_user: Name = "eventmill"

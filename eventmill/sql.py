@@ -1,4 +1,4 @@
-"""One statement to Hive, MySQL or Spark, and its result in the same types and times whichever engine gave it."""
+"""One statement to Presto, Hive, MySQL or Spark, and its result in the same types and times from each of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from eventmill.settings import Settings
 
 Value = str | int | float | bool | Decimal | None
+PRESTO_SECONDS = 30
+PRESTO_TYPES: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "timestamp": datetime.fromisoformat}
 
 
 class SqlError(RuntimeError):
@@ -57,6 +60,50 @@ def connect_hive(settings: Settings) -> Any:
 def _hive_message(error: Exception) -> str:
     status = getattr(error.args[0], "status", None) if error.args else None
     return _first_line(getattr(status, "errorMessage", None) or str(error))
+
+
+def presto(settings: Settings, statement: str) -> Result:
+    """Ask Presto; names without a catalog are Hive's."""
+    from pyhive import presto
+    from pyhive.exc import Error
+
+    where = (settings.presto_host, settings.presto_port)
+
+    @retry(
+        retry=retry_if_exception(_is_starting), stop=stop_after_delay(PRESTO_SECONDS), wait=wait_fixed(1), reraise=True
+    )
+    def ask() -> Result:
+        with closing(presto.connect(*where, username="eventmill", catalog="hive", schema="default")) as connection:
+            cursor = connection.cursor()
+            cursor.execute(_single(statement))
+            rows = cursor.fetchall()
+            return _presto_result(cursor.description or [], rows)
+
+    try:
+        return ask()
+    except Error as error:
+        raise SqlError(f"Presto: {_first_line(_presto_error(error).get('message') or str(error))}") from error
+
+
+def _presto_error(error: BaseException) -> dict[str, str]:
+    """What Presto says of an error."""
+    told = error.args[0] if error.args else None
+    return told if isinstance(told, dict) else {}
+
+
+def _is_starting(error: BaseException) -> bool:
+    """Whether the server just needs some more seconds: it serves before it knows that it is a worker too."""
+    return _presto_error(error).get("errorName") in ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
+
+
+def _presto_result(description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Result:
+    """Presto gives times and decimals as texts; the description has their types."""
+    read = [PRESTO_TYPES.get(column[1].partition("(")[0]) for column in description]
+    cells = [
+        [cell if cell is None or not parse else parse(cell) for parse, cell in zip(read, row, strict=True)]
+        for row in rows
+    ]
+    return _result([column[0] for column in description], cells)
 
 
 def mysql(settings: Settings, statement: str) -> Result:
@@ -113,7 +160,12 @@ def _log_aside(path: Path) -> Iterator[None]:
         os.close(kept)
 
 
-ENGINES: dict[str, Callable[[Settings, str], Result]] = {"hive": hive, "mysql": mysql, "spark": spark}
+ENGINES: dict[str, Callable[[Settings, str], Result]] = {
+    "presto": presto,
+    "hive": hive,
+    "mysql": mysql,
+    "spark": spark,
+}
 
 
 def _single(statement: str) -> str:

@@ -1,23 +1,34 @@
-"""The command that asks an engine."""
+"""The commands that ask an engine: a statement, a named query."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from eventmill import settings, sql
+from eventmill import queries, settings, sql
 from eventmill.commands.display import wide
+from eventmill.engines import ENGINES, service_environment
 
 
 class Engine(StrEnum):
     """Who is asked."""
 
+    presto = "presto"
     hive = "hive"
     mysql = "mysql"
     spark = "spark"
+
+
+class Console(StrEnum):
+    """Who has a console."""
+
+    presto = "presto"
+    hive = "hive"
 
 
 class Shape(StrEnum):
@@ -29,17 +40,66 @@ class Shape(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command("sql")(ask)
+    app.command("query")(ask_named)
+    app.command("console", context_settings={"ignore_unknown_options": True})(console)
+
+
+EngineOption = Annotated[Engine | None, typer.Option(help="Who is asked; by default the first that can answer.")]
+CompareOption = Annotated[bool, typer.Option("--compare", help="Ask all that can answer, and compare.")]
+ShapeOption = Annotated[Shape, typer.Option("--format", help="How the answer is shown.")]
 
 
 def ask(
     engine: Annotated[Engine, typer.Argument(help="Who is asked.")],
     statement: Annotated[str, typer.Argument(help='One statement, such as "SELECT * FROM commerce".')],
-    shape: Annotated[Shape, typer.Option("--format", help="How the answer is shown.")] = Shape.table,
+    shape: ShapeOption = Shape.table,
 ) -> None:
-    """Ask Hive, MySQL or Spark. Times are UTC."""
-    result = sql.ENGINES[engine](settings.load(), statement)
+    """Ask Presto, Hive, MySQL or Spark. Times are UTC."""
+    _print(sql.ENGINES[engine](settings.load(), statement), shape)
+
+
+def ask_named(
+    name: Annotated[str | None, typer.Argument(help="A query of sql/presto; without one they are listed.")] = None,
+    engine: EngineOption = None,
+    compare: CompareOption = False,
+    shape: ShapeOption = Shape.table,
+) -> None:
+    """Ask a named query. With --compare the exit code is 1 when two engines differ."""
+    if name is None:
+        _list(queries.queries().values())
+        return
+    query, values = queries.query(name), settings.load()
+    result = query.ask(values, engine or query.engines[0])
+    _print(result, shape)
+    if compare:
+        others = [other for other in query.engines if other != (engine or query.engines[0])]
+        differences = {other: queries.difference(result, query.ask(values, other)) for other in others}
+        for other, difference in differences.items():
+            typer.secho(f"{other}: {difference or 'the same'}", err=True)
+        if any(differences.values()):
+            raise typer.Exit(1)
+
+
+def console(
+    engine: Annotated[Console, typer.Argument(help="Whose console.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="What it takes, such as --execute for Presto.")] = None,
+) -> None:
+    """Open an engine's own console: presto-cli or Hive's beeline."""
+    script = ENGINES / engine / "console"
+    environment = os.environ | service_environment(settings.load())
+    os.execve(script, [str(script), *(arguments or [])], environment)
+
+
+def _list(known: Iterable[queries.Query]) -> None:
+    table = Table("query", "what it tells", "engines")
+    for query in known:
+        table.add_row(query.name, query.about, ", ".join(query.engines))
+    wide().print(table)
+
+
+def _print(result: sql.Result, shape: Shape) -> None:
     if shape is Shape.table:
         _show(result)
     else:

@@ -130,6 +130,10 @@ class Clicks:
         answer = self.stack.eventmill("sql", engine, query, "--format", "json").stdout
         return [dict(row) for row in json.loads(answer)]
 
+    def rows_of(self, query: str) -> list[dict[str, object]]:
+        """The rows of a named query."""
+        return [dict(row) for row in json.loads(self.stack.eventmill("query", query, "--format", "json").stdout)]
+
     def counts(self, engine: str) -> Counts:
         """All product views in closed windows, as that engine reads them."""
         query = "SELECT window_start, source, source_number FROM commerce"

@@ -40,8 +40,10 @@ def test_the_result_is_the_truth_and_a_second_run_changes_nothing(clicks: Clicks
     assert set(clicks.run_dag(sample.file).values()) == {"success"}
     clicks.verify("--truth", str(sample.truth_file))
     first = clicks.counts("hive"), clicks.counts("mysql"), clicks.held()
-    for counts in (*first[:2], clicks.counts("spark")):
+    for counts in (*first[:2], clicks.counts("presto"), clicks.counts("spark")):
         assert_exact(counts, sample)
+    clicks.stack.eventmill("query", "platform-views", "--compare")
+    assert clicks.rows_of("export-differences") == []
     assert "Clicks by platform" in clicks.newest_mail()
     assert "was sent before" in clicks.send(sample.file)
     assert set(clicks.run_dag(sample.file).values()) == {"success"}

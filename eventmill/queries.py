@@ -1,0 +1,101 @@
+"""Named queries: what `sql/presto/*.sql` holds, asked of any engine that can answer it, and their answers compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from eventmill import sql
+from eventmill.settings import ROOT, Settings
+
+FOLDER = ROOT / "sql" / "presto"
+HEAD = re.compile(
+    r"^-- name: (?P<name>[a-z0-9-]+)\n-- about: (?P<about>.+)\n-- engines: (?P<engines>.+)\n", re.MULTILINE
+)
+DIGITS = 12
+"""To how many digits fractions must be equal: engines add them in different orders."""
+
+
+class QueryError(ValueError):
+    """No such query, an engine that cannot answer it, or a file that cannot be read; the message says which."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, with what it tells and the engines that can answer it, the first by default."""
+
+    name: str
+    about: str
+    engines: tuple[str, ...]
+    statement: str
+
+    def ask(self, settings: Settings, engine: str) -> sql.Result:
+        """The answer of an engine.
+
+        Raises:
+            QueryError: when the engine cannot answer it.
+        """
+        if engine not in self.engines:
+            raise QueryError(f"{self.name} can be asked of {', '.join(self.engines)}, not of {engine}")
+        return sql.ENGINES[engine](settings, self.statement)
+
+
+def read(path: Path) -> Iterator[Query]:
+    """The queries of a file, each below the lines `-- name: …`, `-- about: …` and `-- engines: …`.
+
+    Raises:
+        QueryError: when a name has no such lines below it, or an engine is unknown.
+    """
+    text = path.read_text(encoding="utf-8")
+    heads = list(HEAD.finditer(text))
+    if len(heads) != text.count("-- name:"):
+        raise QueryError(f"{path}: each query needs the lines `-- name: …`, `-- about: …` and `-- engines: …`")
+    for head, end in zip(heads, [*(head.start() for head in heads[1:]), len(text)], strict=True):
+        engines = tuple(name.strip() for name in head["engines"].split(","))
+        if unknown := [name for name in engines if name not in sql.ENGINES]:
+            raise QueryError(
+                f"{path}: {head['name']}: no engine is called {unknown[0]}; there are {', '.join(sql.ENGINES)}"
+            )
+        yield Query(head["name"], head["about"], engines, text[head.end() : end].strip())
+
+
+def queries() -> dict[str, Query]:
+    """All named queries."""
+    return {query.name: query for path in sorted(FOLDER.glob("*.sql")) for query in read(path)}
+
+
+def query(name: str) -> Query:
+    """The query of that name.
+
+    Raises:
+        QueryError: naming those that exist.
+    """
+    known = queries()
+    if name not in known:
+        raise QueryError(f"no query is called {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+def difference(one: sql.Result, other: sql.Result) -> str | None:
+    """Where two answers differ first, or None; numbers are equal by value, whatever type an engine gives them."""
+    if one.columns != other.columns:
+        return f"columns {', '.join(one.columns)} and {', '.join(other.columns)}"
+    for number, (left, right) in enumerate(zip(one.rows, other.rows, strict=False), 1):
+        if _plain(left) != _plain(right):
+            return f"row {number}: {', '.join(map(sql.text, left))} and {', '.join(map(sql.text, right))}"
+    return None if len(one.rows) == len(other.rows) else f"{len(one.rows)} rows and {len(other.rows)}"
+
+
+def _plain(row: Sequence[sql.Value]) -> list[object]:
+    return [
+        _number(cell) if isinstance(cell, int | float | Decimal) and not isinstance(cell, bool) else cell
+        for cell in row
+    ]
+
+
+def _number(value: int | float | Decimal) -> Decimal:
+    number = Decimal(value) if isinstance(value, int) else Decimal(str(value))
+    return number if number == number.to_integral_value() else Decimal(f"{number:.{DIGITS}g}")

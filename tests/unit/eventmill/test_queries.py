@@ -1,0 +1,83 @@
+"""Named queries: how files hold them, and when two answers are equal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from eventmill.queries import QueryError, difference, queries, query, read
+from eventmill.sql import Result
+from tests.support import settings
+
+TWO = """-- Some words.
+
+-- name: first-one
+-- about: the first
+-- engines: presto, hive
+SELECT 1;
+
+-- name: second
+-- about: the second
+-- engines: mysql
+SELECT
+  2;
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "line.sql"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_holds_queries_below_their_heads(tmp_path: Path) -> None:
+    first, second = read(write(tmp_path, TWO))
+    assert (first.name, first.about, first.engines, first.statement) == (
+        "first-one",
+        "the first",
+        ("presto", "hive"),
+        "SELECT 1;",
+    )
+    assert (second.engines, second.statement) == (("mysql",), "SELECT\n  2;")
+
+
+def test_a_query_without_its_head_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"line.sql: each query needs the lines"):
+        list(read(write(tmp_path, TWO.replace("-- about: the second\n", ""))))
+
+
+def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="second: no engine is called oracle; there are presto, hive, mysql, spark"):
+        list(read(write(tmp_path, TWO.replace("mysql", "oracle"))))
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    assert {"platform-views", "busiest-windows", "export-differences"} <= queries().keys()
+    with pytest.raises(QueryError, match=r"no query is called 'nonsense'; there are .*platform-views"):
+        query("nonsense")
+
+
+def test_an_engine_that_cannot_answer_is_refused() -> None:
+    with pytest.raises(QueryError, match="export-differences can be asked of presto, not of mysql"):
+        query("export-differences").ask(settings(), "mysql")
+
+
+def test_numbers_are_equal_by_value() -> None:
+    presto, mysql = Result(("a", "b"), ((1, 0.1 + 0.2),)), Result(("a", "b"), ((Decimal("1.0"), Decimal("0.3")),))
+    assert difference(presto, mysql) is None
+    assert difference(Result(("a",), ((True,),)), Result(("a",), ((1,),))) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (Result(("b",), ((1,),)), "columns a and b"),
+        (Result(("a",), ((2,),)), "row 1: 1 and 2"),
+        (Result(("a",), (("1",),)), "row 1: 1 and 1"),
+        (Result(("a",), ((1,), (1,))), "1 rows and 2"),
+    ],
+)
+def test_a_difference_is_told(other: Result, told: str) -> None:
+    assert difference(Result(("a",), ((1,),)), other) == told
