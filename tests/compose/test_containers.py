@@ -50,7 +50,7 @@ def counts(stack: Containers, engine: str) -> object:
 def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
     printed = containers.eventmill("demo", "--count", "20000")
     assert "every record is accounted for" in printed
-    assert counts(containers, "hive") == counts(containers, "mysql") != []
+    assert counts(containers, "hive") == counts(containers, "mysql") == counts(containers, "presto") != []
 
 
 def test_killed_services_cost_no_record(containers: Containers) -> None:
