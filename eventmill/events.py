@@ -13,10 +13,15 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 characters")]
 """An identifier or a label; 255 characters is what the tables of MySQL take."""
+
+HeaderText = Annotated[str, Meta(max_length=8192, description="at most 8192 characters")]
+"""The value of an HTTP header."""
+
+Count = Annotated[int, Meta(ge=0, lt=2**63)]
 
 UuidText = Annotated[str, Meta(min_length=36, max_length=36)]
 UUID_TEXT = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -76,11 +81,53 @@ class ProductView(Event, frozen=True, gc=False, kw_only=True):
     context: Context
 
 
+class GameEvent(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A player of the game did something, as the game service reports it with the headers of the player's request.
+
+    Attributes:
+        event_type: what was done; `default` is a look at the game's front page.
+        host: the header Host, which stands for the player; keys the Kafka record.
+        accept: the header Accept, None when there was none; so for `user_agent`.
+        type: the item of a purchase.
+        cost: its price in coins, None for an item that has none.
+        guild_name: the guild that was joined or left.
+        guild_member_cnt: its members after that; None when there is no such guild to leave.
+        tot_guild_member_cnt: the members of all guilds after that.
+    """
+
+    event_type: Literal["default", "purchase_sword", "purchase_shield", "join_guild", "leave_guild"]
+    host: Name = msgspec.field(name="Host")
+    accept: HeaderText | None = msgspec.field(name="Accept", default=None)
+    user_agent: HeaderText | None = msgspec.field(name="User-Agent", default=None)
+    type: Name | None = None
+    cost: Count | None = None
+    guild_name: Name | None = None
+    guild_member_cnt: Count | None = None
+    tot_guild_member_cnt: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a purchase without an item, and a change of a guild without its name."""
+        if self.event_type.startswith("purchase_") and self.type is None:
+            raise ValueError("type: missing")
+        if self.event_type.endswith("_guild") and self.guild_name is None:
+            raise ValueError("guild_name: missing")
+
+
 EventType = TypeVar("EventType", bound=Event)
 
 
 class EventError(ValueError):
-    """An event breaks its contract; the message names the field and what is wrong with it."""
+    """An event breaks its contract.
+
+    Attributes:
+        field: the path of the field to blame, such as `context.source`; None when it's the event as a whole.
+        reason: what is wrong.
+    """
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.field = field
+        self.reason = reason
 
 
 def decode_many(contract: type[Event]) -> Callable[[bytes], Any]:
@@ -89,12 +136,31 @@ def decode_many(contract: type[Event]) -> Callable[[bytes], Any]:
     It is twice as fast. The caller checks those texts with `UUID_TEXT` and the times with `check_time`, and gives what
     fails anywhere to `decode`, whose word counts.
     """
-    return msgspec.json.Decoder(_with_text_for_uuids(contract)).decode
+    return msgspec.json.Decoder(_variant(contract, optional=())).decode
 
 
-def _with_text_for_uuids(contract: type[Event]) -> type:
-    fields = [(f.name, UuidText if f.type is UUID else f.type) for f in msgspec.structs.fields(contract)]
-    return msgspec.defstruct(contract.__name__, fields, frozen=True, gc=False)
+def decode_draft(contract: type[Event]) -> Callable[[bytes], Any]:
+    """As `decode_many`, but identity and time may be missing, and are then `msgspec.UNSET`."""
+    return msgspec.json.Decoder(_variant(contract, optional=("messageid", "timestamp"))).decode
+
+
+def _variant(contract: type[Event], optional: tuple[str, ...]) -> type:
+    """The contract with text for UUIDs, and fields that may be missing."""
+    return msgspec.defstruct(
+        contract.__name__,
+        [_field(field, field.name in optional) for field in msgspec.structs.fields(contract)],
+        frozen=True,
+        gc=False,
+        kw_only=True,
+        namespace={"__post_init__": hook} if (hook := getattr(contract, "__post_init__", None)) else {},
+    )
+
+
+def _field(field: msgspec.structs.FieldInfo, optional: bool) -> tuple[str, Any, Any]:
+    kind = UuidText if field.type is UUID else field.type
+    if optional:
+        return field.name, kind | UnsetType, UNSET
+    return field.name, kind, msgspec.field(default=field.default, name=field.encode_name)
 
 
 def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> EventType:
@@ -106,21 +172,21 @@ def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> 
     try:
         event = msgspec.json.decode(raw or b"", type=contract)
     except (ValueError, RecursionError) as error:
-        raise EventError(explain(raw, error)) from error
+        raise broken(raw, error) from error
     check_time(event, received)
     return event
 
 
-def check_time(event: Event, received: datetime) -> None:
+def check_time(event: Any, received: datetime) -> None:
     """Refuse a time that cannot be true.
 
     Raises:
         EventError: when the event is older than EARLIEST or more than AHEAD later than it was received.
     """
     if utc(event.timestamp) < EARLIEST:
-        raise EventError(f"timestamp: before {EARLIEST:%Y-%m-%d}")
+        raise EventError(f"before {EARLIEST:%Y-%m-%d}", "timestamp")
     if utc(event.timestamp) > received + AHEAD:
-        raise EventError("timestamp: more than a day after the event was received")
+        raise EventError("more than a day after the event was received", "timestamp")
 
 
 def utc(time: datetime) -> datetime:
@@ -133,32 +199,34 @@ def utc(time: datetime) -> datetime:
         return (datetime.min if time.year == 1 else datetime.max).replace(tzinfo=UTC)
 
 
-def explain(raw: bytes | None, error: Exception) -> str:
-    """Why decoding failed, as `field: what is wrong` where a field is to blame; it may quote the value, so it's cut."""
-    return _reason(raw, error)[:LONGEST_REASON]
+def broken(raw: bytes | None, error: Exception) -> EventError:
+    """Why decoding failed; the reason may quote the value, so it's cut."""
+    reason, field = _reason(raw, error)
+    return EventError(reason[:LONGEST_REASON], field)
 
 
-def _reason(raw: bytes | None, error: Exception) -> str:
+def _reason(raw: bytes | None, error: Exception) -> tuple[str, str | None]:
     if not raw:
-        return "empty value"
+        return "empty value", None
     if isinstance(error, RecursionError):
-        return "JSON is nested too deeply"
+        return "JSON is nested too deeply", None
     if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
+        return "not UTF-8", None
     if isinstance(error, msgspec.ValidationError):
         return _field_reason(str(error))
-    return str(error)
+    return str(error), None
 
 
-def _field_reason(message: str) -> str:
+def _field_reason(message: str) -> tuple[str, str | None]:
     what, _, path = message.partition(" - at `$.")
     path = path.removesuffix("`")
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
-        return f"{path}.{missing[1]}: missing" if path else f"{missing[1]}: missing"
+    if missing := re.fullmatch(r"Object missing required field `([^`]+)`", what):
+        return "missing", f"{path}.{missing[1]}" if path else missing[1]
     if what == "Invalid RFC3339 encoded datetime":
         what = "is not a time such as 2026-01-31 23:59:59 or 2026-01-31T23:59:59Z"
-    what = what[0].lower() + what[1:]
-    return f"{path}: {what}" if path else what
+    if own := re.fullmatch(r"(\w+): (.+)", what):
+        return own[2], own[1]
+    return what[0].lower() + what[1:], path or None
 
 
 def json_schema(contract: type[Event]) -> dict[str, Any]:

@@ -26,6 +26,9 @@ Secret = Annotated[str, Field(min_length=12, pattern=r"^[A-Za-z0-9_-]+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 Seconds = Annotated[int, Field(ge=1)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+Partitions = Annotated[int, Field(ge=1, le=1000)]
+API_KEYS = r"^([A-Za-z0-9_.-]+:[0-9a-f]{64}(,[A-Za-z0-9_.-]+:[0-9a-f]{64})*)?$"
+"""Names of clients, each with the SHA-256 of its key: `shop:<64 hex digits>,game:<64 hex digits>`."""
 
 
 class SettingsError(ValueError):
@@ -110,8 +113,25 @@ class Settings(BaseSettings):
     source_port: Port = 8089
     clicks_url: str = ""
 
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8000
+    api_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    api_threads: Annotated[int, Field(ge=1, le=1000)] = 64
+    api_keys: Annotated[str, Field(pattern=API_KEYS)] = ""
+    api_requests_per_second: Annotated[int, Field(ge=0)] = 0
+    api_timeout_seconds: Seconds = 10
+    api_event_bytes: Annotated[int, Field(ge=1000, le=1_000_000)] = 1_000_000
+    api_batch_bytes: Annotated[int, Field(ge=1000, le=64_000_000)] = 16_000_000
+    api_batch_events: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    api_header_bytes: Annotated[int, Field(ge=8192, le=1_000_000)] = 65_536
+    api_nesting: Annotated[int, Field(ge=4, le=500)] = 32
+    game_host: str = "127.0.0.1"
+    game_port: Port = 8001
+
     clicks_topic: TopicName = "clicks"
-    clicks_partitions: Annotated[int, Field(ge=1, le=1000)] = 4
+    clicks_partitions: Partitions = 4
+    game_topic: TopicName = "events"
+    game_partitions: Partitions = 4
 
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"
@@ -129,6 +149,9 @@ class Settings(BaseSettings):
     clicks_idle_seconds: Seconds = 300
     clicks_live: bool = True
     clicks_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 500_000
+    game_trigger_seconds: Seconds = 10
+    game_watermark_seconds: Seconds = 3600
+    game_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
 
     @field_validator("state_dir", "lib_dir")
     @classmethod

@@ -22,7 +22,7 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 
 STOP_SECONDS = 60
-JOB_LINES = ("clicks",)
+JOB_LINES = ("clicks", "game")
 
 
 class StackError(RuntimeError):

@@ -7,18 +7,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from eventmill.events import Event, GameEvent, ProductView
 from eventmill.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic: its name, number of partitions, the field that keys its records, and its settings in Kafka."""
+    """One topic.
+
+    Attributes:
+        partitions: their number, which the setting of the line decides that is named in `setting`.
+        key: the field that keys its records.
+        config: its settings in Kafka.
+        contract: what its records are; None for rejected ones, which are anything.
+    """
 
     name: str
     partitions: int
     key: str
     about: str
     config: dict[str, str] = field(default_factory=dict)
+    contract: type[Event] | None = None
+    setting: str = ""
 
 
 def rejected(topic: str) -> str:
@@ -28,12 +38,19 @@ def rejected(topic: str) -> str:
 
 def declared(settings: Settings) -> tuple[Topic, ...]:
     """Every topic of the platform with the names and partitions that are set."""
-    clicks = settings.clicks_topic
+    clicks = ("clicks", "userid", "product views of the shop", ProductView)
+    game = ("game", "Host", "what players of the game do", GameEvent)
+    return tuple(topic for line in (clicks, game) for topic in _of_line(settings, *line))
+
+
+def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event]) -> tuple[Topic, Topic]:
+    """A line's topic and that of its rejected records."""
+    name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
     # Two replicas must have a record before it counts as written, where there is more than one broker.
     safe = {"min.insync.replicas": str(min(2, settings.kafka_replication_factor))}
     return (
-        Topic(clicks, settings.clicks_partitions, "userid", "product views of the shop", safe),
-        Topic(rejected(clicks), 1, "as came", "product views that break the contract", {**safe, "retention.ms": "-1"}),
+        Topic(name, partitions, key, about, safe, contract, f"{line}_partitions".upper()),
+        Topic(rejected(name), 1, "as came", f"{about}: what breaks the contract", {**safe, "retention.ms": "-1"}),
     )
 
 
@@ -77,7 +94,7 @@ def _refuse_fewer(topics: tuple[Topic, ...], has: dict[str, int]) -> None:
         if has.get(topic.name, 0) > topic.partitions:
             raise SettingsError(
                 f"topic {topic.name} has {has[topic.name]} partitions and Kafka cannot take any away: "
-                f"set CLICKS_PARTITIONS to {has[topic.name]} or more instead of {topic.partitions}"
+                f"set {topic.setting} to {has[topic.name]} or more instead of {topic.partitions}"
             )
 
 

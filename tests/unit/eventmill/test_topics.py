@@ -12,6 +12,8 @@ from eventmill import topics
 from eventmill.settings import Settings, SettingsError
 from tests.support import settings
 
+THERE = {"clicks": 4, "clicks.rejected": 1, "events": 4, "events.rejected": 1}
+
 
 class Recorder:
     """Takes Kafka's place: knows some topics and keeps what it is asked to do."""
@@ -47,7 +49,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 def test_names_and_partitions_come_from_the_settings() -> None:
-    first, second = topics.declared(settings(clicks_topic="views", clicks_partitions=7))
+    first, second, *_ = topics.declared(settings(clicks_topic="views", clicks_partitions=7))
     assert (first.name, first.partitions, first.key) == ("views", 7, "userid")
     assert second.name == topics.rejected("views") == "views.rejected"
 
@@ -66,21 +68,24 @@ def test_missing_topics_are_made(kafka: Recorder) -> None:
     assert topics.apply(settings()) == {
         "clicks": "made with 4 partitions",
         "clicks.rejected": "made with 1 partition",
+        "events": "made with 4 partitions",
+        "events.rejected": "made with 1 partition",
     }
-    (_, new), _ = kafka.asked
+    (_, new), *_ = kafka.asked
     assert new["clicks"]["num_partitions"] == 4
     assert new["clicks"]["replication_factor"] == 1
 
 
 def test_topics_that_are_there_stay_as_they_are(kafka: Recorder) -> None:
-    kafka.has |= {"clicks": 4, "clicks.rejected": 1, "other": 9}
+    kafka.has |= THERE | {"other": 9}
     done = topics.apply(settings())
-    assert done == {"clicks": "there already with 4 partitions", "clicks.rejected": "there already with 1 partition"}
+    assert done["clicks"] == "there already with 4 partitions"
+    assert done["clicks.rejected"] == "there already with 1 partition"
     assert kafka.asked == []
 
 
 def test_partitions_are_raised(kafka: Recorder) -> None:
-    kafka.has |= {"clicks": 4, "clicks.rejected": 1}
+    kafka.has |= THERE
     assert topics.apply(settings(clicks_partitions=6))["clicks"] == "raised from 4 to 6 partitions"
     assert kafka.asked == [("raise", {"clicks": 6})]
 
