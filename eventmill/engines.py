@@ -57,6 +57,8 @@ SERVICES = (
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
+    Service("api", "api", ("kafka", "mysql"), ("api_port",), 170),
+    Service("game", "api", ("kafka", "mysql"), ("game_port",), 170),
     Service("mail", "mail", (), ("mail_port",), 30),
     Service("source", "source", (), ("source_port",), 20),
     Service("api-server", "airflow", (), ("airflow_port",), 290),

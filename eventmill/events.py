@@ -21,7 +21,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 c
 HeaderText = Annotated[str, Meta(max_length=8192, description="at most 8192 characters")]
 """The value of an HTTP header."""
 
-Count = Annotated[int, Meta(ge=0, lt=2**63)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 UuidText = Annotated[str, Meta(min_length=36, max_length=36)]
 UUID_TEXT = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -81,7 +81,7 @@ class ProductView(Event, frozen=True, gc=False, kw_only=True):
     context: Context
 
 
-class GameEvent(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class GameEvent(Event, frozen=True, gc=False, kw_only=True):
     """A player of the game did something, as the game service reports it with the headers of the player's request.
 
     Attributes:

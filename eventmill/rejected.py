@@ -12,7 +12,17 @@ from typing import Any
 from eventmill import reader, topics
 from eventmill.settings import Settings
 
-SPARK, NIFI = "spark", "nifi"
+SPARK, NIFI, API = "spark", "nifi", "api"
+LONGEST = 900_000
+"""Bytes of a record that fit Kafka's limit of 1 MB together with the headers."""
+
+IDENTITIES = {
+    SPARK: ("source.topic", "source.partition", "source.offset"),
+    API: ("source.request", "source.index"),
+    NIFI: ("source.file", "source.line"),
+}
+"""The headers that tell a rejected record's origin and identify it."""
+
 PLACE = re.compile(r" at byte [0-9]+$")
 
 
@@ -20,8 +30,8 @@ PLACE = re.compile(r" at byte [0-9]+$")
 class Rejected:
     """One rejected record as it was written.
 
-    `identity` is topic, partition and offset of what Spark rejected, file and line of what NiFi rejected; `received`
-    is when it came in.
+    `identity` is topic, partition and offset of what Spark rejected, file and line of what NiFi rejected, request and
+    place in it of what the API rejected; `received` is when it came in.
     """
 
     origin: str
@@ -42,11 +52,10 @@ class Summary:
 def parse(record: Any) -> Rejected:
     """The rejected record that a record of Kafka holds."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
-    spark = "source.topic" in headers
-    names = ("source.topic", "source.partition", "source.offset") if spark else ("source.file", "source.line")
+    origin = next((origin for origin, names in IDENTITIES.items() if names[0] in headers), NIFI)
     return Rejected(
-        origin=SPARK if spark else NIFI,
-        identity=tuple(headers.get(name, "?") for name in names),
+        origin=origin,
+        identity=tuple(headers.get(name, "?") for name in IDENTITIES[origin]),
         reason=headers.get("reason", "no reason given"),
         received=datetime.fromtimestamp(int(headers.get("source.time", record.timestamp)) / 1000, UTC),
         value=record.value or b"",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-LONGEST = 900_000
-"""Bytes of a record that fit Kafka's limit of 1 MB together with the headers."""
+from eventmill.rejected import LONGEST
 
 
 def rejected_records(tagged: DataFrame, topic: str) -> DataFrame:

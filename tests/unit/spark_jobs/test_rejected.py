@@ -7,7 +7,8 @@ from hashlib import sha256
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.rejected import LONGEST, rejected_records
+from eventmill.rejected import LONGEST
+from spark_jobs.rejected import rejected_records
 from tests.unit.spark_jobs.support import header_values
 
 

@@ -1,0 +1,160 @@
+"""Request bodies: decompressed within bounds, and divided into the raw JSON of single events."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from api.problems import ProblemError
+from eventmill.events import EventError
+from eventmill.settings import Settings
+
+JSON = "application/json"
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+MEDIA_TYPES = (JSON, *NDJSON)
+ENCODINGS = ("identity", "gzip")
+GZIP = 16 + zlib.MAX_WBITS
+BLANK = b" \t\r\n"
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+OPENING, CLOSING = b"{[", b"}]"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a request may be: bytes of one event and of a batch, events of a batch, levels of JSON."""
+
+    event_bytes: int
+    batch_bytes: int
+    batch_events: int
+    nesting: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Those that are set."""
+        return cls(settings.api_event_bytes, settings.api_batch_bytes, settings.api_batch_events, settings.api_nesting)
+
+
+def media_type(header: str | None) -> str:
+    """The media type of a request.
+
+    Raises:
+        ProblemError: 415, when it's none of MEDIA_TYPES or its text is not in UTF-8.
+    """
+    name, *parameters = (part.strip().lower() for part in (header or "").split(";"))
+    charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
+    if name not in MEDIA_TYPES or any(charset not in {"utf-8", "us-ascii"} for charset in charsets):
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type is {header or 'missing'}; it must be {', '.join(MEDIA_TYPES)}, in UTF-8",
+            {"Accept-Post": ", ".join(MEDIA_TYPES)},
+        )
+    return name
+
+
+def encoding(header: str | None) -> str:
+    """How a body is compressed.
+
+    Raises:
+        ProblemError: 415, when it's none of ENCODINGS.
+    """
+    name = (header or "identity").strip().lower()
+    if name not in ENCODINGS:
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Encoding is {header}; it must be {' or '.join(ENCODINGS)}",
+            {"Accept-Encoding": ", ".join(ENCODINGS)},
+        )
+    return name
+
+
+def plain(body: bytes, encoding: str, limit: int) -> bytes:
+    """The body decompressed, of at most `limit` bytes.
+
+    Raises:
+        ProblemError: 400 when it's no gzip, 413 when it's longer.
+    """
+    if encoding == "gzip":
+        body = _gunzip(body, limit)
+    if len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    parts, room = [], limit + 1
+    try:
+        while body and room > 0:
+            member = zlib.decompressobj(GZIP)
+            parts.append(member.decompress(body, room))
+            room -= len(parts[-1])
+            if not member.eof and room > 0:
+                raise zlib.error("it ends too early")
+            body = member.unused_data
+    except zlib.error as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the body is no gzip: {error}") from None
+    return b"".join(parts)
+
+
+def too_large(limit: int) -> ProblemError:
+    """The body is longer than the limit."""
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {limit} bytes, decompressed")
+
+
+def pieces(body: bytes, media_type: str, limits: Limits) -> list[bytes]:
+    """The raw JSON of each event: of one object, of an array's elements, or of the lines of NDJSON that aren't blank.
+
+    A body that is no JSON is one piece.
+
+    Raises:
+        ProblemError: 400 when there is no event, 413 when there are too many.
+    """
+    found = _lines(body) if media_type in NDJSON else _elements(body)
+    if not found:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body holds no event")
+    if len(found) > limits.batch_events:
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{len(found)} events; a request may have {limits.batch_events}"
+        )
+    return found
+
+
+def _lines(body: bytes) -> list[bytes]:
+    return [line for line in (line.strip(BLANK) for line in body.split(b"\n")) if line]
+
+
+def _elements(body: bytes) -> list[bytes]:
+    body = body.strip(BLANK)
+    if not body.startswith(b"["):
+        return [body] if body else []
+    try:
+        return [bytes(element) for element in msgspec.json.decode(body, type=list[msgspec.Raw])]
+    except (ValueError, RecursionError):
+        return [body]
+
+
+def check_size(piece: bytes, limits: Limits) -> None:
+    """Refuse an event that is too long or nested too deeply.
+
+    Raises:
+        EventError: saying what is allowed.
+    """
+    if len(piece) > limits.event_bytes:
+        raise EventError(f"{len(piece)} bytes; an event may have {limits.event_bytes}")
+    # No piece is deeper than it has brackets, in texts too; so only few are looked at closely.
+    if piece.count(b"{") + piece.count(b"[") > limits.nesting and _depth(piece) > limits.nesting:
+        raise EventError(f"JSON is nested more than {limits.nesting} levels deep")
+
+
+def _depth(piece: bytes) -> int:
+    depth = deepest = 0
+    for byte in STRING.sub(b"", piece):
+        if byte in OPENING:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in CLOSING:
+            depth -= 1
+    return deepest

@@ -1,0 +1,190 @@
+"""Takes requests of events: the good ones go to their topic, the others to that of the rejected ones.
+
+The answer comes when Kafka has acknowledged all of them, or says which it has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from time import perf_counter
+from uuid import uuid4
+
+import msgspec
+
+from api import bodies, metrics
+from api.bodies import Limits
+from api.intake import Intake, Receipt, Taken
+from api.keys import Keys
+from api.problems import ProblemError
+from api.publisher import Record
+from eventmill import topics
+from eventmill.events import EventError
+from eventmill.rejected import LONGEST
+from eventmill.settings import Settings
+from eventmill.topics import Topic
+
+ReadBody = Callable[[int], Awaitable[bytes]]
+"""Reads a body of at most so many bytes."""
+
+Publish = Callable[[Sequence[Record]], Awaitable[dict[int, str]]]
+"""Writes records to Kafka; returns the reasons of those that were not acknowledged, by their index."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong with one event of a request: its place there, the field to blame if it's one, and the reason."""
+
+    index: int
+    field: str | None
+    reason: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer to a request of which Kafka has all that could be taken.
+
+    Attributes:
+        accepted: how many events Kafka has acknowledged.
+        ids: their identities, in the order of the request.
+        received: the time that those got which had none.
+        errors: the events that were rejected.
+    """
+
+    accepted: int
+    ids: list[str]
+    received: str
+    errors: list[Fault]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered."""
+
+    status: HTTPStatus
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Batch:
+    """The events of one request: those taken with their places, and the faults of the others with what came."""
+
+    taken: list[tuple[int, Taken]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    broken: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, pieces: Sequence[bytes], intake: Intake, receipt: Receipt) -> Batch:
+        """Check each event."""
+        batch, take = cls(), intake.take
+        for index, piece in enumerate(pieces):
+            try:
+                batch.taken.append((index, take(piece, receipt)))
+            except EventError as error:
+                batch.faults.append(Fault(index, error.field, error.reason))
+                batch.broken.append(piece)
+        return batch
+
+    def records(self, topic: str, receipt: Receipt) -> list[Record]:
+        """What goes to Kafka, the events taken first."""
+        request = str(uuid4())
+        good = [Record(topic, event.key, event.value) for _, event in self.taken]
+        bad = [
+            Record(topics.rejected(topic), None, piece[:LONGEST], _headers(request, fault, receipt, piece))
+            for fault, piece in zip(self.faults, self.broken, strict=True)
+        ]
+        return good + bad
+
+
+def _headers(request: str, fault: Fault, receipt: Receipt, piece: bytes) -> list[tuple[str, str | bytes | None]]:
+    reason = f"{fault.field}: {fault.reason}" if fault.field else fault.reason
+    millis = int(receipt.moment.timestamp() * 1000)
+    cut: list[tuple[str, str | bytes | None]] = [("source.bytes", str(len(piece)))] if len(piece) > LONGEST else []
+    return [
+        ("reason", reason),
+        ("source.request", request),
+        ("source.index", str(fault.index)),
+        ("source.time", str(millis)),
+        *cut,
+    ]
+
+
+class Collector:
+    """The events of all types."""
+
+    def __init__(self, settings: Settings, publish: Publish) -> None:
+        self._publish = publish
+        self._limits = Limits.of(settings)
+        self._keys = Keys(settings)
+        declared: list[Topic] = [topic for topic in topics.declared(settings) if topic.contract]
+        self._topics = {topic.contract.__name__: topic for topic in declared if topic.contract}
+        self._intakes = {kind: Intake(topic, self._limits) for kind, topic in self._topics.items()}
+
+    async def collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:
+        """Take a request's events of the type `kind`; headers by their names in lower case."""
+        start, known = perf_counter(), kind if kind in self._topics else "unknown"
+        try:
+            reply = await self._collect(kind, headers, address, read)
+        except ProblemError as problem:
+            reply = Reply(problem.status, problem.headers, problem.body())
+        metrics.REQUESTS.labels(known, int(reply.status)).inc()
+        metrics.SECONDS.labels(known).observe(perf_counter() - start)
+        return reply
+
+    async def _collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:
+        if kind not in self._topics:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"no type of events is called {kind}; there are {self._known()}")
+        self._keys.admit(headers, address)
+        media_type = bodies.media_type(headers.get("content-type"))
+        encoding = bodies.encoding(headers.get("content-encoding"))
+        body = bodies.plain(await read(self._limits.batch_bytes), encoding, self._limits.batch_bytes)
+        receipt = Receipt.now()
+        batch = Batch.of(bodies.pieces(body, media_type, self._limits), self._intakes[kind], receipt)
+        failed = await self._publish(batch.records(self._topics[kind].name, receipt))
+        self._count(kind, batch, failed)
+        if failed:
+            raise _unavailable(batch, failed, receipt)
+        if not batch.taken:
+            raise _nothing_taken(batch, self._limits.event_bytes)
+        ids = [event.messageid for _, event in batch.taken]
+        answer = Accepted(len(ids), ids, receipt.text, batch.faults)
+        return Reply(HTTPStatus.ACCEPTED, {"Content-Type": bodies.JSON}, msgspec.json.encode(answer))
+
+    def _known(self) -> str:
+        return ", ".join(self._topics)
+
+    def _count(self, kind: str, batch: Batch, failed: Mapping[int, str]) -> None:
+        lost = len(failed)
+        accepted = len(batch.taken) - sum(index < len(batch.taken) for index in failed)
+        numbers = {"accepted": accepted, "rejected": len(batch.taken) + len(batch.faults) - accepted - lost}
+        for outcome, number in (numbers | {"unacknowledged": lost}).items():
+            if number:
+                metrics.EVENTS.labels(kind, outcome).inc(number)
+
+
+def _nothing_taken(batch: Batch, longest: int) -> ProblemError:
+    """All events were rejected; one alone tells by the status whether it's too long, or no JSON object at all."""
+    status, detail = HTTPStatus.UNPROCESSABLE_ENTITY, "no event keeps its contract"
+    if len(batch.faults) == 1 and batch.faults[0].field is None:
+        detail = batch.faults[0].reason
+        too_long = len(batch.broken[0]) > longest
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST
+    return ProblemError(status, detail, errors=batch.faults)
+
+
+def _unavailable(batch: Batch, failed: Mapping[int, str], receipt: Receipt) -> ProblemError:
+    """503: which events Kafka has and which it may not have; sent again with these identities they count once."""
+    taken = enumerate(batch.taken)
+    pending = [(index, event.messageid) for number, (index, event) in taken if number in failed]
+    away = {index for index, _ in pending}
+    return ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Kafka has not acknowledged all events; send those in `pending` again, with these ids and this time "
+        "where they had none",
+        {"Retry-After": "2"},
+        reason=next(iter(failed.values())),
+        ids=[event.messageid for index, event in batch.taken if index not in away],
+        received=receipt.text,
+        pending=[{"index": index, "messageid": messageid} for index, messageid in pending],
+        errors=batch.faults,
+    )

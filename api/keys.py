@@ -1,0 +1,59 @@
+"""Who may send events: clients known by the SHA-256 of their keys, and how many requests a second each may send."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from hashlib import sha256
+from http import HTTPStatus
+from math import ceil
+
+from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from api.problems import ProblemError
+from eventmill.settings import Settings
+
+
+def digest(key: str) -> str:
+    """What the setting API_KEYS holds of a key."""
+    return sha256(key.encode()).hexdigest()
+
+
+class Keys:
+    """The clients that are set, and a share of their rates for each of the API's processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        pairs = (pair.split(":") for pair in settings.api_keys.split(",") if pair)
+        self._names = {hashed: name for name, hashed in pairs}
+        rate = settings.api_requests_per_second
+        self._rate = RateLimitItemPerSecond(ceil(rate / settings.api_workers)) if rate else None
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    def admit(self, headers: Mapping[str, str], address: str) -> None:
+        """Let a request in.
+
+        Raises:
+            ProblemError: 401 without a key where one is needed, 403 with an unknown one, 429 when there are too many.
+        """
+        client = self._client(headers) if self._names else address
+        if self._rate and not self._limiter.hit(self._rate, client):
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS, f"more than {self._rate.amount} requests a second", {"Retry-After": "1"}
+            )
+
+    def _client(self, headers: Mapping[str, str]) -> str:
+        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        if not key:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "a key is needed, as X-API-Key or as Authorization: Bearer",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        given = digest(key)
+        # All are compared, each in constant time: how long it takes tells nothing.
+        found = [name for hashed, name in self._names.items() if hmac.compare_digest(hashed, given)]
+        if not found:
+            raise ProblemError(HTTPStatus.FORBIDDEN, "this key is not known")
+        return found[0]

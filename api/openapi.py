@@ -1,0 +1,124 @@
+"""The OpenAPI description of the routes, from the event contracts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from api import bodies
+from api.collector import Accepted, Fault
+from api.problems import MEDIA_TYPE
+from eventmill import topics
+from eventmill.events import Event, GameEvent
+from eventmill.settings import Settings
+
+Json = dict[str, Any]
+REF = "#/components/schemas/{name}"
+GUILD, ITEM = "the guild's name, such as house_stark", "the item's name, such as katana"
+ACTIONS = {
+    "purchase_a_sword": ITEM,
+    "purchase_a_shield": ITEM,
+    "join_guild": GUILD,
+    "leave_guild": GUILD,
+}
+
+
+def description(settings: Settings) -> Json:
+    """The whole document."""
+    contracts = {t.contract.__name__: t.contract for t in topics.declared(settings) if t.contract}
+    _, schemas = msgspec.json.schema_components([*contracts.values(), Accepted, Fault], ref_template=REF)
+    for name in contracts:
+        schemas[f"{name}Sent"] = _sent(schemas[name])
+    schemas["Problem"] = PROBLEM
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Eventmill's event API", "version": "1", "description": __doc__},
+        "paths": {
+            **{f"/v1/events/{name}": {"post": _collect(name, contract)} for name, contract in contracts.items()},
+            **{f"/v1/game/{action}/{{name}}": {"post": _act(action, about)} for action, about in ACTIONS.items()},
+            "/healthz": {"get": _plain("Whether the process lives.")},
+            "/readyz": {"get": _plain("Whether Kafka can be written to.") | _unready()},
+            "/metrics": {"get": _plain("Numbers for Prometheus.")},
+        },
+        "components": {"schemas": schemas, "securitySchemes": SCHEMES},
+        "security": [{}, *({name: []} for name in SCHEMES)],
+    }
+
+
+SCHEMES: Json = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+}
+PROBLEM: Json = {
+    "type": "object",
+    "description": "Why a request is not served (RFC 9457).",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {"type": "array", "items": {"$ref": REF.format(name="Fault")}},
+    },
+}
+REASONS = {
+    400: "The body is no JSON, holds no event or is no gzip.",
+    401: "A key is needed.",
+    403: "The key is not known.",
+    408: "The body did not come in time.",
+    413: "The body, an event or the number of events is too large.",
+    415: "The type or the compression of the body is none that is taken.",
+    422: "No event keeps its contract.",
+    429: "Too many requests.",
+    431: "The headers are too large.",
+    503: "Kafka has not acknowledged all events in time; `pending` names those to send again.",
+}
+
+
+def _sent(schema: Json) -> Json:
+    """A contract as it may be sent: identity and time are filled in when they are missing."""
+    required = [name for name in schema["required"] if name not in {"messageid", "timestamp"}]
+    return schema | {"required": required}
+
+
+def _collect(name: str, contract: type[Event]) -> Json:
+    event = {"$ref": REF.format(name=f"{name}Sent")}
+    one_or_many = {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
+    bodies_by_type: Json = {bodies.JSON: {"schema": one_or_many}}
+    bodies_by_type |= {media_type: {"schema": {"type": "string"}} for media_type in bodies.NDJSON}
+    return {
+        "operationId": f"send{name}",
+        "summary": (contract.__doc__ or "").partition("\n")[0],
+        "description": "One event, an array of them, or one a line; gzip too. The answer comes when Kafka has them.",
+        "requestBody": {"required": True, "content": bodies_by_type},
+        "responses": {"202": _answer("Kafka has acknowledged the events.", "Accepted")} | _problems(*REASONS),
+    }
+
+
+def _act(action: str, about: str) -> Json:
+    name = {"name": "name", "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+    return {
+        "operationId": action,
+        "summary": action.replace("_", " ").capitalize(),
+        "parameters": [name],
+        "responses": {"202": _answer("Kafka has acknowledged the event.", GameEvent.__name__)}
+        | _problems(404, 408, 422, 431, 503),
+    }
+
+
+def _answer(about: str, schema: str) -> Json:
+    return {"description": about, "content": {bodies.JSON: {"schema": {"$ref": REF.format(name=schema)}}}}
+
+
+def _problems(*statuses: int) -> Json:
+    content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
+    return {str(status): {"description": REASONS.get(status, "Not found."), "content": content} for status in statuses}
+
+
+def _plain(summary: str) -> Json:
+    answer = {"description": summary, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    return {"summary": summary, "responses": {"200": answer}}
+
+
+def _unready() -> Json:
+    return {"responses": {**_plain("Ready.")["responses"], **_problems(503)}}

@@ -1,0 +1,91 @@
+"""The Flask application: health, numbers, documentation and the game; the event routes are in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Flask, Response, redirect, send_from_directory
+from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from api import metrics
+from api.problems import MEDIA_TYPE, ProblemError
+
+Check = Callable[[], str | None]
+"""Says what is not ready, or None."""
+
+
+def create_app(blueprints: Iterable[Blueprint], ready: Check, openapi: dict[str, Any]) -> Flask:
+    """The application with those blueprints."""
+    app = Flask("api")
+    for blueprint in (health(ready), documentation(openapi), *blueprints):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(ProblemError, _problem)
+    app.register_error_handler(HTTPException, _http_error)
+    return app
+
+
+def _problem(problem: ProblemError) -> Response:
+    return Response(problem.body(), problem.status, problem.headers)
+
+
+def _http_error(error: HTTPException) -> AnyResponse:
+    """An error of Flask's own as problem details, with its headers."""
+    reply = error.get_response()
+    if (error.code or 500) < HTTPStatus.BAD_REQUEST:
+        return reply
+    status = HTTPStatus(error.code or 500)
+    reply.data = ProblemError(status, error.description or status.phrase).body()
+    reply.content_type = MEDIA_TYPE
+    return reply
+
+
+def health(ready: Check) -> Blueprint:
+    """Whether the process lives, whether it can serve, and its numbers."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return Response("alive\n", mimetype="text/plain")
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        if missing := ready():
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, missing, {"Retry-After": "2"})
+        return Response("ready\n", mimetype="text/plain")
+
+    @blueprint.get("/metrics")
+    def numbers() -> Response:
+        return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)
+
+    return blueprint
+
+
+def documentation(openapi: dict[str, Any]) -> Blueprint:
+    """The OpenAPI description, and Swagger UI to read and try it; all files are served from here."""
+    blueprint = Blueprint("documentation", __name__, template_folder="templates")
+    described = msgspec.json.encode(openapi)
+    swagger = str(next(iter(files("swagger_ui_bundle").joinpath("vendor").iterdir())))
+
+    @blueprint.get("/openapi.json")
+    def description() -> Response:
+        return Response(described, mimetype="application/json")
+
+    @blueprint.get("/docs")
+    def short() -> AnyResponse:
+        return redirect("/docs/")
+
+    @blueprint.get("/docs/")
+    def page() -> Response:
+        return send_from_directory(blueprint.root_path + "/static", "docs.html")
+
+    @blueprint.get("/docs/<path:name>")
+    def file(name: str) -> Response:
+        return send_from_directory(swagger, name)
+
+    return blueprint

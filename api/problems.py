@@ -1,0 +1,28 @@
+"""Requests that cannot be served, told as RFC 9457 has it: problem details in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemError(Exception):
+    """Why a request is not served, with the status, the headers and the members of the answer."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None, **members: object
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = {"Content-Type": MEDIA_TYPE, **(headers or {})}
+        self.members = members
+
+    def body(self) -> bytes:
+        """The problem details."""
+        known = {"title": self.status.phrase, "status": int(self.status), "detail": self.detail}
+        return msgspec.json.encode(known | self.members)

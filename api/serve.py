@@ -1,0 +1,38 @@
+"""What the server starts: `api`, which takes events, and `game`, whose pages are the game's."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from api import openapi
+from api.collector import Collector
+from api.front import Front
+from api.game import Game, actions, pages
+from api.guilds import Guilds
+from api.pages import create_app
+from api.publisher import Publisher
+from eventmill.settings import Settings, load
+
+
+def api() -> Front:
+    """The event API."""
+    settings = load()
+    publisher = Publisher(settings)
+    return _front(settings, publisher, [actions(_game(settings, publisher))])
+
+
+def game() -> Front:
+    """The game service."""
+    settings = load()
+    publisher = Publisher(settings)
+    return _front(settings, publisher, [pages(_game(settings, publisher))])
+
+
+def _game(settings: Settings, publisher: Publisher) -> Game:
+    return Game(settings.game_topic, publisher.publish_from_thread, Guilds(settings))
+
+
+def _front(settings: Settings, publisher: Publisher, blueprints: list[Blueprint]) -> Front:
+    app = create_app(blueprints, publisher.probe, openapi.description(settings))
+    collector = Collector(settings, publisher.publish)
+    return Front(collector, publisher, app, settings.api_timeout_seconds, settings.api_threads)
