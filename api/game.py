@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 from flask import Blueprint, Response, request
 
+from api import metrics
 from api.guilds import Change, Guilds
 from api.intake import Receipt
 from api.problems import ProblemError
@@ -97,6 +98,7 @@ class Game:
         except EventError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         failed = self._publish([Record(self._topic, told.host.encode(), value)])
+        metrics.EVENTS.labels(GameEvent.__name__, "unacknowledged" if failed else "accepted").inc()
         if failed:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Kafka has not acknowledged it", {"Retry-After": "2"}, reason=failed[0]

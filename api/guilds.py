@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from http import HTTPStatus
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any, NamedTuple
 
 import mysql.connector
+from mysql.connector.pooling import MySQLConnectionPool
 
 from api.problems import ProblemError
 from eventmill import mysql as database
 from eventmill.settings import Settings
 
-CONNECTIONS = 8
-"""Of one process, at most."""
+CONNECTIONS = 4
+"""Of one process; more would only wait for each other."""
 
 COUNTS = "SELECT guild_name, member_cnt FROM guild_members FOR UPDATE"
 SET = """
@@ -37,6 +38,8 @@ class Guilds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._free = BoundedSemaphore(CONNECTIONS)
+        self._making = Lock()
+        self._pool: MySQLConnectionPool | None = None
 
     def join(self, name: str) -> AbstractContextManager[Change]:
         """One member more; a guild that doesn't exist is founded."""
@@ -64,14 +67,21 @@ class Guilds:
         if not self._free.acquire(timeout=seconds):
             raise _unavailable("too many wait for the guilds")
         try:
-            with database.connect(self._settings) as connection:
-                with closing(connection.cursor()) as cursor:
-                    cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (seconds,))
+            with closing(self._connections().get_connection()) as connection:
                 yield connection
         except mysql.connector.Error as error:
             raise _unavailable(f"MySQL: {error}") from error
         finally:
             self._free.release()
+
+    def _connections(self) -> MySQLConnectionPool:
+        """The pool, made when it's first needed: the service starts without MySQL too."""
+        with self._making:
+            if self._pool is None:
+                wait = f"SET SESSION innodb_lock_wait_timeout = {self._settings.api_timeout_seconds}"
+                arguments = database.arguments(self._settings) | {"init_command": wait}
+                self._pool = MySQLConnectionPool(pool_size=CONNECTIONS, pool_name="guilds", **arguments)
+            return self._pool
 
 
 def _unavailable(reason: str) -> ProblemError:

@@ -41,7 +41,7 @@ class Evidence:
         stored: events in closed windows, by Hive, of the state's batch and those before it.
         late: and `duplicates`: as Hive has them, likewise.
         rejected_by_job: distinct rejected records that the state's batch and those before it had read.
-        rejected_by_nifi: distinct records that never came to the topic.
+        rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
         exported: what MySQL holds of the closed windows.
         in_hive: all that Hive has of the closed windows.
         days: of closed windows on HDFS that Hive doesn't know.
@@ -55,7 +55,7 @@ class Evidence:
     late: Counts
     duplicates: Counts
     rejected_by_job: int
-    rejected_by_nifi: int
+    rejected_at_entry: int
     exported: Counts
     in_hive: Counts
     days: tuple[str, ...]
@@ -80,7 +80,7 @@ def gather(settings: Settings, line: str) -> Evidence:
     faults = _hive(settings, "commerce_faults", "late", "duplicates")
     counted = [row for row in commerce if row.batch <= batch_of(state)]
     faulty = [row for row in faults if row.batch <= batch_of(state)]
-    by_job, by_nifi = _rejected(settings, topic, _next_offsets(state))
+    by_job, at_entry = _rejected(settings, topic, _next_offsets(state))
     return Evidence(
         topic=topic,
         kafka=kafka,
@@ -90,7 +90,7 @@ def gather(settings: Settings, line: str) -> Evidence:
         late=_sums(faulty, 0),
         duplicates=_sums(faulty, 1),
         rejected_by_job=by_job,
-        rejected_by_nifi=by_nifi,
+        rejected_at_entry=at_entry,
         exported=exported,
         in_hive=_sums(commerce),
         days=_unknown_days(settings, line),
@@ -180,14 +180,14 @@ def _exported(settings: Settings) -> Counts:
 
 
 def _rejected(settings: Settings, topic: str, done: Mapping[int, int]) -> tuple[int, int]:
-    """How many distinct records of the topic were rejected before those offsets, and how many NiFi held back."""
-    by_job = by_nifi = 0
+    """How many distinct records of the topic were rejected before those offsets, and how many were held back before."""
+    by_job = at_entry = 0
     for record in rejected.distinct(rejected.read(settings, topic)):
-        if record.origin == rejected.NIFI:
-            by_nifi += 1
+        if record.origin != rejected.SPARK:
+            at_entry += 1
         elif record.identity[0] == topic and int(record.identity[2]) < done.get(int(record.identity[1]), 0):
             by_job += 1
-    return by_job, by_nifi
+    return by_job, at_entry
 
 
 def _unknown_days(settings: Settings, line: str) -> tuple[str, ...]:

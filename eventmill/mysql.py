@@ -21,21 +21,26 @@ def connect(settings: Settings) -> Iterator[Any]:
     Raises:
         mysql.connector.Error: when the server is away or refuses.
     """
-    connection = mysql.connector.connect(
-        host=settings.mysql_host,
-        port=settings.mysql_port,
-        user=settings.mysql_user,
-        password=settings.mysql_password,
-        database=settings.mysql_database,
-        charset="utf8mb4",
-        time_zone="+00:00",
-        autocommit=False,
-        connection_timeout=10,
-    )
+    connection = mysql.connector.connect(**arguments(settings))
     try:
         yield connection
     finally:
         connection.close()
+
+
+def arguments(settings: Settings) -> dict[str, Any]:
+    """What a connection or a pool of them is made from."""
+    return {
+        "host": settings.mysql_host,
+        "port": settings.mysql_port,
+        "user": settings.mysql_user,
+        "password": settings.mysql_password,
+        "database": settings.mysql_database,
+        "charset": "utf8mb4",
+        "time_zone": "+00:00",
+        "autocommit": False,
+        "connection_timeout": 10,
+    }
 
 
 def statements(script: str) -> list[str]:

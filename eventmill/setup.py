@@ -55,13 +55,17 @@ class Part:
         return self.stamp.is_file() and self.stamp.read_text() == self.digest()
 
 
+PACKAGES = {"mvn": "maven", "ab": "apache2-utils"}
+"""Commands that the project calls, and the Debian packages that bring them."""
+
+
 def install_system_packages(settings: Settings) -> None:
-    """Install the JDK and Maven by apt when they are missing and we may.
+    """Install the JDK, Maven and Apache Bench by apt when they are missing and we may.
 
     Raises:
         SetupError: naming the exact command when we may not.
     """
-    missing = [] if shutil.which("mvn") else ["maven"]
+    missing = [package for command, package in PACKAGES.items() if not shutil.which(command)]
     try:
         java.find(settings)
     except java.JavaError:

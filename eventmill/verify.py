@@ -42,7 +42,7 @@ class Report(msgspec.Struct, frozen=True):
         stored: events in closed windows, as Hive sums them.
         open: events in windows that are still open.
         rejected: distinct records that the job rejected.
-        rejected_by_nifi: those that never came to the topic; no part of the balance.
+        rejected_at_entry: those that never came to the topic; no part of the balance.
         waiting: records that the job has still to process.
         exported: events in closed windows that MySQL has.
     """
@@ -55,7 +55,7 @@ class Report(msgspec.Struct, frozen=True):
     duplicates: int
     late: int
     waiting: int
-    rejected_by_nifi: int
+    rejected_at_entry: int
     exported: int
     differences: list[Difference]
     notes: list[str]
@@ -79,7 +79,7 @@ def report(
         duplicates=evidence.duplicates.total(),
         late=evidence.late.total(),
         waiting=_left(evidence),
-        rejected_by_nifi=evidence.rejected_by_nifi,
+        rejected_at_entry=evidence.rejected_at_entry,
         exported=evidence.exported.total(),
         differences=[difference for check in checks for difference in check],
         notes=list(_notes(evidence, again, truth)),
@@ -194,13 +194,13 @@ def _truth(evidence: Evidence, truth: Truth) -> Iterator[Difference]:
 
 def _broken(evidence: Evidence, planted: int, *, alone: bool) -> Iterator[Difference]:
     """Where the file came alone, what was rejected is what was planted; else it is at least that."""
-    rejected = evidence.rejected_by_job + evidence.rejected_by_nifi
+    rejected = evidence.rejected_by_job + evidence.rejected_at_entry
     if alone or rejected < planted:
         yield from _equal("rejected", planted, rejected)
 
 
 def _came_in(evidence: Evidence) -> int:
-    return _accepted(evidence) + evidence.rejected_by_nifi
+    return _accepted(evidence) + evidence.rejected_at_entry
 
 
 class Span(NamedTuple):

@@ -1,32 +1,25 @@
-"""The clicks line: product views per platform in tumbling windows, each counted once, late and broken ones apart.
-
-One micro-batch does its work in steps, of which each may be the last before a crash: the batch is then replayed from
-the state before it, and every step replaces what it wrote before.
-"""
+"""The clicks line: product views per platform in tumbling windows, each counted once, late and broken ones apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
 import pyarrow as pa
-from msgspec.structs import replace
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from eventmill.events import ProductView
-from spark_jobs import counting, watermark
-from spark_jobs.counting import Count, Summary
+from spark_jobs import counting
+from spark_jobs.counting import Count
 from spark_jobs.hadoop import Files
+from spark_jobs.judging import Summary
+from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import Verdict
-from spark_jobs.state import State, StateStore, Totals
+from spark_jobs.state import State, StateStore
 from spark_jobs.tables import TIME, BatchTable, TableRow, time
 from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, tagger
-from spark_jobs.watermark import Pace
+from spark_jobs.watermark import Pace, Progress
 
-STAGING = "staging"
 LABEL = "context.source"
 WINDOW = [("window_start", TIME), ("window_end", TIME), ("source", pa.string())]
 COMMERCE = pa.schema([*WINDOW, ("source_number", pa.int64())])
@@ -45,88 +38,48 @@ class Windows:
 class Outputs:
     """Where a batch's results go besides the tables: rejected records, and the live view of the counts."""
 
-    reject: Callable[[DataFrame], None]
+    reject: Reject
     live: Callable[[Sequence[Count], State], None]
 
 
-class Clicks:
+class Clicks(MicroBatch):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, windows: Windows, outputs: Outputs) -> None:
-        self._files = files
+        super().__init__(files, StateStore(files, counting.SEEN, windows.seconds), windows.pace, outputs.reject)
         self._windows = windows
-        self._outputs = outputs
-        self._states = StateStore(files, windows.seconds, counting.SEEN)
+        self._live = outputs.live
         self._commerce = BatchTable(files, "commerce", COMMERCE, day_of="window_start")
         self._faults = BatchTable(files, "faults", FAULTS)
-        # A killed driver's JVM may live on for a moment: it must not write into the same folder.
-        self._aside = f"{STAGING}/{uuid4().hex[:8]}"
-        self._may_be_replay = True
 
-    def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        """Process one micro-batch of Kafka records."""
-        before = self._states.before(batch_id)
-        if self._may_be_replay:
-            self._files.delete(STAGING)
-        seen = self._states.rows(batch.sparkSession, before)
-        with (
-            cached(self._tagged(batch, before)) as tagged,
-            cached(counting.judge(seen, tagged, self._windows.seconds)) as judged,
-        ):
-            summary = Summary.of(judged)
-            counts = summary.counts(before.progress.closed, self._windows.seconds)
-            state = self._state(batch_id, before, summary, counts)
-            if summary.number(Verdict.REJECTED):
-                self._outputs.reject(tagged)
-            self._publish(state, summary, counts)
-            self._outputs.live(counts, state)
-            self._states.save(state, self._needed(judged, state), self._aside)
-        self._files.delete(self._aside)
-        self._may_be_replay = False
-
-    def _tagged(self, batch: DataFrame, before: State) -> DataFrame:
-        rule = Rule(
-            self._windows.seconds * 1_000_000,
-            self._windows.pace.watermark,
-            before.progress.closed,
-            before.progress.newest(),
-        )
+    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
+        rule = Rule(self._windows.seconds * 1_000_000, self._windows.pace.watermark, before.closed, before.newest())
         return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, LABEL, rule), TAGGED_ROWS)
 
-    def _state(self, batch_id: int, before: State, summary: Summary, counts: Sequence[Count]) -> State:
-        progress = watermark.advance(before.progress, summary.reads, self._windows.pace)
-        made = Totals(
-            records=sum(summary.number(verdict) for verdict in Verdict if verdict != Verdict.SEEN),
-            stored=summary.number(Verdict.STORED),
-            rejected=summary.number(Verdict.REJECTED),
-            late=summary.number(Verdict.LATE),
-            duplicates=summary.number(Verdict.DUPLICATE),
-            final=sum(count.number for count in counts if count.window_end <= progress.closed),
-        )
-        return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
+    def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
+        return counting.judge(seen, tagged, self._windows.seconds)
 
-    def _publish(self, state: State, summary: Summary, counts: Sequence[Count]) -> None:
-        """Write the closed windows and the faults of a batch to their tables."""
-        closed = [commerce_row(count) for count in counts if count.window_end <= state.progress.closed]
+    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:
+        return sum(count.number for count in self._counts(summary, before) if count.window_end <= after.closed)
+
+    def _counts(self, summary: Summary, before: Progress) -> list[Count]:
+        return counting.open_counts(summary, before.closed, self._windows.seconds)
+
+    def _publish(self, outcome: Outcome) -> None:
+        """Write the closed windows and the faults of a batch to their tables, and show the counts."""
+        summary, after = outcome.summary, outcome.after
+        counts = self._counts(summary, outcome.before.progress)
+        closed = [commerce_row(count) for count in counts if count.window_end <= after.progress.closed]
         faults = fault_rows(summary, self._windows.seconds)
         for table, rows in ((self._commerce, closed), (self._faults, faults)):
-            published = table.publish(rows, state.batch, self._aside)
+            published = table.publish(rows, after.batch, self._aside)
             if self._may_be_replay:
-                table.remove_others(state.batch, published)
+                table.remove_others(after.batch, published)
+        self._live(counts, after)
 
-    def _needed(self, judged: DataFrame, state: State) -> DataFrame:
+    def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:
         windows = self._windows
-        return counting.still_needed(judged, state.progress.closed, windows.seconds, windows.pace.watermark)
-
-
-@contextmanager
-def cached(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep what a DataFrame holds, in memory or on disk, for the jobs inside the block."""
-    frame.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield frame
-    finally:
-        frame.unpersist()
+        return counting.still_needed(judged, after.closed, windows.seconds, windows.pace.watermark)
 
 
 def commerce_row(count: Count) -> TableRow:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.types import to_arrow_type
 
 from eventmill import events
-from spark_jobs.schema import column_type
+from spark_jobs.schema import attribute, column_type
 
 Micros = NDArray[np.int64]
 """Times in microseconds since the epoch."""
@@ -44,13 +44,13 @@ class Decoded:
 
 
 class BatchDecoder:
-    """Decodes values by one contract and takes the fields that are asked for, named by path."""
+    """Decodes values by one contract and takes the fields that are asked for, named by their path in the JSON."""
 
     def __init__(self, contract: type[events.Event], columns: Mapping[str, str]) -> None:
         self._contract = contract
         self._fast: Callable[[bytes], Any] = events.decode_many(contract)
         self._columns = {
-            name: (attrgetter(path), to_arrow_type(column_type(contract, path), timezone="UTC"))
+            name: (attrgetter(attribute(contract, path)), to_arrow_type(column_type(contract, path), timezone="UTC"))
             for name, path in columns.items()
         }
 

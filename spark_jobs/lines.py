@@ -13,7 +13,9 @@ from eventmill.settings import Settings
 from spark_jobs import live
 from spark_jobs.clicks import Clicks, Outputs, Windows
 from spark_jobs.counting import Count
+from spark_jobs.game import Game
 from spark_jobs.hadoop import Files
+from spark_jobs.micro_batch import Reject
 from spark_jobs.rejected import rejected_records, write_rejected
 from spark_jobs.state import State
 from spark_jobs.watermark import Pace
@@ -48,17 +50,29 @@ def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
 
 
 def _clicks_outputs(settings: Settings) -> Outputs:
-    topic, console = settings.clicks_topic, Console()
-
-    def reject(tagged: DataFrame) -> None:
-        write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
+    console = Console()
 
     def show(counts: Sequence[Count], state: State) -> None:
         if settings.clicks_live:
             live.upsert(settings, counts, state.progress.closed)
             live.show(console, counts, state.batch)
 
-    return Outputs(reject, show)
+    return Outputs(_reject(settings, settings.clicks_topic), show)
 
 
-LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {"clicks": clicks}
+def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
+    """The line of the game's events; a bounded run and a continuous one are the same to it."""
+    watermark = settings.game_watermark_seconds * 1_000_000
+    pace = Pace(watermark, idle=watermark, expected=settings.game_partitions)
+    process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic))
+    return Line(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
+
+
+def _reject(settings: Settings, topic: str) -> Reject:
+    def reject(tagged: DataFrame) -> None:
+        write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
+
+    return reject
+
+
+LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {"clicks": clicks, "game": game}

@@ -53,10 +53,10 @@ def pack(records: pa.RecordBatch) -> bytes:
     return records.serialize().to_pybytes()  # type: ignore[no-any-return]
 
 
-def unpack(packs: Iterable[bytes]) -> pa.RecordBatch:
-    """The records of all packs, in their order."""
-    batches = [pa.ipc.read_record_batch(pa.py_buffer(packed), RECORDS) for packed in packs]
-    return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], RECORDS)
+def unpack(packs: Iterable[bytes], schema: pa.Schema = RECORDS) -> pa.RecordBatch:
+    """The records of all packs, in their order; the schema is that of the packs."""
+    batches = [pa.ipc.read_record_batch(pa.py_buffer(packed), schema) for packed in packs]
+    return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema)
 
 
 def numbers(records: pa.RecordBatch, column: str) -> NDArray[np.int64]:

@@ -33,12 +33,29 @@ def struct_type(contract: type) -> T.StructType:
 
 def column_type(contract: type, path: str) -> T.DataType:
     """The type of one field, named by its path such as `context.source`."""
-    kind: T.DataType = struct_type(contract)
+    return _field(_walk(contract, path)[-1]).dataType
+
+
+def attribute(contract: type, path: str) -> str:
+    """The path of a field in Python, where `User-Agent` is `user_agent`."""
+    return ".".join(field.name for field in _walk(contract, path))
+
+
+def _walk(contract: type, path: str) -> list[inspect.Field]:
+    """The fields on the way to one.
+
+    Raises:
+        KeyError: when there is no such field.
+    """
+    kind, walked = inspect.type_info(contract), []
     for name in path.split("."):
-        if not isinstance(kind, T.StructType):
+        fields = kind.fields if isinstance(kind, inspect.StructType) else ()
+        found = next((field for field in fields if field.encode_name == name), None)
+        if not found:
             raise KeyError(f"{contract.__name__} has no field {path}")
-        kind = kind[name].dataType
-    return kind
+        walked.append(found)
+        kind = found.type
+    return walked
 
 
 def _struct(kind: inspect.StructType) -> T.StructType:

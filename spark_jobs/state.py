@@ -6,6 +6,8 @@ still needed, as Parquet. A replayed batch starts from the folder before its own
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
 
@@ -16,8 +18,12 @@ KEPT = 3
 """How many folders are kept: one to go on from, one to replay from, one in case."""
 
 
-LAYOUT = 2
-"""Which form the rows of a state have; 1 had one for each event instead of packs."""
+@dataclass(frozen=True)
+class Layout:
+    """The form of the rows of a line's state: a number that changes with it, and the schema as Spark writes it."""
+
+    number: int
+    rows: str
 
 
 class StateError(RuntimeError):
@@ -26,7 +32,7 @@ class StateError(RuntimeError):
 
 class Totals(msgspec.Struct, frozen=True):
     """Counts of records since the start: each record is stored, rejected, late or a duplicate; `final` of the stored
-    ones are in closed windows.
+    ones are in closed windows, none where a line has no windows.
     """
 
     records: int = 0
@@ -46,12 +52,12 @@ class State(msgspec.Struct, frozen=True):
 
     Attributes:
         batch: its id; -1 before the first.
-        window_seconds: length of the windows that the state was made with.
+        window_seconds: length of the windows that the state was made with; None where there are none.
         layout: the form of the rows that go with it.
     """
 
     batch: int
-    window_seconds: int
+    window_seconds: int | None
     progress: Progress = Progress()
     totals: Totals = Totals()
     layout: int = 1
@@ -60,10 +66,10 @@ class State(msgspec.Struct, frozen=True):
 class StateStore:
     """The state of one line, by batch."""
 
-    def __init__(self, files: Files, window_seconds: int, rows_schema: str) -> None:
+    def __init__(self, files: Files, layout: Layout, window_seconds: int | None = None) -> None:
         self._files = files
+        self._layout = layout
         self._window_seconds = window_seconds
-        self._rows_schema = rows_schema
 
     def before(self, batch: int) -> State:
         """The state that a batch starts from.
@@ -73,7 +79,7 @@ class StateStore:
         """
         self._refuse_newer(batch)
         if batch == 0:
-            return State(-1, self._window_seconds, layout=LAYOUT)
+            return State(-1, self._window_seconds, layout=self._layout.number)
         path = f"state/{batch - 1}/state.json"
         if not self._files.exists(path):
             raise StateError(
@@ -94,10 +100,10 @@ class StateStore:
             )
 
     def _refuse_other_layout(self, state: State) -> None:
-        if state.layout != LAYOUT:
+        if state.layout != self._layout.number:
             raise StateError(
-                f"{self._files.url('state')} was made by another version, in layout {state.layout}, not {LAYOUT}: "
-                f"start over by deleting {self._files.root} as a whole"
+                f"{self._files.url('state')} was made by another version, in layout {state.layout}, "
+                f"not {self._layout.number}: start over by deleting {self._files.root} as a whole"
             )
 
     def _refuse_other_window(self, state: State) -> None:
@@ -110,8 +116,8 @@ class StateStore:
     def rows(self, spark: SparkSession, state: State) -> DataFrame:
         """The rows that go with a state."""
         if state.batch < 0:
-            return spark.createDataFrame([], self._rows_schema)
-        return spark.read.schema(self._rows_schema).parquet(self._files.url(f"state/{state.batch}/rows"))
+            return spark.createDataFrame([], self._layout.rows)
+        return spark.read.schema(self._layout.rows).parquet(self._files.url(f"state/{state.batch}/rows"))
 
     def save(self, state: State, rows: DataFrame, aside: str) -> None:
         """Write a batch's state aside and give it its name; the old ones go."""

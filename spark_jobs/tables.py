@@ -50,8 +50,13 @@ class BatchTable:
         return f"{self._name}/day={row[self._day_of]:%Y-%m-%d}" if self._day_of else self._name
 
 
+def batch_name(batch: int) -> str:
+    """How the names of the files begin that a batch makes."""
+    return f"batch-{batch:010d}"
+
+
 def _file(batch: int) -> str:
-    return f"batch-{batch:010d}.parquet"
+    return f"{batch_name(batch)}.parquet"
 
 
 def parquet(rows: Iterable[TableRow], schema: pa.Schema) -> bytes:

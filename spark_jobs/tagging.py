@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from eventmill import events
 from spark_jobs.decoding import BatchDecoder, Micros, micros
 from spark_jobs.packs import RECORDS, Verdict, buckets, identities, pack, rows, split
+from spark_jobs.schema import column_type
 from spark_jobs.watermark import LONG_AGO
 
 KAFKA_FIELDS = ("key", "value", "partition", "offset", "timestamp")
@@ -58,12 +59,12 @@ class Rule:
 
 
 def tagger(
-    contract: type[events.Event], label: str, rule: Rule
+    contract: type[events.Event], label: str, rule: Rule | None, keep: Sequence[str] = ()
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function for `mapInArrow` that decodes and tags the records of one task; `label` as for Tagging."""
+    """The function for `mapInArrow` that decodes and tags the records of one task; the rest as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tagging = Tagging(contract, label, rule)
+        tagging = Tagging(contract, label, rule, keep)
         for batch in batches:
             tagged = tagging.judge(batch)
             yield tagged.packs()
@@ -93,12 +94,18 @@ class Tagged:
 
 
 class Tagging:
-    """Judges the batches of one task, one after the other; `label` is the path of the field to count by."""
+    """Judges the batches of one task, one after the other.
 
-    def __init__(self, contract: type[events.Event], label: str, rule: Rule) -> None:
+    `label` is the path of the field to count by. Without a rule nothing is late. The fields of the paths in `keep` stay
+    with the records, and so does the value.
+    """
+
+    def __init__(self, contract: type[events.Event], label: str, rule: Rule | None, keep: Sequence[str] = ()) -> None:
         self._rule = rule
-        self._decoder = BatchDecoder(contract, {"messageid": "messageid", "label": label})
-        self._newest = dict(rule.newest)
+        self._keep = keep
+        self._schema = records_schema(contract, keep)
+        self._decoder = BatchDecoder(contract, {"messageid": "messageid", "label": label} | {_kept(p): p for p in keep})
+        self._newest = dict(rule.newest) if rule else {}
 
     def judge(self, batch: pa.RecordBatch) -> Tagged:
         """The records of a batch as rejected, late or, until duplicates are found, to be stored."""
@@ -107,8 +114,7 @@ class Tagging:
         time = np.full(len(batch), LONG_AGO)
         time[decoded.good] = decoded.times
         verdict = np.full(len(batch), Verdict.REJECTED, np.int8)
-        late = self._late(_partition(batch), decoded.times)
-        verdict[decoded.good] = np.where(late, Verdict.LATE, Verdict.STORED)
+        verdict[decoded.good] = np.where(self._late(batch, decoded.times), Verdict.LATE, Verdict.STORED)
         identity = identities(decoded.columns["messageid"])
         columns = {
             "high": identity[:, 0],
@@ -120,15 +126,33 @@ class Tagging:
             "kafka_time": received,
             "verdict": verdict,
         }
-        return Tagged(rows(RECORDS, columns), decoded.reasons)
+        if self._keep:
+            fields = [decoded.columns[_kept(path)] for path in self._keep]
+            columns |= {"value": batch.column("value"), "event": pa.StructArray.from_arrays(fields, self._keep)}
+        return Tagged(rows(self._schema, columns), decoded.reasons)
 
-    def _late(self, partition: int, times: Micros) -> NDArray[np.bool_]:
-        """Which of the times, in the order of their offsets, come too late."""
+    def _late(self, batch: pa.RecordBatch, times: Micros) -> NDArray[np.bool_]:
+        """Which of the times of a batch's good records, in the order of their offsets, come too late."""
         rule = self._rule
+        if not rule:
+            return np.zeros(len(times), bool)
+        partition = _partition(batch)
         newest = np.maximum.accumulate(np.concatenate(([self._newest.get(partition, LONG_AGO)], times)))
         self._newest[partition] = int(newest[-1])
         window_end = times - times % rule.window + rule.window
         return (times <= newest[:-1] - rule.watermark) | (window_end <= rule.closed)
+
+
+def records_schema(contract: type[events.Event], keep: Sequence[str]) -> pa.Schema:
+    """RECORDS and, when fields are kept, the record's value and those fields, named by their paths, as `event`."""
+    if not keep:
+        return RECORDS
+    fields = [(path, to_arrow_type(column_type(contract, path), timezone="UTC")) for path in keep]
+    return pa.schema([*RECORDS, pa.field("value", pa.binary()), pa.field("event", pa.struct(fields))])
+
+
+def _kept(path: str) -> str:
+    return f"event.{path}"
 
 
 def _partition(batch: pa.RecordBatch) -> int:

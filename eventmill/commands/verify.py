@@ -74,7 +74,7 @@ def _show(report: Report) -> None:
     balance = Table("records", "number", title=report.line)
     for name in ("accepted", "stored", "open", "rejected", "duplicates", "late", "waiting"):
         balance.add_row(name if name == "accepted" else f"  {name}", str(getattr(report, name)))
-    balance.add_row("rejected by NiFi", str(report.rejected_by_nifi))
+    balance.add_row("rejected at entry", str(report.rejected_at_entry))
     balance.add_row("exported to MySQL", str(report.exported))
     console.print(balance, *report.notes, sep="\n")
     if not report.differences:

@@ -47,6 +47,11 @@ def test_what_nifi_rejected_is_known_by_file_and_line() -> None:
     assert (found.origin, found.identity) == (rejected.NIFI, ("a.json", "4"))
 
 
+def test_what_the_api_rejected_is_known_by_request_and_place() -> None:
+    found = rejected.parse(record(reason="userid: missing", source__request="r-1", source__index="3"))
+    assert (found.origin, found.identity) == (rejected.API, ("r-1", "3"))
+
+
 def test_a_record_without_headers_or_value_is_no_error() -> None:
     found = rejected.parse(record(None))
     assert (found.reason, found.value, found.identity) == ("no reason given", b"", ("?", "?"))

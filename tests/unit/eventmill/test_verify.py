@@ -35,7 +35,7 @@ GOOD = Evidence(
     late=Counter({CLOSED: 1}),
     duplicates=Counter({CLOSED: 4}),
     rejected_by_job=2,
-    rejected_by_nifi=3,
+    rejected_at_entry=3,
     exported=Counter({CLOSED: 10}),
     in_hive=Counter({CLOSED: 10}),
     days=(),
@@ -91,7 +91,7 @@ def test_the_report_has_every_part_of_the_balance() -> None:
     parts = (report.stored, report.open, report.rejected, report.duplicates, report.late, report.waiting)
     assert report.accepted == sum(parts) == 22
     assert parts == (10, 5, 2, 4, 1, 0)
-    assert (report.rejected_by_nifi, report.exported) == (3, 10)
+    assert (report.rejected_at_entry, report.exported) == (3, 10)
 
 
 BALANCE = "accepted = all that became of it"
@@ -195,7 +195,7 @@ def test_planted_faults_must_be_found_as_such() -> None:
 
 
 def test_a_broken_record_that_was_taken_is_found() -> None:
-    assert "rejected" in differences(replace(GOOD, rejected_by_nifi=2), None, TRUTH)
+    assert "rejected" in differences(replace(GOOD, rejected_at_entry=2), None, TRUTH)
 
 
 def test_events_outside_of_the_truth_are_a_note() -> None:

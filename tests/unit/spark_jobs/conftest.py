@@ -1,4 +1,4 @@
-"""A local Spark for all tests of the jobs, and clicks lines on a folder of their own."""
+"""A local Spark for all tests of the jobs, and lines on a folder of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.conf import sql_configuration
 from spark_jobs.session import use_this_python
 from tests.support import settings
-from tests.unit.spark_jobs.support import ClicksLine
+from tests.unit.spark_jobs.support import ClicksLine, GameLine
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +48,9 @@ def clicks(spark: SparkSession, tmp_path: Path) -> Callable[..., ClicksLine]:
         return made[-1]
 
     return make
+
+
+@pytest.fixture
+def game(spark: SparkSession, tmp_path: Path) -> GameLine:
+    """A game line."""
+    return GameLine(spark, tmp_path / "game")

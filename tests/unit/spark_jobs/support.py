@@ -1,4 +1,4 @@
-"""Kafka records made up by tests, and a clicks line whose file system is a folder."""
+"""Kafka records made up by tests, and lines whose file system is a folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 import pyarrow as pa
@@ -15,12 +16,15 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from spark_jobs.clicks import Clicks, Outputs, Windows
 from spark_jobs.counting import Count
+from spark_jobs.game import TABLES, Game
 from spark_jobs.hadoop import Files
+from spark_jobs.micro_batch import MicroBatch
 from spark_jobs.packs import RECORDS as PACKED
 from spark_jobs.packs import Verdict
 from spark_jobs.rejected import rejected_records
 from spark_jobs.state import State
 from spark_jobs.watermark import Pace
+from tests.unit.spark_jobs.crashes import CrashError, crashing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = 60
@@ -58,6 +62,24 @@ def click(seconds: float, source: str = "desktop", number: int | None = None, **
     return json.dumps({k: v for k, v in (event | changes).items() if v is not None}, ensure_ascii=False).encode()
 
 
+def game_event(
+    seconds: float,
+    event_type: str = "default",
+    number: int | None = None,
+    host: str = "user1.comcast.com",
+    **more: object,
+) -> bytes:
+    """A game event so many seconds after START; its id comes from `number`, which is new unless it's given."""
+    event: dict[str, object] = {
+        "messageid": str(UUID(int=number if number is not None else int(seconds * 1_000_000) + 2**64)),
+        "timestamp": f"{START + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "event_type": event_type,
+        "Host": host,
+        "User-Agent": "ApacheBench/2.3",
+    }
+    return json.dumps(event | more).encode()
+
+
 def frame(spark: SparkSession, records: Sequence[Record]) -> DataFrame:
     """The records as the Kafka source gives them: one task a partition, in the order of the offsets."""
     rows = [
@@ -76,31 +98,35 @@ def frame(spark: SparkSession, records: Sequence[Record]) -> DataFrame:
 
 
 @dataclass
-class ClicksLine:
-    """A clicks line on a folder, with a list for the rejected records and a dictionary for the live table."""
+class FolderLine:
+    """A line on a folder, with a dictionary for the rejected records."""
 
     spark: SparkSession
     folder: Path
     idle: int | None = 300 * 1_000_000
     partitions: int = 1
-    window: int = 300
     rejected: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    live: dict[tuple[int, str], tuple[int, bool]] = field(default_factory=dict)
     offsets: dict[int, int] = field(default_factory=dict)
     batches: int = 0
 
-    def process(self, files: type[Files] = Files) -> Clicks:
+    def process(self, files: type[Files] = Files) -> MicroBatch:
         """The batch function of a new process."""
-        pace = Pace(300 * 1_000_000, self.idle, self.partitions)
-        outputs = Outputs(self._reject, self._show)
-        return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
+        raise NotImplementedError
 
-    def feed(self, *values: bytes | Record) -> ClicksLine:
+    def feed(self, *values: bytes | Record) -> Self:
         """Process the values as one batch, in a process of its own; plain bytes go to partition 0."""
         records = [value if isinstance(value, Record) else Record(value) for value in values]
         self.process()(frame(self.spark, self._numbered(records)), self.batches)
         self.batches += 1
         return self
+
+    def crash(self, records: Sequence[Record], step: int) -> bool:
+        """Run a batch in a process that dies at a step; False when the batch has no such step."""
+        try:
+            self.process(crashing(step))(frame(self.spark, records), self.batches)
+        except CrashError:
+            return True
+        return False
 
     def _numbered(self, records: Sequence[Record]) -> list[Record]:
         numbered = []
@@ -111,9 +137,41 @@ class ClicksLine:
         return numbered
 
     def _reject(self, tagged: DataFrame) -> None:
-        for row in rejected_records(tagged, "clicks").collect():
+        for row in rejected_records(tagged, "topic").collect():
             headers = header_values(row)
             self.rejected[headers["source.partition"], headers["source.offset"]] = headers
+
+    def state(self) -> dict[str, dict[str, int]]:
+        """The newest state."""
+        return json.loads((self._newest() / "state.json").read_text())  # type: ignore[no-any-return]
+
+    def snapshot(self) -> dict[str, object]:
+        """All that the line has made besides its tables, to be compared."""
+        rows = pq.read_table(self._newest() / "rows").to_pylist()
+        return {
+            "files": sorted(str(p.relative_to(self.folder)) for p in self.folder.glob("[!s]*/**/*.parquet")),
+            "state": self.state(),
+            "rows": sorted(tuple(map(str, row.values())) for row in rows),
+            "rejected": dict(self.rejected),
+            "aside": [str(p) for p in self.folder.glob("staging/*")],
+        }
+
+    def _newest(self) -> Path:
+        return max(self.folder.glob("state/*"), key=lambda path: int(path.name))
+
+
+@dataclass
+class ClicksLine(FolderLine):
+    """A clicks line, with a dictionary for the live table."""
+
+    window: int = 300
+    live: dict[tuple[int, str], tuple[int, bool]] = field(default_factory=dict)
+
+    def process(self, files: type[Files] = Files) -> Clicks:
+        """The batch function of a new process."""
+        pace = Pace(300 * 1_000_000, self.idle, self.partitions)
+        outputs = Outputs(self._reject, self._show)
+        return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
 
     def _show(self, counts: Sequence[Count], state: State) -> None:
         for count in counts:
@@ -133,24 +191,35 @@ class ClicksLine:
         assert len(counts) == len(rows), "a window is there twice"
         return counts  # type: ignore[return-value]
 
-    def state(self) -> dict[str, dict[str, int]]:
-        """The newest state."""
-        newest = max(self.folder.glob("state/*"), key=lambda path: int(path.name))
-        return json.loads((newest / "state.json").read_text())  # type: ignore[no-any-return]
+    def snapshot(self) -> dict[str, object]:
+        """All that the line has made, to be compared."""
+        tables = {name: self.table(name) for name in ("commerce", "faults")}
+        return super().snapshot() | tables | {"live": dict(self.live)}
+
+
+@dataclass
+class GameLine(FolderLine):
+    """A game line."""
+
+    watermark: int = 3600
+
+    def process(self, files: type[Files] = Files) -> Game:
+        """The batch function of a new process."""
+        pace = Pace(self.watermark * 1_000_000, self.idle, self.partitions)
+        return Game(files(self.spark, f"file://{self.folder}"), pace, self._reject)
+
+    def files(self, table: str) -> list[Path]:
+        """A table's files, as any reader lists them."""
+        return sorted(self.folder.glob(f"{table}/day=*/*.parquet"))
+
+    def table(self, name: str) -> list[dict[str, object]]:
+        """All rows of a table as a plain listing of its files gives them, by time."""
+        rows = [row for path in self.files(name) for row in pq.read_table(path, partitioning=None).to_pylist()]
+        return sorted(rows, key=lambda row: (row["timestamp"], row["raw_event"]))
 
     def snapshot(self) -> dict[str, object]:
         """All that the line has made, to be compared."""
-        newest = max(self.folder.glob("state/*"), key=lambda path: int(path.name))
-        rows = pq.read_table(newest / "rows").to_pylist()
-        return {
-            "files": sorted(str(p.relative_to(self.folder)) for p in self.folder.glob("[cf]*/**/*.parquet")),
-            "commerce": self.table("commerce"),
-            "faults": self.table("faults"),
-            "state": self.state(),
-            "rows": sorted(tuple(map(str, row.values())) for row in rows),
-            "live": dict(self.live),
-            "rejected": dict(self.rejected),
-        }
+        return super().snapshot() | {table.name: self.table(table.name) for table in TABLES}
 
 
 def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:

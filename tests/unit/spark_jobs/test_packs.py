@@ -6,10 +6,10 @@ from uuid import UUID, uuid5
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.counting import find_duplicates
+from spark_jobs.judging import find_duplicates
 from spark_jobs.packs import BUCKETS, Verdict, buckets, identities, pack, split, unpack
 from tests.unit.spark_jobs.support import packed_records as records
 
@@ -43,6 +43,7 @@ def test_split_keeps_the_order_within_a_key() -> None:
     assert parts == {-1: [1, 4], 0: [5], 5: [0, 2, 3]}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -6,55 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from spark_jobs.hadoop import Files
-from tests.unit.spark_jobs.support import ClicksLine, Record, click, frame
+from tests.unit.spark_jobs.support import ClicksLine, Record, click
 
 Make = Callable[..., ClicksLine]
 
 FIRST = [click(10, number=1), click(20, "mobile", 2), b"broken", click(10, number=1), click(400), click(910), click(3)]
 SECOND = [click(910, number=910), click(20, "mobile", 2), click(1600), click(1250, "tablet"), b"{}", click(600)]
-
-
-class CrashError(RuntimeError):
-    """The process dies here."""
-
-
-def crashing(after: int) -> type[Files]:
-    """Files that die at the step of that number, of all that change something."""
-    left = iter(range(after, -1, -1))
-
-    class CrashingFiles(Files):
-        """Files that die."""
-
-        def step(self) -> None:
-            """Die, if it's time to."""
-            if next(left, 1) == 0:
-                raise CrashError
-
-        def write(self, path: str, content: bytes) -> None:
-            """Die or write."""
-            self.step()
-            super().write(path, content)
-
-        def delete(self, path: str) -> None:
-            """Die or delete."""
-            self.step()
-            super().delete(path)
-
-        def _rename(self, source: str, target: str, *options: str) -> None:
-            self.step()
-            super()._rename(source, target, *options)
-
-    return CrashingFiles
-
-
-def crash(line: ClicksLine, records: list[Record], step: int) -> bool:
-    """Run a batch in a process that dies at a step; False when the batch has no such step."""
-    try:
-        line.process(crashing(step))(frame(line.spark, records), line.batches)
-    except CrashError:
-        return True
-    return False
 
 
 @pytest.mark.parametrize("earlier", [[], FIRST], ids=["first batch", "later batch"])
@@ -66,7 +23,7 @@ def test_a_crash_at_each_step_changes_nothing(clicks: Make, earlier: list[bytes]
     reference = expected.feed(*batch).snapshot()
     records = [Record(value, offset=len(earlier) + n) for n, value in enumerate(batch)]
     steps = 0
-    while crash(line, records, steps):
+    while line.crash(records, steps):
         steps += 1
     assert steps > 8
     assert line.snapshot() == reference

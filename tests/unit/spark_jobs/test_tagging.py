@@ -58,6 +58,17 @@ def test_a_rejected_record_is_not_late_and_keeps_its_bytes() -> None:
     assert rejected == [{"offset": 1, "key": b"k", "value": b"{", "reason": "Input data was truncated"}]
 
 
+def test_without_a_rule_nothing_is_late_and_fields_stay_with_their_record() -> None:
+    task = Tagging(ProductView, LABEL, None, ("userid", LABEL))
+    values = click(90000), b"{", click(1, "tablet")
+    tagged = task.judge(batch(*values))
+    assert late(tagged) == [False] * 3
+    assert tagged.records.column("value").to_pylist() == list(values)
+    assert tagged.records.column("event").to_pylist() == [
+        {"userid": user, LABEL: source} for user, source in (("user-1", "desktop"), (None, None), ("user-1", "tablet"))
+    ]
+
+
 def test_a_batch_without_rows_or_without_good_ones_is_taken() -> None:
     assert tagging().judge(batch()).packs().num_rows == 0
     assert tagging().judge(batch(None, b"")).reasons == ["empty value"] * 2

@@ -1,0 +1,113 @@
+"""Verdicts on the records of a batch, each identity once, and the batch in numbers; shared by all lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, Row
+
+from spark_jobs.packs import Keys, Verdict, numbers, rows
+from spark_jobs.state import Totals
+from spark_jobs.watermark import Read, join
+
+TALLY = pa.schema(
+    {
+        "verdict": pa.int8(),
+        "partition": pa.int32(),
+        "window_start": pa.int64(),
+        "label": pa.string(),
+        "number": pa.int64(),
+        "newest": pa.int64(),
+        "first_kafka_time": pa.int64(),
+        "last_kafka_time": pa.int64(),
+        "last_offset": pa.int64(),
+    }
+)
+"""The number of records of a verdict, partition, window and label, and how far they reach. Times in microseconds."""
+
+PACKS = pa.schema({"bucket": pa.int32(), "records": pa.binary()})
+"""The records of a bucket, packed."""
+
+Key = tuple[int, str]
+"""A window's start in microseconds since the epoch, and a label."""
+
+
+def find_duplicates(records: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
+    """The records in an order that depends on nothing but themselves, and their verdicts."""
+    verdicts = numbers(records, "verdict")
+    # Verdicts sort as needed: first the one seen before, last those that are no candidates.
+    candidate = verdicts <= Verdict.STORED
+    order = np.lexsort(
+        [numbers(records, name) for name in ("offset", "partition", "time", "verdict", "low", "high")] + [~candidate]
+    )
+    ordered, verdicts, candidate = records.take(pa.array(order)), verdicts[order], candidate[order]
+    high, low = numbers(ordered, "high"), numbers(ordered, "low")
+    again = np.zeros(len(order), bool)
+    again[1:] = (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & candidate[1:]
+    return ordered, np.where(again, Verdict.DUPLICATE, verdicts).astype(np.int8)
+
+
+def tally(schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:
+    """The records in numbers, as rows of a schema that has the columns of TALLY."""
+    keys = {"verdict": verdicts, "partition": records.column("partition"), "window_start": window_start}
+    values = {name: records.column(name) for name in ("label", "time", "kafka_time", "offset")}
+    wanted = [("time", "max"), ("kafka_time", "min"), ("kafka_time", "max"), ("offset", "max"), ([], "count_all")]
+    grouped = pa.table(keys | values).group_by([*keys, "label"], use_threads=False).aggregate(wanted).combine_chunks()
+    names = {
+        "time_max": "newest",
+        "kafka_time_min": "first_kafka_time",
+        "kafka_time_max": "last_kafka_time",
+        "offset_max": "last_offset",
+        "count_all": "number",
+    }
+    return rows(schema, {names.get(name, name): grouped.column(name).chunk(0) for name in grouped.column_names})
+
+
+def as_seen(records: pa.RecordBatch) -> pa.RecordBatch:
+    """The records as those of later batches meet them."""
+    seen = np.full(len(records), Verdict.SEEN, np.int8)
+    return records.set_column(records.schema.get_field_index("verdict"), "verdict", pa.array(seen))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A batch in numbers: by verdict the records of each window and label, and how far each partition was read."""
+
+    by_verdict: Mapping[Verdict, Counter[Key]] = field(
+        default_factory=lambda: {verdict: Counter() for verdict in Verdict}
+    )
+    reads: dict[int, Read] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, judged: DataFrame) -> Summary:
+        """The summary of a judged batch; one Spark job."""
+        result = cls()
+        for row in judged.where("number IS NOT NULL").select(*TALLY.names).collect():
+            result._add(row)
+        return result
+
+    def _add(self, row: Row) -> None:
+        verdict = Verdict(row.verdict)
+        self.by_verdict[verdict][row.window_start, row.label] += row.number
+        if verdict != Verdict.SEEN:
+            read = Read(row.newest, row.first_kafka_time, row.last_kafka_time, row.last_offset + 1)
+            self.reads[row.partition] = join(self.reads.get(row.partition, read), read)
+
+    def number(self, verdict: Verdict) -> int:
+        """How many records got that verdict."""
+        return self.by_verdict[verdict].total()
+
+    def totals(self) -> Totals:
+        """The batch's records by what became of them."""
+        return Totals(
+            records=sum(self.number(verdict) for verdict in Verdict if verdict != Verdict.SEEN),
+            stored=self.number(Verdict.STORED),
+            rejected=self.number(Verdict.REJECTED),
+            late=self.number(Verdict.LATE),
+            duplicates=self.number(Verdict.DUPLICATE),
+        )

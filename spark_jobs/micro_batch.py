@@ -1,0 +1,107 @@
+"""The steps of a micro-batch, the same for each line: judge, reject, publish, keep the state.
+
+Each step may be the last before a crash: the batch is then replayed from the state before it, and every step replaces
+what it wrote before.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from msgspec.structs import replace
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+
+from spark_jobs import watermark
+from spark_jobs.hadoop import Files
+from spark_jobs.judging import Summary
+from spark_jobs.packs import Verdict
+from spark_jobs.state import State, StateStore
+from spark_jobs.watermark import Pace, Progress
+
+STAGING = "staging"
+
+Reject = Callable[[DataFrame], None]
+"""What is done with a tagged batch that has rejected records."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A judged batch, in numbers too, and the states before and after it."""
+
+    judged: DataFrame
+    summary: Summary
+    before: State
+    after: State
+
+
+class MicroBatch(ABC):
+    """What a line does with each micro-batch; an instance is the function for `foreachBatch`."""
+
+    def __init__(self, files: Files, states: StateStore, pace: Pace, reject: Reject) -> None:
+        self._files = files
+        self._states = states
+        self._pace = pace
+        self._reject = reject
+        # A killed driver's JVM may live on for a moment: it must not write into the same folder.
+        self._aside = f"{STAGING}/{uuid4().hex[:8]}"
+        self._may_be_replay = True
+
+    def __call__(self, batch: DataFrame, batch_id: int) -> None:
+        """Process one micro-batch of Kafka records."""
+        before = self._states.before(batch_id)
+        if self._may_be_replay:
+            self._files.delete(STAGING)
+        seen = self._states.rows(batch.sparkSession, before)
+        with (
+            cached(self._tagged(batch, before.progress)) as tagged,
+            cached(self._judged(seen, tagged, before.progress)) as judged,
+        ):
+            summary = Summary.of(judged)
+            state = self._state(batch_id, before, summary)
+            if summary.number(Verdict.REJECTED):
+                self._reject(tagged)
+            self._publish(Outcome(judged, summary, before, state))
+            self._states.save(state, self._needed(judged, state.progress), self._aside)
+        self._files.delete(self._aside)
+        self._may_be_replay = False
+
+    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:  # noqa: ARG002
+        """How many stored records became final; none in a line without windows."""
+        return 0
+
+    def _state(self, batch_id: int, before: State, summary: Summary) -> State:
+        progress = watermark.advance(before.progress, summary.reads, self._pace)
+        final = self._final(summary, before.progress, progress)
+        made = replace(summary.totals(), final=final)
+        return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
+
+    @abstractmethod
+    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
+        """The records as rows of tagging.TAGGED."""
+
+    @abstractmethod
+    def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:
+        """The records and those seen before with their verdicts; some rows are those of judging.TALLY."""
+
+    @abstractmethod
+    def _publish(self, outcome: Outcome) -> None:
+        """Write what the batch adds to the tables, in place of what an earlier try of the batch wrote."""
+
+    @abstractmethod
+    def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:
+        """The rows that later batches need."""
+
+
+@contextmanager
+def cached(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep what a DataFrame holds, in memory or on disk, for the jobs inside the block."""
+    frame.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield frame
+    finally:
+        frame.unpersist()
