@@ -25,6 +25,7 @@ from eventmill.rejected import LONGEST
 from eventmill.settings import Settings
 from eventmill.topics import Topic
 
+LONGEST_IDENTITY = 200
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads a body of at most so many bytes."""
 
@@ -85,9 +86,8 @@ class Batch:
                 batch.broken.append(piece)
         return batch
 
-    def records(self, topic: str, receipt: Receipt) -> list[Record]:
-        """What goes to Kafka, the events taken first."""
-        request = str(uuid4())
+    def records(self, topic: str, request: str, receipt: Receipt) -> list[Record]:
+        """What goes to Kafka, the events taken first; `request` and the place in it identify the rejected ones."""
         good = [Record(topic, event.key, event.value) for _, event in self.taken]
         bad = [
             Record(topics.rejected(topic), None, piece[:LONGEST], _headers(request, fault, receipt, piece))
@@ -140,7 +140,7 @@ class Collector:
         body = bodies.plain(await read(self._limits.batch_bytes), encoding, self._limits.batch_bytes)
         receipt = Receipt.now()
         batch = Batch.of(bodies.pieces(body, media_type, self._limits), self._intakes[kind], receipt)
-        failed = await self._publish(batch.records(self._topics[kind].name, receipt))
+        failed = await self._publish(batch.records(self._topics[kind].name, _identity(headers), receipt))
         self._count(kind, batch, failed)
         if failed:
             raise _unavailable(batch, failed, receipt)
@@ -160,6 +160,11 @@ class Collector:
         for outcome, number in (numbers | {"unacknowledged": lost}).items():
             if number:
                 metrics.EVENTS.labels(kind, outcome).inc(number)
+
+
+def _identity(headers: Mapping[str, str]) -> str:
+    """A request's own identity, so that one sent again rejects nothing twice; else a new one."""
+    return headers.get("idempotency-key", "")[:LONGEST_IDENTITY] or str(uuid4())
 
 
 def _nothing_taken(batch: Batch, longest: int) -> ProblemError:

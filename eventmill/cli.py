@@ -33,8 +33,11 @@ COMMANDS = {
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
     "sql": Entry("sql", "Ask Presto, Hive, MySQL or Spark."),
     "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
+    "tables": Entry("sql", "Make a line's Hive tables, and let Hive find new days."),
+    "report": Entry("report", "Write a line's analytics report, as HTML and Markdown with charts."),
     "console": Entry("sql", "Open an engine's own console."),
-    "demo": Entry("demo", "Run the clicks line from a file to a chart."),
+    "demo": Entry("demo", "Run the lines on sample data, and show what came of it."),
+    "play": Entry("demo", "Let players visit the game."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 

@@ -34,6 +34,14 @@ def connections(settings: Settings, home: Path) -> dict[str, Connection]:
             "login": "airflow",
             "extra": {"use_beeline": True},
         },
+        "presto_default": {
+            "conn_type": "presto",
+            "host": settings.presto_host,
+            "port": settings.presto_port,
+            "schema": "default",
+            "login": "airflow",
+            "extra": {"catalog": "hive"},
+        },
         "sqoop_default": {
             "conn_type": "sqoop",
             "host": f"jdbc:mysql://{settings.mysql_host}",

@@ -125,6 +125,7 @@ def _open(settings: Settings, line: str, state: State) -> Counts:
 
 def _open_in(parquet: bytes, state: State) -> Counts:
     records = unpack(pq.read_table(BytesIO(parquet))["records"].to_pylist())
+    assert state.window_seconds is not None
     length = state.window_seconds * MICROS
     starts = numbers(records, "time") // length * length
     pairs = Counter(zip(starts.tolist(), records.column("label").to_pylist(), strict=True))

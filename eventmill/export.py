@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from eventmill import webhdfs
+from eventmill import batches, webhdfs
 from eventmill.settings import Settings
 
 STAGING_SUFFIX = "_staging"
@@ -31,11 +31,10 @@ class ReconcileError(RuntimeError):
 
 def final_until(settings: Settings, line: str) -> str | None:
     """The time (`yyyy-MM-dd HH:mm:ss`) up to which all windows of a line are final; None before the first batch."""
-    states = f"/eventmill/{line}/state"
-    batches = [int(name) for name in webhdfs.names(settings, states)]
-    if not batches:
+    batch = batches.newest(settings, line)
+    if batch is None:
         return None
-    return closed_until(webhdfs.read_json(settings, f"{states}/{max(batches)}/state.json"))
+    return closed_until(webhdfs.read_json(settings, f"{batches.states(line)}/{batch}/state.json"))
 
 
 def closed_until(state: dict[str, Any]) -> str:

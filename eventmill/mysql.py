@@ -9,6 +9,7 @@ from typing import Any
 
 import mysql.connector
 
+from eventmill import sql
 from eventmill.settings import ROOT, Settings
 
 SCRIPTS = ROOT / "sql" / "mysql"
@@ -43,17 +44,11 @@ def arguments(settings: Settings) -> dict[str, Any]:
     }
 
 
-def statements(script: str) -> list[str]:
-    """The statements of a script; each ends with a semicolon at the end of a line."""
-    lines = (line for line in script.splitlines() if not line.lstrip().startswith("--"))
-    return [part.strip() for part in "\n".join([*lines, ""]).split(";\n") if part.strip()]
-
-
 def apply(settings: Settings, script: Path) -> None:
     """Execute a script whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
     with connect(settings) as connection:
         cursor = connection.cursor()
-        for statement in statements(script.read_text("utf-8")):
+        for statement in sql.statements(script.read_text("utf-8")):
             cursor.execute(statement)
         connection.commit()
 

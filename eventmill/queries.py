@@ -32,14 +32,22 @@ class Query:
     engines: tuple[str, ...]
     statement: str
 
+    def require(self, engine: str) -> None:
+        """Refuse an engine that cannot answer it.
+
+        Raises:
+            QueryError: naming those that can.
+        """
+        if engine not in self.engines:
+            raise QueryError(f"{self.name} can be asked of {', '.join(self.engines)}, not of {engine}")
+
     def ask(self, settings: Settings, engine: str) -> sql.Result:
         """The answer of an engine.
 
         Raises:
             QueryError: when the engine cannot answer it.
         """
-        if engine not in self.engines:
-            raise QueryError(f"{self.name} can be asked of {', '.join(self.engines)}, not of {engine}")
+        self.require(engine)
         return sql.ENGINES[engine](settings, self.statement)
 
 

@@ -1,4 +1,4 @@
-"""The command that runs the clicks line from a file to a chart."""
+"""The commands that run the lines on sample data: the demo, and players for the game."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, track
 from rich.table import Table
 
-from eventmill import airflow, chart, demo, progress, settings
+from eventmill import airflow, chart, demo, play, progress, settings
 from eventmill.commands import data as data_commands
 from eventmill.commands import jobs, stack, verify
+from eventmill.commands import sql as sql_commands
 from eventmill.commands.display import changing
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor, job_program
 from eventmill.wait import until
 
-LINE = "clicks"
+CLICKS, GAME = "clicks", "game"
 DAG = "ecommerce_platform"
+LOOPS = 52
 CATCH_UP_SECONDS = 3600
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
 DataOption = Annotated[Path | None, typer.Option(help="Your own clicks instead: a JSON array or JSON lines.")]
@@ -29,29 +31,37 @@ CountOption = Annotated[int, typer.Option(min=1, help="Product views to generate
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command("demo")(run)
+    app.command("play")(play_game)
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the clicks line from a file through NiFi, Kafka, Spark, HDFS, Hive and Airflow to MySQL and a chart."""
+    """Run the lines: clicks from a file through NiFi to MySQL and a chart, and players of the game up to Presto."""
     begun, console, values = time.monotonic(), Console(), settings.load()
     if data is not None and not data.is_file():
         raise StackError(f"there is no file {data}")
     if values.services_by == "supervisor":
         console.rule("the stack")
         stack.up()
-        jobs.start(LINE)
+        for line in (CLICKS, GAME):
+            jobs.start(line)
     console.rule("data: file → NiFi → Kafka")
     clicks, truth = (data, None) if data else _sample(values, count)
     demo.export_from_shop(values, clicks)
     data_commands.send_clicks(clicks)
     console.rule("Spark: Kafka → HDFS")
-    _catch_up(values, console)
+    _catch_up(values, console, CLICKS)
     console.rule("Airflow: HDFS → Hive → MySQL")
     _run_dag(values, console)
     console.rule("every record accounted for")
     verify.verify(truth=truth)
+    console.rule("game: players → Kafka → Spark → Hive → Presto")
+    play_game(LOOPS)
+    _catch_up(values, console, GAME)
+    sql_commands.make_tables(GAME)
+    for name in ("game-purchases", "game-spending", "guild-sizes"):
+        sql_commands.ask_named(name)
     console.rule("product views by platform, from MySQL")
     _show(values, console)
     ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
@@ -66,27 +76,36 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
     return clicks, truth
 
 
-def _catch_up(values: Settings, console: Console) -> None:
-    """Wait until the job has processed what Kafka holds now."""
-    target = progress.held(values, LINE)
-    total = progress.behind(progress.committed(values, LINE), target)
+def play_game(
+    loops: Annotated[int, typer.Argument(min=1, help="How often the players come.")] = 1,
+) -> None:
+    """Let players visit the game: buy swords and shields, join and leave guilds."""
+    visits = play.play(settings.load(), loops)
+    for _ in track(visits, "visits", total=loops * len(play.loop())):
+        pass
+
+
+def _catch_up(values: Settings, console: Console, line: str) -> None:
+    """Wait until the line's job has processed what Kafka holds now."""
+    target = progress.held(values, line)
+    total = progress.behind(progress.committed(values, line), target)
     with Progress(console=console) as bar:
         task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
-            if _has_failed(values):
-                raise StackError(f"the job ended again and again; see: eventmill logs {job_program(LINE)}")
-            left = progress.behind(progress.committed(values, LINE), target)
+            if _has_failed(values, line):
+                raise StackError(f"the job ended again and again; see: eventmill logs {job_program(line)}")
+            left = progress.behind(progress.committed(values, line), target)
             bar.update(task, completed=total - left)
             return not left
 
         until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
 
 
-def _has_failed(values: Settings) -> bool:
+def _has_failed(values: Settings, line: str) -> bool:
     """Whether the supervisor gave the job up; Compose never does."""
     supervised = values.services_by == "supervisor"
-    return supervised and Supervisor(values).programs()[job_program(LINE)].state == "FATAL"
+    return supervised and Supervisor(values).programs()[job_program(line)].state == "FATAL"
 
 
 def _run_dag(values: Settings, console: Console) -> None:
@@ -117,6 +136,9 @@ def _show(values: Settings, console: Console) -> None:
         picture = demo.folder(values) / "platforms.svg"
         chart.draw(final, picture)
         console.print(f"chart: {picture}", soft_wrap=True)
+    for name, host, port in (("API", values.api_host, values.api_port), ("game", values.game_host, values.game_port)):
+        page = "docs/" if name == "API" else ""
+        console.print(f"{name}: http://{_seen(host, values)}:{port}/{page}")
     console.print(f"NiFi: http://{_seen(values.nifi_host, values)}:{values.nifi_port}/nifi/")
     login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
     console.print(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from eventmill import queries, settings, sql
+from eventmill import queries, settings, sql, tables
 from eventmill.commands.display import wide
 from eventmill.engines import ENGINES, service_environment
 
@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("sql")(ask)
     app.command("query")(ask_named)
+    app.command("tables")(make_tables)
     app.command("console", context_settings={"ignore_unknown_options": True})(console)
 
 
@@ -80,6 +81,12 @@ def ask_named(
             typer.secho(f"{other}: {difference or 'the same'}", err=True)
         if any(differences.values()):
             raise typer.Exit(1)
+
+
+def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
+    """Make a line's Hive tables where they are missing, and let Hive find the days that HDFS has."""
+    for name in tables.apply(settings.load(), line):
+        typer.echo(name)
 
 
 def console(

@@ -8,12 +8,20 @@ import pytest
 
 from eventmill.beside import StackBeside
 from tests.e2e.clicks import Clicks
+from tests.e2e.game import Game
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[StackBeside]:
     """A running stack with nothing in it, beside the user's own."""
-    beside = StackBeside("test", 31000, clicks_trigger_seconds=2, clicks_max_offsets_per_trigger=4000)
+    beside = StackBeside(
+        "test",
+        31000,
+        clicks_trigger_seconds=2,
+        clicks_max_offsets_per_trigger=4000,
+        game_trigger_seconds=2,
+        game_max_offsets_per_trigger=20000,
+    )
     beside.remove()
     beside.eventmill("up", seconds=900)
     yield beside
@@ -24,7 +32,14 @@ def stack() -> Iterator[StackBeside]:
 def clicks(stack: StackBeside) -> Clicks:
     """The clicks line of the stack, its continuous job running and with nothing left to do."""
     line = Clicks(stack)
-    stack.eventmill("up", seconds=900)
-    stack.eventmill("jobs", "start", "clicks")
-    line.wait_until_processed()
+    line.start()
     return line
+
+
+@pytest.fixture
+def game(stack: StackBeside) -> Iterator[Game]:
+    """The game line of the stack, likewise; its job ends with the test."""
+    line = Game(stack)
+    line.start()
+    yield line
+    stack.eventmill("jobs", "stop", "game")

@@ -77,3 +77,8 @@ def test_hives_own_message_is_found_in_its_reply() -> None:
 @pytest.mark.parametrize(("cell", "shown"), [(None, "NULL"), (True, "true"), (1, "1"), ("x", "x")])
 def test_values_are_shown_as_text(cell: sql.Value, shown: str) -> None:
     assert sql.text(cell) == shown
+
+
+def test_a_script_is_split_into_its_statements() -> None:
+    script = "-- a comment; with a semicolon\nCREATE TABLE a (\n  b INT COMMENT 'x;y'\n);\n\nDROP TABLE c;\n"
+    assert sql.statements(script) == ["CREATE TABLE a (\n  b INT COMMENT 'x;y'\n)", "DROP TABLE c"]

@@ -1,0 +1,213 @@
+"""The event API beside a plain Flask route that does the same, alternated in one run.
+
+    python -m bench.api --seconds 15 --rounds 3
+
+Starts Kafka, MySQL and the API of its own, and the plain route under gunicorn; wrk (Debian: wrk) sends product views,
+one a request and 500 a request. Each answer of 202 is counted and compared with what Kafka has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import psutil
+import requests
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eventmill import mysql, reader, topics
+from eventmill.beside import StackBeside
+from eventmill.engines import service_environment
+from eventmill.supervisor import Supervisor
+from eventmill.wait import until
+
+BATCH = 500
+CONNECTIONS = 64
+VIEW = {
+    "event": "ProductView",
+    "userid": "user-78",
+    "properties": {"productid": "product-173"},
+    "context": {"source": "desktop"},
+}
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk has seen of a peer in one round; times in milliseconds, CPU seconds of the peer's processes."""
+
+    events_a_second: float
+    p50: float
+    p99: float
+    cpu: float
+    events: int
+
+
+@dataclass
+class Peer:
+    """A route, how many events a request to it has, and what was measured."""
+
+    name: str
+    url: str
+    pid: int
+    batch: int = 1
+    rounds: list[Load] = field(default_factory=list)
+
+    def median(self, figure: str) -> float:
+        """The median of a figure over the rounds."""
+        return statistics.median(getattr(load, figure) for load in self.rounds)
+
+    def cpu_an_event(self) -> float:
+        """Microseconds of CPU time an event, the median over the rounds."""
+        return statistics.median(load.cpu / load.events * 1e6 for load in self.rounds)
+
+
+class Bench:
+    """Kafka, the API and the plain route."""
+
+    def __init__(self) -> None:
+        self.stack = StackBeside("bench-api", 42000)
+        self.values = self.stack.settings
+        self.environment = self.stack.environment | service_environment(self.values)
+
+    def start(self) -> None:
+        """Start the services, with nothing in them."""
+        self.stack.remove()
+        self.stack.eventmill("up", "api")
+        topics.apply(self.values)
+        mysql.apply_tables(self.values)
+
+    @contextmanager
+    def plain(self) -> Iterator[Peer]:
+        """The plain route, as long as the block lasts."""
+        port = self.values.game_port
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--worker-class",
+            "gevent",
+            "--workers",
+            str(self.values.api_workers),
+        ]
+        command += ["--bind", f"127.0.0.1:{port}", "--log-level", "error", "bench.plain:create_app()"]
+        process = subprocess.Popen(command, env=self.environment)
+        url = f"http://127.0.0.1:{port}/v1/events/ProductView"
+        try:
+            until(lambda: _answers(url), 60, "the plain route does not answer")
+            yield Peer("plain Flask, kafka-python", url, process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    def ours(self, name: str, batch: int) -> Peer:
+        """The API's route."""
+        pid = Supervisor(self.values).programs()["api"].pid
+        return Peer(name, f"http://127.0.0.1:{self.values.api_port}/v1/events/ProductView", pid, batch)
+
+    def measure(self, peer: Peer, seconds: int) -> None:
+        """Send to one peer for so long, and see that Kafka has what it acknowledged."""
+        before, cpu = self._held(), _cpu(peer.pid)
+        said = self._wrk(peer, seconds)
+        cpu, events = _cpu(peer.pid) - cpu, self._held() - before
+        answered = _number(said, r"(\d+) requests in") * peer.batch
+        if "Non-2xx" in said or not answered <= events <= answered + CONNECTIONS * peer.batch:
+            raise AssertionError(f"{peer.name}: {answered:.0f} events acknowledged, {events} in Kafka:\n{said}")
+        rate = _number(said, r"Requests/sec: +([\d.]+)") * peer.batch
+        peer.rounds.append(Load(rate, _time(said, "50%"), _time(said, "99%"), cpu, events))
+
+    def _held(self) -> int:
+        return sum(reader.ends(self.values, self.values.clicks_topic).values())
+
+    def _wrk(self, peer: Peer, seconds: int) -> str:
+        script = self.stack.state_dir / f"batch-{peer.batch}.lua"
+        script.write_text(_lua(peer.batch), encoding="utf-8")
+        connections = CONNECTIONS if peer.batch == 1 else CONNECTIONS // 8
+        options = ["--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "20s"]
+        command = ["wrk", *options, "--latency", "--script", str(script), peer.url]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _lua(batch: int) -> str:
+    kind = "application/json" if batch == 1 else "application/x-ndjson"
+    lines = "\\n".join([json.dumps(VIEW)] * batch)
+    return f"wrk.method = 'POST'\nwrk.headers['Content-Type'] = '{kind}'\nwrk.body = '{lines}'\n"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.post(url, json=VIEW, timeout=5).status_code == 202
+    except requests.RequestException:
+        return False
+
+
+def _cpu(pid: int) -> float:
+    parent = psutil.Process(pid)
+    times = [process.cpu_times() for process in [parent, *parent.children(recursive=True)]]
+    return sum(time.user + time.system for time in times)
+
+
+def _number(said: str, pattern: str) -> float:
+    found = re.search(pattern, said)
+    if not found:
+        raise AssertionError(f"wrk did not say {pattern}:\n{said}")
+    return float(found[1])
+
+
+def _time(said: str, percentile: str) -> float:
+    found = re.search(rf"{percentile} +([\d.]+)(us|ms|s|m)\b", said)
+    if not found:
+        raise AssertionError(f"wrk did not say {percentile}:\n{said}")
+    return float(found[1]) * MILLISECONDS[found[2]]
+
+
+def main(
+    seconds: Annotated[int, typer.Option(min=1, help="How long each peer is sent to in a round.")] = 15,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each peer is measured.")] = 3,
+) -> None:
+    """Measure the event API beside a plain Flask route."""
+    if not shutil.which("wrk"):
+        raise typer.BadParameter("wrk is missing; run: sudo apt-get install wrk")
+    console, bench = Console(), Bench()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        bench.start()
+        with bench.plain() as plain:
+            single, batch = bench.ours("eventmill, one event", 1), bench.ours(f"eventmill, {BATCH} events", BATCH)
+            for number in range(rounds):
+                for peer in (single, plain, batch):
+                    console.print(f"round {number + 1}: {peer.name}")
+                    bench.measure(peer, seconds)
+        _show(console, plain, (single, plain, batch))
+    finally:
+        bench.stack.remove()
+
+
+def _show(console: Console, plain: Peer, peers: tuple[Peer, ...]) -> None:
+    table = Table("peer", "events/s", "times plain", "CPU µs/event", "times less CPU", "p50 ms", "p99 ms")
+    for peer in peers:
+        table.add_row(
+            peer.name,
+            f"{peer.median('events_a_second'):,.0f}",
+            f"{peer.median('events_a_second') / plain.median('events_a_second'):.1f}",
+            f"{peer.cpu_an_event():,.1f}",
+            f"{plain.cpu_an_event() / peer.cpu_an_event():.1f}",
+            f"{peer.median('p50'):.1f}",
+            f"{peer.median('p99'):.1f}",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,16 @@
+"""The finished batches of a line's Spark job, by the states that it keeps on HDFS; needs no Java."""
+
+from __future__ import annotations
+
+from eventmill import webhdfs
+from eventmill.settings import Settings
+
+
+def states(line: str) -> str:
+    """The folder on HDFS that has a folder for each state kept, named by its batch."""
+    return f"/eventmill/{line}/state"
+
+
+def newest(settings: Settings, line: str) -> int | None:
+    """The newest batch that is stored whole; None before the first."""
+    return max((int(name) for name in webhdfs.names(settings, states(line)) if name.isdecimal()), default=None)

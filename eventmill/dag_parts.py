@@ -1,0 +1,53 @@
+"""What the DAGs share: how often a task is tried, the tasks that every line has, and the mail about a failure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.apache.hive.operators.hive import HiveOperator
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+from eventmill import tables
+from eventmill.settings import ROOT, Settings
+from spark_jobs.conf import configuration
+
+DEFAULTS = {
+    "owner": "eventmill",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(hours=1),
+}
+
+
+def bounded_run(settings: Settings, line: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:
+    """A run of the line's streaming job up to what Kafka holds now."""
+    return SparkSubmitOperator(
+        task_id=task_id,
+        doc_md=doc_md,
+        name=f"eventmill-{line}",
+        application=str(ROOT / "spark_jobs" / "__main__.py"),
+        application_args=["run", line, "--bounded"],
+        conf=configuration(settings),
+    )
+
+
+def hive_tables(line: str, *, task_id: str, doc_md: str) -> HiveOperator:
+    """The line's external tables and their days; the DAG looks for templates in `tables.FOLDER`."""
+    return HiveOperator(
+        task_id=task_id,
+        doc_md=doc_md,
+        hql=f"{{% include '{tables.script(line).name}' %}}\n{tables.find_days(line)}",
+        mapred_job_name=f"eventmill-{line}",
+    )
+
+
+def failure_mail(settings: Settings) -> SmtpNotifier:
+    """The message that a run failed."""
+    return SmtpNotifier(
+        to=settings.mail_to,
+        subject="FAILED: {{ dag.dag_id }} {{ run_id }}",
+        html_content="<p>Run {{ run_id | e }} of {{ dag.dag_id }} failed: {{ reason | e }}.</p>",
+    )

@@ -1,0 +1,80 @@
+"""What the tests of any line do with its stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import psutil
+
+from eventmill import progress
+from eventmill.beside import StackBeside
+from eventmill.supervisor import Supervisor
+from eventmill.wait import until
+
+
+class Line:
+    """One line of a stack."""
+
+    def __init__(self, stack: StackBeside, name: str) -> None:
+        self.stack = stack
+        self.name = name
+        self.supervisor = Supervisor(stack.settings)
+
+    def start(self) -> None:
+        """Start what does not run, the line's continuous job too, and wait until that has nothing left to do."""
+        self.stack.eventmill("up", seconds=900)
+        self.stack.eventmill("jobs", "start", self.name)
+        self.wait_until_processed()
+
+    def held(self) -> int:
+        """How many records the topic has had."""
+        return sum(progress.held(self.stack.settings, self.name).values())
+
+    def wait_until_held(self, records: int, seconds: float = 300) -> None:
+        """Wait until the topic has had so many records."""
+        until(lambda: self.held() >= records, seconds, f"Kafka has {self.held()} of {records} records", every=1)
+
+    def processed(self) -> int:
+        """How many records the job has processed for good."""
+        return sum(progress.committed(self.stack.settings, self.name).values())
+
+    def wait_until_processed(self, seconds: float = 300) -> None:
+        """Wait until the job has processed what Kafka holds."""
+        until(
+            lambda: progress.waiting(self.stack.settings, self.name) == 0,
+            seconds,
+            f"the job has {progress.waiting(self.stack.settings, self.name)} records left after {seconds} s",
+            every=1,
+        )
+
+    def wait_for_a_batch(self) -> None:
+        """Wait until the job has finished one more batch, or has nothing left to do."""
+        before = self.processed()
+        until(
+            lambda: self.processed() > before or not progress.waiting(self.stack.settings, self.name),
+            120,
+            "the job has not finished a batch",
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Let so much time pass, for what is to happen at a moment that only chance decides."""
+        moment = time.monotonic() + seconds
+        until(lambda: time.monotonic() >= moment, seconds + 10, "time stands still", every=0.05)
+
+    def kill(self, name: str) -> None:
+        """End a service or job at once, with all its processes, as a power cut would."""
+        parent = psutil.Process(self.supervisor.programs()[name].pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            os.kill(process.pid, signal.SIGKILL)
+
+    def rows(self, engine: str, query: str) -> list[dict[str, object]]:
+        """The rows that `eventmill sql` gives, by column."""
+        answer = self.stack.eventmill("sql", engine, query, "--format", "json").stdout
+        return [dict(row) for row in json.loads(answer)]
+
+    def rows_of(self, query: str) -> list[dict[str, object]]:
+        """The rows of a named query."""
+        return [dict(row) for row in json.loads(self.stack.eventmill("query", query, "--format", "json").stdout)]
