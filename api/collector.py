@@ -127,8 +127,7 @@ class Collector:
             reply = await self._collect(kind, headers, address, read)
         except ProblemError as problem:
             reply = Reply(problem.status, problem.headers, problem.body())
-        metrics.REQUESTS.labels(known, int(reply.status)).inc()
-        metrics.SECONDS.labels(known).observe(perf_counter() - start)
+        metrics.request(known, int(reply.status), perf_counter() - start)
         return reply
 
     async def _collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:
@@ -159,7 +158,7 @@ class Collector:
         numbers = {"accepted": accepted, "rejected": len(batch.taken) + len(batch.faults) - accepted - lost}
         for outcome, number in (numbers | {"unacknowledged": lost}).items():
             if number:
-                metrics.EVENTS.labels(kind, outcome).inc(number)
+                metrics.events(kind, outcome, number)
 
 
 def _identity(headers: Mapping[str, str]) -> str:

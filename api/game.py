@@ -98,7 +98,7 @@ class Game:
         except EventError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         failed = self._publish([Record(self._topic, told.host.encode(), value)])
-        metrics.EVENTS.labels(GameEvent.__name__, "unacknowledged" if failed else "accepted").inc()
+        metrics.events(GameEvent.__name__, "unacknowledged" if failed else "accepted")
         if failed:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Kafka has not acknowledged it", {"Retry-After": "2"}, reason=failed[0]

@@ -61,10 +61,12 @@ class Intake:
             draft = self._decode(piece)
         except (ValueError, RecursionError) as error:
             raise events.broken(piece, _syntax_error(piece) or error) from error
-        if draft.messageid is UNSET or draft.timestamp is UNSET:
-            return self._fill(piece, draft, receipt)
-        events.check_time(draft, receipt.moment)
-        return Taken(self._identity(draft, piece, receipt), self._key(draft).encode(), piece)
+        if draft.timestamp is not UNSET:
+            events.check_time(draft, receipt.moment)
+        key = self._key(draft).encode()
+        if draft.messageid is not UNSET and draft.timestamp is not UNSET:
+            return Taken(self._identity(draft, piece, receipt), key, piece)
+        return self._fill(piece, draft, key, receipt)
 
     def _identity(self, draft: Any, piece: bytes, receipt: Receipt) -> str:
         """The messageid in its canonical form; the contract itself judges other forms."""
@@ -72,16 +74,18 @@ class Intake:
             return draft.messageid  # type: ignore[no-any-return]
         return str(events.decode(self._contract, piece, receipt.moment).messageid)
 
-    def _fill(self, piece: bytes, draft: Any, receipt: Receipt) -> Taken:
+    def _fill(self, piece: bytes, draft: Any, key: bytes, receipt: Receipt) -> Taken:
         """The event with what is missing written in front of its other fields, which stay as they came."""
-        missing = {}
-        if draft.messageid is UNSET:
-            missing["messageid"] = str(uuid4())
-        if draft.timestamp is UNSET:
-            missing["timestamp"] = receipt.text
         rest = piece.lstrip(BLANK)[1:]
         comma = b"" if rest.lstrip(BLANK).startswith(b"}") else b","
-        return self.take(msgspec.json.encode(missing)[:-1] + comma + rest, receipt)
+        time = b"" if draft.timestamp is not UNSET else b'"timestamp":"%b"' % receipt.text.encode()
+        if draft.messageid is not UNSET:
+            value = b"{%b%b%b" % (time, comma, rest)
+            return Taken(self._identity(draft, value, receipt), key, value)
+        messageid = str(uuid4())
+        return Taken(
+            messageid, key, b'{"messageid":"%b"%b%b%b%b' % (messageid.encode(), time and b",", time, comma, rest)
+        )
 
 
 def _syntax_error(piece: bytes) -> Exception | None:

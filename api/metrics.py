@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -15,6 +16,23 @@ SECONDS = Histogram(
     ["type"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+
+
+# To look a labelled metric up takes as long as to count with it.
+_events = cache(EVENTS.labels)
+_requests = cache(REQUESTS.labels)
+_seconds = cache(SECONDS.labels)
+
+
+def events(kind: str, outcome: str, number: int = 1) -> None:
+    """So many events of a type were accepted, rejected or not acknowledged."""
+    _events(kind, outcome).inc(number)
+
+
+def request(kind: str, status: int, seconds: float) -> None:
+    """A request of events was answered."""
+    _requests(kind, status).inc()
+    _seconds(kind).observe(seconds)
 
 
 def text() -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from eventmill.settings import Settings
 
 QUEUE_KILOBYTES = 65_536
 BUSY_SECONDS = 0.001
-IDLE_SECONDS = 0.05
+IDLE_SECONDS = 0.5
 PROBE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Publisher:
         self._timeout = settings.api_timeout_seconds
         self._producer = Producer(configuration(settings) | {"error_cb": self._on_error})
         self._waiting = 0
+        self._work = asyncio.Event()
         self._away: str | None = None
         self._doubted = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -83,6 +85,7 @@ class Publisher:
             return dict.fromkeys(range(len(records)), self._away)
         outcome = Outcome(len(records), asyncio.get_running_loop().create_future())
         self._waiting += 1
+        self._work.set()
         try:
             self._send(records, outcome)
             await outcome.done
@@ -113,7 +116,12 @@ class Publisher:
         """Have librdkafka call `settle` for what was delivered: often as long as somebody waits."""
         while True:
             self._producer.poll(0)
-            await asyncio.sleep(BUSY_SECONDS if self._waiting else IDLE_SECONDS)
+            if self._waiting:
+                await asyncio.sleep(BUSY_SECONDS)
+                continue
+            self._work.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), IDLE_SECONDS)
 
     async def _watch(self) -> None:
         """Find out whether Kafka is away, as soon as there is a doubt, and when it's back."""

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from eventmill import mysql, reader, topics
 from eventmill.beside import StackBeside
+from eventmill.commands.display import wide
 from eventmill.engines import service_environment
 from eventmill.supervisor import Supervisor
 from eventmill.wait import until
@@ -66,7 +67,7 @@ class Peer:
 
     def median(self, figure: str) -> float:
         """The median of a figure over the rounds."""
-        return statistics.median(getattr(load, figure) for load in self.rounds)
+        return statistics.median(float(getattr(load, figure)) for load in self.rounds)
 
     def cpu_an_event(self) -> float:
         """Microseconds of CPU time an event, the median over the rounds."""
@@ -179,7 +180,7 @@ def main(
     """Measure the event API beside a plain Flask route."""
     if not shutil.which("wrk"):
         raise typer.BadParameter("wrk is missing; run: sudo apt-get install wrk")
-    console, bench = Console(), Bench()
+    console, bench = wide(), Bench()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         bench.start()

@@ -1,13 +1,14 @@
-"""The ASGI front: bodies in parts, clients that are slow or gone, and what goes to Flask."""
+"""The front of the service: bodies in parts, clients that are slow, and what goes to Flask."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import MutableMapping
-from typing import Any, cast
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
 
-from flask import Flask
+from flask import Flask, request
 
 from api.collector import Collector
 from api.front import Front
@@ -15,49 +16,60 @@ from api.publisher import Publisher
 from tests.support import settings
 from tests.unit.api.support import Kafka, view
 
-Message = MutableMapping[str, Any]
 BODY = json.dumps(view()).encode()
+
+
+@dataclass
+class Request:
+    """What the server says of a request."""
+
+    path: str = "/v1/events/ProductView"
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query_string: str = ""
+    client: str = "127.0.0.1:1234"
+    proto: str = "http"
 
 
 class Client:
     """One request: sends these parts of a body, then nothing more."""
 
     def __init__(self, *parts: bytes, end: bool = True) -> None:
-        self._messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
-        if end:
-            self._messages.append({"type": "http.request", "body": b"", "more_body": False})
+        self._parts = parts
+        self._end = end
         self.kafka = Kafka()
-        self.sent: list[Message] = []
+        self.headers: dict[str, str] = {}
+        self.answer = b""
+        self.status = 0
 
-    async def receive(self) -> Message:
-        """The next part, as the server hands it over."""
-        if not self._messages:
+    async def __call__(self) -> bytes:
+        """The whole body."""
+        return b"".join([part async for part in self])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The body in parts."""
+        for part in self._parts:
+            yield part
+        if not self._end:
             await asyncio.Event().wait()
-        return self._messages.pop(0)
 
-    async def send(self, message: Message) -> None:
-        """Take a part of the answer."""
-        self.sent.append(message)
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Take the answer."""
+        self.status, self.headers, self.answer = status, dict(headers), body
 
     def ask(self, path: str = "/v1/events/ProductView", method: str = "POST", **headers: str) -> int:
         """The answer's status."""
-        named = {"content-type": "application/json", "host": "test"} | headers
-        raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
-        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": raw}
-        asyncio.run(self._ask(scope | {"http_version": "1.1", "client": ("127.0.0.1", 1)}))
-        return int(self.sent[0]["status"])
+        named = {"content-type": "application/json", "host": "player.example.org"} | headers
+        named = {name.replace("_", "-"): value for name, value in named.items()}
+        asyncio.run(self._ask(Request(path, method, named)))
+        return self.status
 
-    async def _ask(self, scope: Message) -> None:
+    async def _ask(self, scope: Request) -> None:
         values = settings(api_batch_bytes=5000, api_event_bytes=5000)
         pages = Flask("test")
-        pages.add_url_rule("/healthz", view_func=lambda: "alive\n")
+        pages.add_url_rule("/host", view_func=lambda: request.headers["Host"])
         front = Front(Collector(values, self.kafka.publish), cast(Publisher, None), pages, 0.2, 2)
-        await front(scope, self.receive, self.send)
-
-    @property
-    def answer(self) -> bytes:
-        """The answer's body."""
-        return b"".join(message.get("body", b"") for message in self.sent[1:])
+        await front.__rsgi__(scope, self)
 
 
 def test_a_body_in_parts_is_one_body() -> None:
@@ -67,9 +79,10 @@ def test_a_body_in_parts_is_one_body() -> None:
 
 
 def test_a_client_that_never_ends_is_told_so() -> None:
-    client = Client(BODY[:10], end=False)
-    assert client.ask() == 408
-    assert b"within 0.2 s" in client.answer
+    for headers in ({}, {"content_length": "200"}):
+        client = Client(BODY[:10], end=False)
+        assert client.ask(**headers) == 408
+        assert b"within 0.2 s" in client.answer
 
 
 def test_a_body_that_is_announced_too_large_is_not_read() -> None:
@@ -83,10 +96,16 @@ def test_a_body_that_grows_too_large_is_not_read_on() -> None:
 def test_only_post_sends_events() -> None:
     client = Client()
     assert client.ask(method="GET") == 405
-    assert (b"allow", b"POST") in client.sent[0]["headers"]
+    assert client.headers["Allow"] == "POST"
 
 
 def test_everything_else_is_flasks() -> None:
     client = Client()
-    assert client.ask("/healthz", "GET") == 200
-    assert client.answer == b"alive\n"
+    assert client.ask("/host", "GET") == 200
+    assert client.answer == b"player.example.org"
+
+
+def test_the_answer_to_head_has_no_body() -> None:
+    client = Client()
+    assert client.ask("/host", "HEAD") == 200
+    assert client.answer == b""
