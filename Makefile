@@ -26,7 +26,7 @@ status: bootstrap ## show the services: state, memory, port
 logs: bootstrap ## follow the logs of an engine: make logs ENGINE=kafka
 	@$(EVENTMILL) logs $(ENGINE) --follow
 
-demo: setup ## run the clicks line on sample data, or on DATA=file
+demo: setup ## run the clicks and the game on sample data; DATA=file: your clicks
 	@$(EVENTMILL) demo $(if $(DATA),--data '$(DATA)')
 
 demo-compose: ## the same in containers, by docker compose
@@ -58,6 +58,7 @@ compose-test: setup setup-docker ## the clicks line in containers, with kill -9
 
 bench: setup ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.streaming
+	@.venv/bin/python -m bench.api
 
 setup-docker: ## make this machine ready for docker compose up
 	@bin/setup-docker

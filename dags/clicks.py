@@ -19,24 +19,15 @@ from airflow.providers.apache.hive.operators.hive import HiveOperator
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.apache.sqoop.operators.sqoop import SqoopOperator
 from airflow.providers.http.sensors.http import HttpSensor
-from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.providers.smtp.operators.smtp import EmailOperator
 from airflow.sdk import PokeReturnValue, chain, dag, task
 
-from eventmill.settings import ROOT, Settings, load
-from spark_jobs.conf import configuration
+from eventmill import dag_parts, tables
+from eventmill.settings import Settings, load
 
 TABLE = "commerce"
 WAIT = timedelta(hours=8)
 KEEP_LANDINGS = 7
-DEFAULTS = {
-    "owner": "eventmill",
-    "retries": 2,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=5),
-    "execution_timeout": timedelta(hours=1),
-}
 
 
 @task
@@ -123,24 +114,21 @@ def source_ready(settings: Settings) -> HttpSensor:
 
 def count_platforms(settings: Settings) -> SparkSubmitOperator:
     """The bounded run of the streaming job."""
-    return SparkSubmitOperator(
+    return dag_parts.bounded_run(
+        settings,
+        "clicks",
         task_id="count_platforms",
         doc_md="Counts what Kafka holds now, from the checkpoint of the continuous job. When that one runs, waits "
         "until it has counted as far.",
-        name="eventmill-clicks",
-        application=str(ROOT / "spark_jobs" / "__main__.py"),
-        application_args=["run", "clicks", "--bounded"],
-        conf=configuration(settings),
     )
 
 
 def hive_table() -> HiveOperator:
     """The external table and its partitions."""
-    return HiveOperator(
+    return dag_parts.hive_tables(
+        "clicks",
         task_id="hive_table",
         doc_md="Makes the external tables of `sql/hive/clicks.sql` where they are missing, and finds new days.",
-        hql="{% include 'clicks.sql' %}\nMSCK REPAIR TABLE commerce SYNC PARTITIONS;",
-        mapred_job_name="eventmill-clicks",
     )
 
 
@@ -170,26 +158,17 @@ def mail(settings: Settings) -> EmailOperator:
     )
 
 
-def failure_mail(settings: Settings) -> SmtpNotifier:
-    """The message that a run failed."""
-    return SmtpNotifier(
-        to=settings.mail_to,
-        subject="FAILED: {{ dag.dag_id }} {{ run_id }}",
-        html_content="<p>Run {{ run_id | e }} of {{ dag.dag_id }} failed: {{ reason | e }}.</p>",
-    )
-
-
 @dag(
     dag_id="ecommerce_platform",
     schedule="@daily",
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=1),
-    default_args=DEFAULTS,
+    default_args=dag_parts.DEFAULTS,
     doc_md=__doc__,
     tags=["clicks"],
-    template_searchpath=str(ROOT / "sql" / "hive"),
-    on_failure_callback=failure_mail(load()),
+    template_searchpath=str(tables.FOLDER),
+    on_failure_callback=dag_parts.failure_mail(load()),
 )
 def ecommerce_platform() -> None:
     """Wires the tasks one after the other."""

@@ -1,18 +1,31 @@
-"""A chart of counts per platform over time, as an SVG image."""
+"""Charts as SVG images: counts per platform over time, and bars."""
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 Row = tuple[datetime, str, int]
+STYLE: dict[Any, object] = {
+    # Text stays text, so that a browser's fonts show every script, and needs no glyphs here.
+    "svg.fonttype": "none",
+    # Names come from data: a `$` in them is no formula.
+    "text.parse_math": False,
+    "date.converter": "concise",
+    # The same rows give the same bytes.
+    "svg.hashsalt": "eventmill",
+}
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
@@ -21,14 +34,41 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     for _, source, count in rows:
         totals[source] += count
     sources = sorted(totals, key=lambda source: (-totals[source], source))
-    # Text stays text, so that a browser's fonts show every script, and needs no glyphs here.
-    with mpl.rc_context({"svg.fonttype": "none", "date.converter": "concise"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    with _style():
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         over_time, by_source = figure.subplots(1, 2, width_ratios=(2, 1))
         _draw_over_time(over_time, rows, sources)
-        _draw_totals(by_source, sources, totals)
-        figure.savefig(path)
+        _draw_bars(by_source, [(source, totals[source]) for source in sources], [f"C{i}" for i in range(len(sources))])
+        by_source.set_title("Total by source")
+        _save(figure, path)
+
+
+def bars(values: Sequence[tuple[str, float]], unit: str) -> str:
+    """An SVG image of one bar a value, the first on top; `unit` says what is counted."""
+    with _style():
+        figure = Figure(figsize=(8, 1 + 0.3 * len(values)), layout="constrained")
+        axes = figure.subplots()
+        _draw_bars(axes, values, "C0")
+        axes.set_xlabel(unit)
+        image = io.BytesIO()
+        _save(figure, image)
+    return image.getvalue().decode()
+
+
+def inline(image: str) -> str:
+    """An SVG image as an element of an HTML page: without its XML head, and without the ids that all images share."""
+    return re.sub(r'<g id="\w+_\d+">', "<g>", image[image.index("<svg") :])
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def _save(figure: Figure, target: Path | BinaryIO) -> None:
+    figure.savefig(target, format="svg", metadata={"Date": None})
 
 
 def _draw_over_time(axes: Axes, rows: Sequence[Row], sources: list[str]) -> None:
@@ -41,9 +81,10 @@ def _draw_over_time(axes: Axes, rows: Sequence[Row], sources: list[str]) -> None
     axes.margins(x=0)
 
 
-def _draw_totals(axes: Axes, sources: list[str], totals: dict[str, int]) -> None:
-    bars = axes.barh(sources, [totals[source] for source in sources], color=[f"C{i}" for i in range(len(sources))])
-    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+def _draw_bars(axes: Axes, values: Sequence[tuple[str, float]], color: str | list[str]) -> None:
+    places = range(len(values))
+    drawn = axes.barh(places, [number for _, number in values], color=color)
+    axes.set_yticks(places, labels=[name for name, _ in values])
+    axes.bar_label(drawn, fmt="{:,.0f}", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.2)
-    axes.set_title("Total by source")

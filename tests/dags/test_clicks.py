@@ -24,7 +24,7 @@ ORDER = [
 
 def test_all_files_are_parsed(dagbag: Any) -> None:
     assert dagbag.import_errors == {}
-    assert set(dagbag.dags) == {"ecommerce_platform"}
+    assert set(dagbag.dags) == {"ecommerce_platform", "game_report"}
 
 
 def test_tasks_follow_one_after_the_other(clicks: Any) -> None:

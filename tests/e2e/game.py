@@ -16,7 +16,7 @@ import psutil
 import requests
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from eventmill import queries, rejected, tables
+from eventmill import airflow, queries, rejected, tables
 from eventmill.beside import StackBeside
 from eventmill.settings import ROOT
 from spark_jobs.session import session
@@ -49,6 +49,11 @@ class Game(Line):
         """Wait until all that Kafka holds is processed, and let Hive find it."""
         self.wait_until_processed()
         tables.apply(self.stack.settings, "game")
+
+    def run_dag(self) -> dict[str, str]:
+        """Run the DAG to its end; returns the state of each task."""
+        run = airflow.trigger(self.stack.settings, "game_report")
+        return airflow.wait(self.stack.settings, "game_report", run, seconds=600)
 
     def answers(self, query: str, engine: str) -> list[tuple[object, ...]]:
         """The rows of a named query as an engine gives them."""

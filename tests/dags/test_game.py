@@ -1,0 +1,58 @@
+"""The game's DAG: its order, what each task is given, and what the UI says of it."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ORDER = ["store_events", "newest_batch", "hive_tables", "check_tables", "write_report", "mail"]
+
+
+@pytest.fixture
+def game(dagbag: Any) -> Any:
+    """The DAG of the game line."""
+    return dagbag.dags["game_report"]
+
+
+def test_tasks_follow_one_after_the_other(game: Any) -> None:
+    assert [task.task_id for task in game.topological_sort()] == ORDER
+    for before, after in pairwise(ORDER):
+        assert after in game.task_dict[before].downstream_task_ids
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_task_explains_itself_and_is_tried_again(game: Any, name: str) -> None:
+    task = game.task_dict[name]
+    assert task.doc_md.strip().endswith(".")
+    assert (task.retries, task.retry_exponential_backoff) == (2, True)
+
+
+def test_one_run_a_day_and_a_failed_one_is_mailed(game: Any) -> None:
+    assert (game.timetable.expression, game.catchup, game.max_active_runs) == ("0 0 * * *", False, 1)
+    callback = game.on_failure_callback
+    notifiers = callback if isinstance(callback, list) else [callback]
+    assert [notifier.to for notifier in notifiers] == ["analytics@example.org"]
+
+
+def test_spark_runs_the_continuous_job_bounded(game: Any) -> None:
+    assert game.task_dict["store_events"].application_args == ["run", "game", "--bounded"]
+
+
+def test_hive_makes_the_tables_and_finds_their_days(game: Any) -> None:
+    hql = game.task_dict["hive_tables"].hql
+    assert "{% include 'game.sql' %}" in hql
+    for table in ("game_events", "game_duplicates", "sword_purchases", "purchases", "guilds"):
+        assert f"MSCK REPAIR TABLE {table} SYNC PARTITIONS;" in hql
+
+
+def test_presto_is_asked_by_its_connection(game: Any) -> None:
+    task = game.task_dict["check_tables"]
+    assert task.conn_id == "presto_default"
+    assert "FROM game_events" in task.sql
+
+
+def test_the_report_is_written_by_the_platform_and_mailed(game: Any) -> None:
+    report, mail = game.task_dict["write_report"], game.task_dict["mail"]
+    assert "report game" in report.bash_command
+    assert Path(str(mail.files[0].value)).parent == Path(report.env["REPORTS"])
