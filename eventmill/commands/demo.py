@@ -37,7 +37,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the lines: clicks from a file through NiFi to MySQL and a chart, and players of the game up to Presto."""
+    """Run the lines: clicks from a file through NiFi to MySQL and a chart, and players of the game up to Presto.
+
+    With your own clicks the game is left out.
+    """
     begun, console, values = time.monotonic(), Console(), settings.load()
     if data is not None and not data.is_file():
         raise StackError(f"there is no file {data}")
@@ -56,12 +59,8 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     _run_dag(values, console)
     console.rule("every record accounted for")
     verify.verify(truth=truth)
-    console.rule("game: players → Kafka → Spark → Hive → Presto")
-    play_game(LOOPS)
-    _catch_up(values, console, GAME)
-    sql_commands.make_tables(GAME)
-    for name in ("game-purchases", "game-spending", "guild-sizes"):
-        sql_commands.ask_named(name)
+    if data is None:
+        _run_game(values, console)
     console.rule("product views by platform, from MySQL")
     _show(values, console)
     ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
@@ -74,6 +73,16 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
     if not (clicks.exists() and truth.exists()):
         data_commands.generate_clicks(clicks, truth, count, start=demo.next_start(values).isoformat())
     return clicks, truth
+
+
+def _run_game(values: Settings, console: Console) -> None:
+    """Let players come, and show what Presto makes of it."""
+    console.rule("game: players → Kafka → Spark → Hive → Presto")
+    play_game(LOOPS)
+    _catch_up(values, console, GAME)
+    sql_commands.make_tables(GAME)
+    for name in ("game-purchases", "game-spending", "guild-sizes"):
+        sql_commands.ask_named(name)
 
 
 def play_game(

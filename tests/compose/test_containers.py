@@ -1,4 +1,4 @@
-"""The clicks line in containers: the same truth as on the native stack, whatever is killed, and no secret in sight."""
+"""The lines in containers: the same truth as on the native stack, whatever is killed, and no secret in sight."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from eventmill import settings
 port = settings.load().spark_master_ui_port
 print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
 """
+SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
 
 
@@ -51,6 +52,8 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
     printed = containers.eventmill("demo", "--count", "20000")
     assert "every record is accounted for" in printed
     assert counts(containers, "hive") == counts(containers, "mysql") == counts(containers, "presto") != []
+    spent = json.loads(containers.eventmill("query", "game-spending", "--format", "json"))
+    assert [list(row.values()) for row in spent] == SPENT
 
 
 def test_killed_services_cost_no_record(containers: Containers) -> None:
