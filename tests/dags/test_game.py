@@ -56,3 +56,41 @@ def test_the_report_is_written_by_the_platform_and_mailed(game: Any) -> None:
     report, mail = game.task_dict["write_report"], game.task_dict["mail"]
     assert "report game" in report.bash_command
     assert Path(str(mail.files[0].value)).parent == Path(report.env["REPORTS"])
+
+
+class TaskInstance:
+    """What a template meets of the run: the newest batch."""
+
+    def xcom_pull(self, task_ids: str) -> int:
+        assert task_ids == "newest_batch"
+        return 12
+
+
+def test_the_check_reads_whole_batches_only(game: Any) -> None:
+    task = game.task_dict["check_tables"]
+    statement = game.get_template_env().from_string(task.sql).render(ti=TaskInstance())
+    assert statement.count("""CAST(regexp_extract("$path", 'batch-([0-9]+)-', 1) AS BIGINT) <= 12""") == 4
+
+
+def test_what_the_data_says_is_no_template_of_the_mail(
+    game: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mail = game.task_dict["mail"]
+    monkeypatch.setitem(mail.html_content.__globals__, "folder", lambda _: tmp_path)
+    (tmp_path / "game-mail.html").write_text("{{ 7 * 7 }}")
+    mail.render_template_fields({"run_id": "r1", "ti": None}, game.get_template_env())
+    assert (mail.html_content, mail.subject) == ("{{ 7 * 7 }}", "The game: r1")
+    assert [Path(file).name for file in mail.files] == ["game.html"]
+
+
+def test_a_game_that_nobody_has_played_ends_the_run(game: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from eventmill import batches
+
+    newest_batch = game.task_dict["newest_batch"].python_callable
+    monkeypatch.setattr(batches.webhdfs, "names", lambda *_: [])
+    with pytest.raises(AirflowSkipException):
+        newest_batch()
+    monkeypatch.setattr(batches.webhdfs, "names", lambda *_: ["9", "10", "_tmp"])
+    assert newest_batch() == 10

@@ -23,6 +23,12 @@ def test_connections_follow_the_settings() -> None:
     assert made["smtp_default"]["port"] == 25
 
 
+def test_presto_is_asked_where_it_is_set() -> None:
+    made = connections.connections(settings(presto_host="presto", presto_port=4321), HOME)["presto_default"]
+    assert (made["host"], made["port"], made["schema"]) == ("presto", 4321, "default")
+    assert made["extra"] == {"catalog": "hive"}
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [("", "http://127.0.0.1:8089"), ("https://shop.example.org:444/a/b.json?day=1", "https://shop.example.org:444")],
