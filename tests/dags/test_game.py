@@ -62,6 +62,7 @@ class TaskInstance:
     """What a template meets of the run: the newest batch."""
 
     def xcom_pull(self, task_ids: str) -> int:
+        """As Airflow's own."""
         assert task_ids == "newest_batch"
         return 12
 
@@ -86,11 +87,9 @@ def test_what_the_data_says_is_no_template_of_the_mail(
 def test_a_game_that_nobody_has_played_ends_the_run(game: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from eventmill import batches
-
     newest_batch = game.task_dict["newest_batch"].python_callable
-    monkeypatch.setattr(batches.webhdfs, "names", lambda *_: [])
+    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: [])
     with pytest.raises(AirflowSkipException):
         newest_batch()
-    monkeypatch.setattr(batches.webhdfs, "names", lambda *_: ["9", "10", "_tmp"])
+    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: ["9", "10", "_tmp"])
     assert newest_batch() == 10
