@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from eventmill import chart, mysql, webhdfs
+from eventmill import batches, chart, mysql, webhdfs
 from eventmill.files import aside
 from eventmill.settings import Settings
 
@@ -24,10 +24,10 @@ def folder(settings: Settings) -> Path:
 
 def next_start(settings: Settings) -> datetime:
     """A start for sample data that makes none of it late: the day after the newest event that was counted."""
-    batches = [int(name) for name in webhdfs.names(settings, "/eventmill/clicks/state")]
-    if not batches:
+    batch = batches.newest(settings, "clicks")
+    if batch is None:
         return FIRST_START
-    state = webhdfs.read_json(settings, f"/eventmill/clicks/state/{max(batches)}/state.json")
+    state = webhdfs.read_json(settings, f"{batches.states('clicks')}/{batch}/state.json")
     newest = max((partition["newest"] for partition in state["progress"]["partitions"].values()), default=0)
     if newest / MICROSECONDS < FIRST_START.timestamp():
         return FIRST_START

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 import pyarrow.parquet as pq
 
-from eventmill import progress, reader, rejected, sql, webhdfs
+from eventmill import batches, progress, reader, rejected, sql, webhdfs
 from eventmill.settings import Settings
 from spark_jobs.packs import numbers, unpack
 from spark_jobs.state import State
@@ -99,11 +99,10 @@ def gather(settings: Settings, line: str) -> Evidence:
 
 def newest_state(settings: Settings, line: str) -> State | None:
     """The newest state of a line's job; None before its first batch."""
-    folder = f"/eventmill/{line}/state"
-    batches = [int(name) for name in webhdfs.names(settings, folder) if name.isdecimal()]
-    if not batches:
+    batch = batches.newest(settings, line)
+    if batch is None:
         return None
-    return msgspec.json.decode(webhdfs.read(settings, f"{folder}/{max(batches)}/state.json"), type=State)
+    return msgspec.json.decode(webhdfs.read(settings, f"{batches.states(line)}/{batch}/state.json"), type=State)
 
 
 def batch_of(state: State | None) -> int:
@@ -118,7 +117,7 @@ def _next_offsets(state: State | None) -> dict[int, int]:
 
 def _open(settings: Settings, line: str, state: State) -> Counts:
     """The events of the state whose window is still open."""
-    folder = f"/eventmill/{line}/state/{state.batch}/rows"
+    folder = f"{batches.states(line)}/{state.batch}/rows"
     files = [name for name in webhdfs.names(settings, folder) if name.endswith(".parquet")]
     return sum((_open_in(webhdfs.read(settings, f"{folder}/{name}"), state) for name in files), Counter())
 

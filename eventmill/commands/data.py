@@ -16,7 +16,6 @@ from rich.table import Table
 from eventmill import settings
 from eventmill.commands.display import wide
 
-LINES = ("clicks", "game")
 PREVIEW = 80
 
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)

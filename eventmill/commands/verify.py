@@ -10,9 +10,11 @@ import typer
 from rich.table import Table
 
 from eventmill import settings
-from eventmill.commands.data import LINES, progress_bar
+from eventmill.commands.data import progress_bar
 from eventmill.commands.display import wide
 from eventmill.settings import Settings
+
+LINES = ("clicks",)
 
 if TYPE_CHECKING:
     from eventmill.verify import Report
