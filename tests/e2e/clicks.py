@@ -62,8 +62,8 @@ class Clicks(Line):
         return rejected.summary(records).origins[rejected.NIFI]
 
     def find_days(self) -> None:
-        """Let Hive find the days that are new on HDFS, as the DAG does."""
-        self.stack.eventmill("sql", "hive", "MSCK REPAIR TABLE commerce")
+        """Make Hive's tables and let it find the days that are new on HDFS, as the DAG does."""
+        self.stack.eventmill("tables", "clicks")
 
     def newest_mail(self) -> str:
         """The message that the mail sink got last."""
