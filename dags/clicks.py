@@ -160,7 +160,7 @@ def mail(settings: Settings) -> EmailOperator:
 
 @dag(
     dag_id="ecommerce_platform",
-    schedule="@daily",
+    schedule=dag_parts.DAILY,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=1),

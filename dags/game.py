@@ -106,7 +106,7 @@ def mail(settings: Settings) -> EmailOperator:
 
 @dag(
     dag_id="game_report",
-    schedule="@daily",
+    schedule=dag_parts.DAILY,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=1),

@@ -7,10 +7,14 @@ from datetime import timedelta
 from airflow.providers.apache.hive.operators.hive import HiveOperator
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from eventmill import tables
 from eventmill.settings import ROOT, Settings
 from spark_jobs.conf import configuration
+
+# Not "@daily": that would make up for the last midnight when a stack is new less than 144 minutes after it.
+DAILY = CronTriggerTimetable("0 0 * * *", timezone="UTC", run_immediately=timedelta(0))
 
 DEFAULTS = {
     "owner": "eventmill",

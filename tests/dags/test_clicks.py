@@ -34,8 +34,6 @@ def test_tasks_follow_one_after_the_other(clicks: Any) -> None:
 
 
 def test_one_run_a_day_and_none_for_the_past(clicks: Any) -> None:
-    assert clicks.timetable.expression == "0 0 * * *"
-    assert clicks.timetable.run_immediately is False
     assert (clicks.catchup, clicks.start_date, clicks.max_active_runs) == (False, None, 1)
     assert clicks.dagrun_timeout == timedelta(days=1)
 
@@ -124,13 +122,16 @@ def test_the_mail_without_any_clicks_has_no_row(clicks: Any) -> None:
     assert "<td>" not in mail(clicks, [])
 
 
-def test_the_next_run_is_at_midnight() -> None:
+@pytest.mark.parametrize("minutes", [1, 30, 143, 145, 1439])
+def test_a_new_stack_waits_for_the_next_midnight(dagbag: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.timetables.base import TimeRestriction
-    from airflow.timetables.trigger import CronTriggerTimetable
 
-    timetable = CronTriggerTimetable("0 0 * * *", timezone="UTC")
-    info = timetable.next_dagrun_info(
-        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
-    )
-    assert info is not None
-    assert info.run_after > datetime.now(UTC)
+    now = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=minutes)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: now)
+    for dag in dagbag.dags.values():
+        info = dag.timetable.next_dagrun_info(
+            last_automated_data_interval=None,
+            restriction=TimeRestriction(earliest=None, latest=None, catchup=dag.catchup),
+        )
+        assert info is not None
+        assert info.run_after == datetime(2026, 11, 24, tzinfo=UTC)
