@@ -116,8 +116,7 @@ class Collector:
         self._publish = publish
         self._limits = Limits.of(settings)
         self._keys = Keys(settings)
-        declared: list[Topic] = [topic for topic in topics.declared(settings) if topic.contract]
-        self._topics = {topic.contract.__name__: topic for topic in declared if topic.contract}
+        self._topics = topics.collected(settings)
         self._intakes = {kind: Intake(topic, self._limits) for kind, topic in self._topics.items()}
 
     async def collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:

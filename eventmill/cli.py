@@ -29,7 +29,7 @@ COMMANDS = {
     "generate": Entry("data", "Write seeded sample events and the truth about them."),
     "send": Entry("data", "Send a file through NiFi and wait until Kafka has it."),
     "watch": Entry("data", "Show a topic's records as they come."),
-    "rejected": Entry("data", "Show what was rejected, and why."),
+    "rejected": Entry("rejected", "Show what was rejected, and why; mend it and send it again."),
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
     "sql": Entry("sql", "Ask Presto, Hive, MySQL or Spark."),
     "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
@@ -38,6 +38,7 @@ COMMANDS = {
     "console": Entry("sql", "Open an engine's own console."),
     "demo": Entry("demo", "Run the lines on sample data, and show what came of it."),
     "play": Entry("demo", "Let players visit the game."),
+    "leaderboard": Entry("leaders", "Show the users who did most in the shop, live."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 

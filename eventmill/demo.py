@@ -23,7 +23,9 @@ def folder(settings: Settings) -> Path:
 
 
 def next_start(settings: Settings) -> datetime:
-    """A start for sample data that makes none of it late: the day after the newest event that was counted."""
+    """A start for sample data that makes none of it late: the day after the newest event that was counted, or the
+    next full hour when that day hasn't begun.
+    """
     batch = batches.newest(settings, "clicks")
     if batch is None:
         return FIRST_START
@@ -31,8 +33,9 @@ def next_start(settings: Settings) -> datetime:
     newest = max((partition["newest"] for partition in state["progress"]["partitions"].values()), default=0)
     if newest / MICROSECONDS < FIRST_START.timestamp():
         return FIRST_START
-    day = datetime.fromtimestamp(newest / MICROSECONDS, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return min(day + timedelta(days=1), datetime.now(UTC).replace(microsecond=0))
+    hour = datetime.fromtimestamp(newest / MICROSECONDS, UTC).replace(minute=0, second=0, microsecond=0)
+    next_day = hour.replace(hour=0) + timedelta(days=1)
+    return next_day if next_day <= datetime.now(UTC) else hour + timedelta(hours=1)
 
 
 def export_from_shop(settings: Settings, data: Path) -> None:

@@ -113,6 +113,53 @@ class GameEvent(Event, frozen=True, gc=False, kw_only=True):
             raise ValueError("guild_name: missing")
 
 
+class UserAction(Event, frozen=True, gc=False, kw_only=True):
+    """A shopper did something in the shop, as its web site and apps report it.
+
+    Attributes:
+        userid: the shopper, such as `user-78`; keys the Kafka record.
+        last_action: what was done, which is the shopper's last action then; SHOPPING_CART puts a product into the cart.
+        productid: the product that was viewed or put into the cart; None for actions that have none.
+        cart_value: what the cart is worth after the action, in cents; None when the sender doesn't know.
+    """
+
+    userid: Name
+    last_action: Literal["LOGIN", "SEARCH", "PRODUCT_VIEW", "SHOPPING_CART", "CHECKOUT", "ORDER", "LOGOUT"] = (
+        msgspec.field(name="lastAction")
+    )
+    productid: Name | None = None
+    cart_value: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a view and a cart without a product."""
+        if self.last_action in ("PRODUCT_VIEW", "SHOPPING_CART") and self.productid is None:
+            raise ValueError("productid: missing")
+
+
+class CartTimedOut(Event, frozen=True, gc=False, kw_only=True):
+    """A cart was abandoned: its shopper did nothing for too long and had not ordered; the carts job finds it out.
+
+    Attributes:
+        messageid: that of the action which opened the cart, so that one cart is one event.
+        timestamp: when its time was over.
+        userid: the shopper; keys the Kafka record.
+        opened_at: when the first product was put into it.
+        last_action_at: when the shopper did something last.
+        last_action: what that was.
+        items: how often a product was put into it.
+        productid: the last product that was put into it.
+        cart_value: what it was worth, in cents, by the last action that told; None when none did.
+    """
+
+    userid: Name
+    opened_at: datetime
+    last_action_at: datetime
+    last_action: str
+    items: Count
+    productid: Name
+    cart_value: Count | None = None
+
+
 EventType = TypeVar("EventType", bound=Event)
 
 

@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     clicks_partitions: Partitions = 4
     game_topic: TopicName = "events"
     game_partitions: Partitions = 4
+    carts_topic: TopicName = "user-actions"
+    carts_partitions: Partitions = 4
+    carts_abandoned_topic: TopicName = "carts.abandoned"
+    carts_timed_out_topic: TopicName = "carts.timed-out"
 
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"
@@ -152,6 +156,12 @@ class Settings(BaseSettings):
     game_trigger_seconds: Seconds = 10
     game_watermark_seconds: Seconds = 3600
     game_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
+    cart_timeout: Seconds = 1800
+    carts_trigger_seconds: Seconds = 5
+    carts_window_seconds: Seconds = 5
+    carts_watermark_seconds: Seconds = 60
+    carts_idle_seconds: Seconds = 60
+    carts_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
 
     @field_validator("state_dir", "lib_dir")
     @classmethod

@@ -22,7 +22,9 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 
 STOP_SECONDS = 60
-JOB_LINES = ("clicks", "game")
+JOB_LINES = ("clicks", "game", "carts")
+ALL_JOBS = "jobs"
+"""The job that runs all lines in one process."""
 
 
 class StackError(RuntimeError):
@@ -45,6 +47,11 @@ def job_program(line: str) -> str:
     return f"job-{line}"
 
 
+def job_programs() -> list[str]:
+    """Every job: the one for all lines, and one a line."""
+    return [ALL_JOBS, *map(job_program, JOB_LINES)]
+
+
 def socket_path(settings: Settings) -> Path:
     """The control socket, in a private folder outside the state folder: its path must stay under 108 characters."""
     key = hashlib.sha256(str(settings.state_dir).encode()).hexdigest()[:12]
@@ -57,7 +64,7 @@ def log_file(settings: Settings, program: str) -> Path:
 
 
 def configuration(settings: Settings) -> configparser.RawConfigParser:
-    """The daemon's configuration: one program a service, in order of dependency, then one a job."""
+    """The daemon's configuration: one program a service, in order of dependency, then the jobs."""
     config = configparser.RawConfigParser()
     socket = f"unix://{socket_path(settings)}"
     config["supervisord"] = {
@@ -71,7 +78,7 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
     }
     config["supervisorctl"] = {"serverurl": socket}
     commands = [(s.name, f"{s.run} {s.name}") for s in SERVICES]
-    commands += [(job_program(line), f"{ENGINES / 'spark' / 'run'} {job_program(line)}") for line in JOB_LINES]
+    commands += [(name, f"{ENGINES / 'spark' / 'run'} {name}") for name in job_programs()]
     for priority, (name, command) in enumerate(commands, start=1):
         config[f"program:{name}"] = _program(command, priority, log_file(settings, name))
     return config

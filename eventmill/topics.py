@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eventmill.events import Event, GameEvent, ProductView
+from eventmill.events import CartTimedOut, Event, GameEvent, ProductView, UserAction
 from eventmill.settings import Settings, SettingsError
 
 
@@ -20,6 +20,7 @@ class Topic:
         key: the field that keys its records.
         config: its settings in Kafka.
         contract: what its records are; None for rejected ones, which are anything.
+        taken: whether the API takes events for it; what the jobs write to, it does not.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
     contract: type[Event] | None = None
     setting: str = ""
+    taken: bool = True
 
 
 def rejected(topic: str) -> str:
@@ -40,18 +42,38 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
     """Every topic of the platform with the names and partitions that are set."""
     clicks = ("clicks", "userid", "product views of the shop", ProductView)
     game = ("game", "Host", "what players of the game do", GameEvent)
-    return tuple(topic for line in (clicks, game) for topic in _of_line(settings, *line))
+    carts = ("carts", "userid", "what shoppers do", UserAction)
+    sources = (topic for line in (clicks, game, carts) for topic in _of_line(settings, *line))
+    return (*sources, *_results(settings))
+
+
+def _results(settings: Settings) -> tuple[Topic, ...]:
+    """The topics that the jobs write to."""
+    partitions, safe = settings.carts_partitions, _safe(settings)
+    by_user = (partitions, "userid")
+    added = Topic(settings.carts_abandoned_topic, *by_user, "products put into carts", safe, UserAction)
+    over = Topic(settings.carts_timed_out_topic, *by_user, "carts whose time was over", safe, CartTimedOut)
+    return tuple(replace(topic, setting="CARTS_PARTITIONS", taken=False) for topic in (added, over))
 
 
 def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event]) -> tuple[Topic, Topic]:
     """A line's topic and that of its rejected records."""
     name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
-    # Two replicas must have a record before it counts as written, where there is more than one broker.
-    safe = {"min.insync.replicas": str(min(2, settings.kafka_replication_factor))}
+    safe = _safe(settings)
     return (
         Topic(name, partitions, key, about, safe, contract, f"{line}_partitions".upper()),
         Topic(rejected(name), 1, "as came", f"{about}: what breaks the contract", {**safe, "retention.ms": "-1"}),
     )
+
+
+def _safe(settings: Settings) -> dict[str, str]:
+    """Two replicas must have a record before it counts as written, where there is more than one broker."""
+    return {"min.insync.replicas": str(min(2, settings.kafka_replication_factor))}
+
+
+def collected(settings: Settings) -> dict[str, Topic]:
+    """The topics that the API takes events for, by the name of their contract."""
+    return {topic.contract.__name__: topic for topic in declared(settings) if topic.contract and topic.taken}
 
 
 def names(settings: Settings) -> tuple[str, ...]:

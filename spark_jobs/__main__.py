@@ -29,25 +29,27 @@ def jobs() -> None:
 
 @app.command()
 def run(
-    lines: Annotated[list[str], typer.Argument(help="Lines such as clicks.")],
+    lines: Annotated[list[str] | None, typer.Argument(help="Lines such as clicks; all when none is given.")] = None,
     bounded: Annotated[bool, typer.Option("--bounded", help="Process what Kafka holds now, then end.")] = False,
 ) -> None:
     """Run the jobs of these lines in one process."""
     settings = load()
-    _refuse_unknown(lines)
+    names = _known(lines)
     # The locks last as long as this dictionary.
-    locks = {line: LineLock(settings, line) for line in lines}
+    locks = {line: LineLock(settings, line) for line in names}
     own = [line for line, lock in locks.items() if _take(settings, line, lock, bounded)]
     if own:
         _run(settings, own, bounded)
 
 
-def _refuse_unknown(lines: Sequence[str]) -> None:
+def _known(lines: Sequence[str] | None) -> Sequence[str]:
+    """Those lines, or all."""
     from spark_jobs.lines import LINES
 
-    for line in lines:
+    for line in lines or ():
         if line not in LINES:
             raise typer.BadParameter(f"no line is called {line!r}; there are {', '.join(LINES)}")
+    return lines or list(LINES)
 
 
 def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:

@@ -32,6 +32,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": str(settings.spark_ui_port > 0).lower(),
         "spark.ui.port": str(settings.spark_ui_port),
         "spark.ui.showConsoleProgress": "false",
+        "spark.scheduler.mode": "FAIR",
         "spark.hadoop.fs.defaultFS": settings.hdfs_url,
         "spark.hadoop.dfs.replication": str(settings.hdfs_replication),
         "spark.hadoop.dfs.client.use.datanode.hostname": "true",

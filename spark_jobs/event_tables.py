@@ -1,6 +1,6 @@
-"""Parquet tables of single events, each event once for every reader: what lines without windows share.
+"""Parquet tables of single events, each event once for every reader.
 
-Every record that keeps the contract and is no duplicate is stored, however late it comes.
+In a line without windows every record that keeps the contract and is no duplicate is stored, however late it comes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
 from spark_jobs.state import Layout, StateStore
 from spark_jobs.tables import batch_name
-from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, records_schema, tagger
+from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, records_schema, tagger
 from spark_jobs.watermark import Pace, Progress
 
 IDENTITIES = Layout(1, "bucket int, records binary")
@@ -69,24 +69,35 @@ class EventTable:
 
 @dataclass(frozen=True)
 class Source:
-    """The events of a line: their contract, and the path of the field that they are labelled by."""
+    """The events of a line: their contract, the path of the field that they are labelled by, and when one is late.
+
+    An event is late when the window of so many seconds that it falls in is closed; none is in a line without windows.
+    """
 
     contract: type[Event]
     label: str
+    window_seconds: int | None = None
 
 
 class EventTables(MicroBatch):
     """Stores each event of a line in those of its tables that want it."""
 
+    layout = IDENTITIES
+
     def __init__(self, files: Files, source: Source, tables: Sequence[EventTable], pace: Pace, reject: Reject) -> None:
-        super().__init__(files, StateStore(files, IDENTITIES), pace, reject)
+        super().__init__(files, StateStore(files, self.layout, source.window_seconds), pace, reject)
         self._source = source
         self._tables = tables
         self._keep = sorted({path for table in tables for path in table.columns})
 
-    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
-        tag = tagger(self._source.contract, self._source.label, None, self._keep)
+    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
+        tag = tagger(self._source.contract, self._source.label, self._rule(before), self._keep)
         return batch.select(*KAFKA_FIELDS).mapInArrow(tag, TAGGED_ROWS)
+
+    def _rule(self, before: Progress) -> Rule | None:
+        if self._source.window_seconds is None:
+            return None
+        return Rule(self._source.window_seconds * 1_000_000, self._pace.watermark, before.closed, before.newest())
 
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:
         schema = records_schema(self._source.contract, self._keep)
@@ -170,13 +181,18 @@ def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizo
             yield _events(result, ordered, verdicts)
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records", F.lit(False).alias("seen"))
-    both = packs.union(seen.select("bucket", "records", F.lit(True))).repartition("bucket")
+    before = seen.where("records IS NOT NULL").select("bucket", "records", F.lit(True))
+    both = packs.union(before).repartition("bucket")
     return both.select("records", "seen").mapInArrow(judge_task, from_arrow_schema(result))
 
 
 def judged_schema(schema: pa.Schema) -> pa.Schema:
-    """A judged batch's rows: those of TALLY, packs of what was stored, and the new events, stored and duplicates."""
-    event = [pa.field("time", pa.timestamp("us", "UTC")), schema.field("value"), schema.field("event")]
+    """A judged batch's rows: those of TALLY, packs of what was stored, and the new events that keep the contract."""
+    event = [
+        schema.field("offset"),
+        pa.field("time", pa.timestamp("us", "UTC")),
+        *map(schema.field, ("value", "event")),
+    ]
     return pa.schema([*TALLY, *PACKS, *event])
 
 
@@ -188,8 +204,8 @@ def _identities(schema: pa.Schema, stored: pa.RecordBatch) -> pa.RecordBatch:
 
 def _events(schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8]) -> pa.RecordBatch:
     """The rows with events."""
-    new = (verdicts == Verdict.STORED) | (verdicts == Verdict.DUPLICATE)
+    new = (verdicts != Verdict.SEEN) & (verdicts != Verdict.REJECTED)
     events = records.filter(pa.array(new))
-    columns = {name: events.column(name) for name in ("label", "value", "event")}
+    columns = {name: events.column(name) for name in ("partition", "offset", "label", "value", "event")}
     time = events.column("time").cast(schema.field("time").type)
     return rows(schema, columns | {"verdict": verdicts[new], "time": time})

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import msgspec
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
 from eventmill import topics
+from eventmill.events import CartTimedOut
 from eventmill.settings import Settings
-from spark_jobs import live
+from spark_jobs import leader_board, live
+from spark_jobs.carts import Carts, Results, Times
 from spark_jobs.clicks import Clicks, Outputs, Windows
 from spark_jobs.counting import Count
 from spark_jobs.game import Game
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import Reject
+from spark_jobs.once import OncePublisher
 from spark_jobs.rejected import rejected_records, write_rejected
+from spark_jobs.shopping_carts import shopping_carts
 from spark_jobs.state import State
 from spark_jobs.watermark import Pace
 
@@ -24,13 +29,30 @@ BatchFunction = Callable[[DataFrame, int], None]
 
 
 @dataclass(frozen=True)
+class Filter:
+    """A query of its own beside a line's, from the line's topic to another one, each record as soon as it's there.
+
+    Attributes:
+        select: makes Kafka records of Kafka records.
+        topic: where they go.
+    """
+
+    select: Callable[[DataFrame], DataFrame]
+    topic: str
+
+
+@dataclass(frozen=True)
 class Line:
-    """What a streaming query needs: the topic it reads, its pace, and what is done with each batch."""
+    """What a streaming query needs: the topic it reads, its pace, and what is done with each batch.
+
+    `filters` are further queries on the same topic, by name.
+    """
 
     topic: str
     trigger_seconds: int
     max_offsets: int
     process: BatchFunction
+    filters: Mapping[str, Filter] = field(default_factory=dict)
 
 
 def root(settings: Settings, line: str) -> str:
@@ -68,6 +90,32 @@ def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noq
     return Line(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
 
 
+def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+    """The line of shoppers' actions."""
+    idle = None if bounded else settings.carts_idle_seconds * 1_000_000
+    pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions)
+    times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
+    files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic)
+    process = Carts(files, times, reject, _carts_results(settings))
+    added = Filter(lambda records: shopping_carts(records, settings.carts_topic), settings.carts_abandoned_topic)
+    return Line(
+        settings.carts_topic,
+        settings.carts_trigger_seconds,
+        settings.carts_max_offsets_per_trigger,
+        process,
+        {"shopping_carts": added},
+    )
+
+
+def _carts_results(settings: Settings) -> Results:
+    publisher = OncePublisher(settings, settings.carts_timed_out_topic)
+
+    def timed_out(events: Sequence[CartTimedOut], batch: str) -> None:
+        publisher.publish([(event.userid, msgspec.json.encode(event)) for event in events], batch)
+
+    return Results(lambda scores: leader_board.upsert(settings, scores), timed_out)
+
+
 def _reject(settings: Settings, topic: str) -> Reject:
     def reject(tagged: DataFrame) -> None:
         write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
@@ -75,4 +123,8 @@ def _reject(settings: Settings, topic: str) -> Reject:
     return reject
 
 
-LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {"clicks": clicks, "game": game}
+LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
+    "clicks": clicks,
+    "game": game,
+    "carts": carts,
+}

@@ -65,8 +65,8 @@ class MicroBatch(ABC):
             state = self._state(batch_id, before, summary)
             if summary.number(Verdict.REJECTED):
                 self._reject(tagged)
-            self._publish(Outcome(judged, summary, before, state))
-            self._states.save(state, self._needed(judged, state.progress), self._aside)
+            with self._published(Outcome(judged, summary, before, state)) as needed:
+                self._states.save(state, needed, self._aside)
         self._files.delete(self._aside)
         self._may_be_replay = False
 
@@ -79,6 +79,12 @@ class MicroBatch(ABC):
         final = self._final(summary, before.progress, progress)
         made = replace(summary.totals(), final=final)
         return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
+
+    @contextmanager
+    def _published(self, outcome: Outcome) -> Iterator[DataFrame]:
+        """Publish the batch and give the rows that later batches need."""
+        self._publish(outcome)
+        yield self._needed(outcome.judged, outcome.after.progress)
 
     @abstractmethod
     def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:

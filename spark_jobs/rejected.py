@@ -18,19 +18,20 @@ def rejected_records(tagged: DataFrame, topic: str) -> DataFrame:
 
 def _headers(topic: str, room: Column) -> Column:
     headers = F.array(
-        _header("reason", F.col("reason")),
-        _header("source.topic", F.lit(topic)),
-        _header("source.partition", F.col("partition").cast("string")),
-        _header("source.offset", F.col("offset").cast("string")),
-        _header("source.time", F.unix_millis("kafka_time").cast("string")),
+        header("reason", F.col("reason")),
+        header("source.topic", F.lit(topic)),
+        header("source.partition", F.col("partition").cast("string")),
+        header("source.offset", F.col("offset").cast("string")),
+        header("source.time", F.unix_millis("kafka_time").cast("string")),
     )
     whole = F.array(
-        _header("source.bytes", F.length("value").cast("string")), _header("source.sha256", F.sha2("value", 256))
+        header("source.bytes", F.length("value").cast("string")), header("source.sha256", F.sha2("value", 256))
     )
     return F.when(F.length("value") > room, F.concat(headers, whole)).otherwise(headers)
 
 
-def _header(name: str, value: Column) -> Column:
+def header(name: str, value: Column) -> Column:
+    """A header as Kafka takes it, from text."""
     return F.struct(F.lit(name).alias("key"), F.encode(value, "UTF-8").alias("value"))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.settings import Settings
 from spark_jobs.lines import LINES, BatchFunction, root
@@ -42,32 +43,40 @@ class Running:
     """A streaming query and what it does with its batches."""
 
     query: StreamingQuery
-    batches: Batches
+    batches: Batches | None = None
 
     def check(self) -> None:
         """Raise what ended the query, if something did."""
-        if error := self.batches.error or self.query.exception():
+        if error := (self.batches and self.batches.error) or self.query.exception():
             raise error
 
     def stop(self) -> None:
         """End the query, after the batch at work if that doesn't take long."""
-        self.batches.at_work.acquire(timeout=STOP_SECONDS)
+        if self.batches:
+            self.batches.at_work.acquire(timeout=STOP_SECONDS)
         self.query.stop()
 
 
-def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> Running:
-    """Start a line's query, from its checkpoint."""
+def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> Iterator[Running]:
+    """Start a line's queries, each from its checkpoint."""
     line = LINES[name](spark, settings, bounded)
+    for called, each in line.filters.items():
+        stream = each.select(kafka_stream(spark, settings, line.topic, line.max_offsets))
+        sink = {"kafka.bootstrap.servers": settings.kafka_bootstrap, "topic": each.topic}
+        writer = stream.writeStream.format("kafka").options(**sink)
+        yield Running(_begin(writer, called, f"{root(settings, name)}/{called}", 0, bounded))
     batches = Batches(line.process)
-    writer = (
-        kafka_stream(spark, settings, line.topic, line.max_offsets)
-        .writeStream.queryName(name)
-        .option("checkpointLocation", f"{root(settings, name)}/checkpoint")
-        .foreachBatch(batches)
-    )
-    every = f"{line.trigger_seconds} seconds"
-    writer = writer.trigger(availableNow=True) if bounded else writer.trigger(processingTime=every)
-    return Running(writer.start(), batches)
+    writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
+    yield Running(_begin(writer, name, root(settings, name), line.trigger_seconds, bounded), batches)
+
+
+def _begin(writer: DataStreamWriter, name: str, folder: str, seconds: int, bounded: bool) -> StreamingQuery:
+    """Start a query that keeps its checkpoint in that folder and has a batch every so many seconds."""
+    # Queries side by side share the cores fairly, so that a short batch doesn't wait for a long one.
+    SparkSession.active().sparkContext.setLocalProperty("spark.scheduler.pool", name)
+    writer = writer.queryName(name).option("checkpointLocation", f"{folder}/checkpoint")
+    every = f"{seconds} seconds"
+    return (writer.trigger(availableNow=True) if bounded else writer.trigger(processingTime=every)).start()
 
 
 def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
@@ -78,7 +87,7 @@ def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: 
     """
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    running = [start(spark, settings, name, bounded) for name in names]
+    running = [query for name in names for query in start(spark, settings, name, bounded)]
     signs = [] if bounded else [sign(settings, name) for name in names]
     try:
         _watch(running, stopping, signs)

@@ -70,3 +70,8 @@ def parquet(rows: Iterable[TableRow], schema: pa.Schema) -> bytes:
 def time(micros: int) -> datetime:
     """Microseconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def utc(micros: int) -> str:
+    """Microseconds since the epoch as MySQL reads a time in UTC."""
+    return f"{time(micros):%Y-%m-%d %H:%M:%S.%f}"

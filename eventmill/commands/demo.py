@@ -18,7 +18,7 @@ from eventmill.commands import jobs, stack, verify
 from eventmill.commands import sql as sql_commands
 from eventmill.commands.display import changing
 from eventmill.settings import Settings
-from eventmill.supervisor import StackError, Supervisor, job_program
+from eventmill.supervisor import StackError, Supervisor
 from eventmill.wait import until
 
 CLICKS, GAME = "clicks", "game"
@@ -47,8 +47,7 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     if values.services_by == "supervisor":
         console.rule("the stack")
         stack.up()
-        for line in (CLICKS, GAME):
-            jobs.start(line)
+        jobs.start()
     console.rule("data: file → NiFi → Kafka")
     clicks, truth = (data, None) if data else _sample(values, count)
     demo.export_from_shop(values, clicks)
@@ -102,8 +101,8 @@ def _catch_up(values: Settings, console: Console, line: str) -> None:
         task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
-            if _has_failed(values, line):
-                raise StackError(f"the job ended again and again; see: eventmill logs {job_program(line)}")
+            if failed := _failed(values, line):
+                raise StackError(f"the job ended again and again; see: eventmill logs {failed}")
             left = progress.behind(progress.committed(values, line), target)
             bar.update(task, completed=total - left)
             return not left
@@ -111,10 +110,12 @@ def _catch_up(values: Settings, console: Console, line: str) -> None:
         until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
 
 
-def _has_failed(values: Settings, line: str) -> bool:
-    """Whether the supervisor gave the job up; Compose never does."""
-    supervised = values.services_by == "supervisor"
-    return supervised and Supervisor(values).programs()[job_program(line)].state == "FATAL"
+def _failed(values: Settings, line: str) -> str | None:
+    """The name of the line's job if the supervisor gave it up; Compose never does."""
+    if values.services_by != "supervisor":
+        return None
+    job = jobs.of_line(Supervisor(values).programs(), line)
+    return job.name if job.state == "FATAL" else None
 
 
 def _run_dag(values: Settings, console: Console) -> None:

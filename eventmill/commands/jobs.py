@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,14 +13,16 @@ from rich.table import Table
 
 from eventmill import settings
 from eventmill.engines import service_environment
-from eventmill.supervisor import JOB_LINES, StackError, Supervisor, job_program
+from eventmill.supervisor import ALL_JOBS, JOB_LINES, Program, StackError, Supervisor, job_program
 
 app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
 LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(JOB_LINES)}.")]
+MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(JOB_LINES)}; all in one process if none.")]
+STOPPED = ("STOPPED", "EXITED", "FATAL")
 
 
-def _supervisor(line: str) -> Supervisor:
-    if line not in JOB_LINES:
+def _supervisor(line: str | None) -> Supervisor:
+    if line is not None and line not in JOB_LINES:
         raise StackError(f"no job is called {line!r}; there are {', '.join(JOB_LINES)}")
     supervisor = Supervisor(settings.load())
     if not supervisor.runs():
@@ -27,30 +30,57 @@ def _supervisor(line: str) -> Supervisor:
     return supervisor
 
 
-@app.command()
-def start(line: LineArgument) -> None:
-    """Start a line's continuous job; the supervisor restarts it should it end."""
-    _supervisor(line).start(job_program(line))
-    Console().print(f"{line} runs; its live view: eventmill logs {job_program(line)} -f")
+def _program(line: str | None) -> str:
+    return ALL_JOBS if line is None else job_program(line)
 
 
 @app.command()
-def stop(line: LineArgument) -> None:
-    """Stop a line's continuous job; it goes on from its checkpoint when started again."""
-    _supervisor(line).stop(job_program(line))
-    Console().print(f"{line} is stopped")
+def start(line: MaybeLine = None) -> None:
+    """Start the continuous jobs of all lines in one process, or that of one line; restarted should it end."""
+    supervisor, name = _supervisor(line), _program(line)
+    _refuse_second(supervisor, name)
+    supervisor.start(name)
+    Console().print(f"{name} runs; its log and live view: eventmill logs {name} -f")
+
+
+def _refuse_second(supervisor: Supervisor, name: str) -> None:
+    """Refuse a second process for a line.
+
+    Raises:
+        StackError: naming the one that runs.
+    """
+    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(line) for line in JOB_LINES]
+    programs = supervisor.programs()
+    for rival in rivals:
+        if programs[rival].state not in STOPPED:
+            stop = "eventmill jobs stop" if rival == ALL_JOBS else f"eventmill jobs stop {rival.removeprefix('job-')}"
+            raise StackError(f"{rival} runs already, for one line or all; stop it first with: {stop}")
+
+
+@app.command()
+def stop(line: MaybeLine = None) -> None:
+    """Stop what `start` started with the same words; it goes on from its checkpoints when started again."""
+    name = _program(line)
+    _supervisor(line).stop(name)
+    Console().print(f"{name} is stopped")
 
 
 @app.command("status")
 def show_status() -> None:
-    """Show each continuous job and how many records it has still to process."""
+    """Show each line's continuous job and how many records it has still to process."""
     values = settings.load()
-    programs = _supervisor(JOB_LINES[0]).programs()
-    table = Table("job", "state", "process", "waiting records")
+    programs = _supervisor(None).programs()
+    table = Table("line", "job", "state", "process", "waiting records")
     for line in JOB_LINES:
-        program = programs[job_program(line)]
-        table.add_row(line, program.state, str(program.pid or ""), str(waiting(values, line)))
+        program = of_line(programs, line)
+        table.add_row(line, program.name, program.state, str(program.pid or ""), str(waiting(values, line)))
     Console().print(table)
+
+
+def of_line(programs: Mapping[str, Program], line: str) -> Program:
+    """The job that runs a line, the one for all lines unless it has one of its own."""
+    own = programs[job_program(line)]
+    return programs[ALL_JOBS] if own.state in ("STOPPED", "EXITED") else own
 
 
 def waiting(values: settings.Settings, line: str) -> int:

@@ -93,10 +93,10 @@ def logs(name: NameArgument, follow: FollowOption = False, lines: int = 100) -> 
     """Show the end of a service's or job's log; an engine's name shows all its services."""
     values = settings.load()
     names = [s.name for s in SERVICES if name in {s.name, s.engine}] or [
-        program for program in map(supervisor.job_program, supervisor.JOB_LINES) if name == program
+        program for program in supervisor.job_programs() if name == program
     ]
     if not names:
-        known = [s.name for s in SERVICES] + [supervisor.job_program(line) for line in supervisor.JOB_LINES]
+        known = [s.name for s in SERVICES] + supervisor.job_programs()
         raise supervisor.StackError(f"no service or job is called {name!r}; there are {', '.join(known)}")
     files = [supervisor.log_file(values, n) for n in names]
     existing = [str(file) for file in files if file.is_file()]

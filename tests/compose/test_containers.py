@@ -58,7 +58,7 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
 
 def test_killed_services_cost_no_record(containers: Containers) -> None:
     samples = []
-    for service in ("kafka", "namenode", "job-clicks"):
+    for service in ("kafka", "namenode", "jobs"):
         samples.append(generate(containers, service, 10_000, *SOUND))
         before = held(containers)
         containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
@@ -88,7 +88,7 @@ def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(con
 
 def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers) -> None:
     containers.environment |= {"COMPOSE_PROFILES": "spark-cluster", "SPARK_MASTER": "spark://spark-master:7077"}
-    containers.up("spark-master", "spark-worker-1", "spark-worker-2", "job-clicks", "scheduler", alone=True)
+    containers.up("spark-master", "spark-worker-1", "spark-worker-2", "jobs", "scheduler", alone=True)
     sample, truth = generate(containers, "cluster", 20_000)
     containers.eventmill("demo", "--data", sample)
     containers.eventmill("verify", "--truth", truth)

@@ -24,9 +24,9 @@ class Line:
         self.supervisor = Supervisor(stack.settings)
 
     def start(self) -> None:
-        """Start what does not run, the line's continuous job too, and wait until that has nothing left to do."""
+        """Start what does not run, the continuous jobs too, and wait until the line's has nothing left to do."""
         self.stack.eventmill("up", seconds=900)
-        self.stack.eventmill("jobs", "start", self.name)
+        self.stack.eventmill("jobs", "start")
         self.wait_until_processed()
 
     def held(self) -> int:

@@ -107,14 +107,14 @@ def test_killed_services_cost_no_record(clicks: Clicks, tmp_path: Path) -> None:
 
 def test_a_killed_job_goes_on_where_it_was(clicks: Clicks, tmp_path: Path) -> None:
     sample = clicks.generate(tmp_path, "job", "--count", "40000", "--span", "5h", "--seed", "13", *FAULTS)
-    clicks.supervisor.stop("job-clicks")
+    clicks.supervisor.stop("jobs")
     clicks.send(sample.file)
-    clicks.supervisor.start("job-clicks")
+    clicks.supervisor.start("jobs")
     chance = random.Random(13)
     for _ in range(5):
         clicks.wait_for_a_batch()
         clicks.wait(chance.uniform(0, 4))
-        clicks.kill("job-clicks")
+        clicks.kill("jobs")
     clicks.wait_until_processed()
     clicks.run_dag(sample.file)
     clicks.verify("--truth", str(sample.truth_file))

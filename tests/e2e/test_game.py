@@ -49,7 +49,7 @@ def test_killed_parts_cost_no_event_and_double_none(game: Game) -> None:
     load = Load(game, "load.example.org", batches=200, seed=21)
     with ThreadPoolExecutor(1) as sender:
         sending = sender.submit(load.send)
-        kills = (partial(game.kill_a_worker), partial(game.kill, "kafka"), partial(game.kill, "job-game"))
+        kills = (partial(game.kill_a_worker), partial(game.kill, "kafka"), partial(game.kill, "jobs"))
         for number, kill in enumerate(kills, 1):
             until(lambda: load.answered >= number * 40 or sending.done(), 120, "no batch is answered")  # noqa: B023
             kill()

@@ -21,7 +21,7 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 
 def test_every_type_of_events_has_a_route() -> None:
     paths = openapi.description(settings())["paths"]
-    kinds = [topic.contract.__name__ for topic in topics.declared(settings()) if topic.contract]
+    kinds = topics.collected(settings())
     assert [path for path in paths if path.startswith("/v1/events/")] == [f"/v1/events/{kind}" for kind in kinds]
 
 

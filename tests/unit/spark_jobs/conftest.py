@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.conf import sql_configuration
 from spark_jobs.session import use_this_python
 from tests.support import settings
-from tests.unit.spark_jobs.support import ClicksLine, GameLine
+from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +55,10 @@ def clicks(spark: SparkSession, tmp_path: Path) -> Callable[..., ClicksLine]:
 def game(spark: SparkSession, tmp_path: Path) -> GameLine:
     """A game line."""
     return GameLine(spark, tmp_path / "game")
+
+
+@pytest.fixture
+def carts(spark: SparkSession, tmp_path: Path) -> Callable[[], CartsLine]:
+    """Makes carts lines, each on a folder of its own."""
+    numbers = count()
+    return lambda: CartsLine(spark, tmp_path / f"carts-{next(numbers)}")

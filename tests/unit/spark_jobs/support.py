@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from eventmill.events import CartTimedOut
+from spark_jobs.carts import Carts, Results, Score, Times
 from spark_jobs.clicks import Clicks, Outputs, Windows
 from spark_jobs.counting import Count
 from spark_jobs.game import TABLES, Game
@@ -76,6 +78,20 @@ def game_event(
         "event_type": event_type,
         "Host": host,
         "User-Agent": "ApacheBench/2.3",
+    }
+    return json.dumps(event | more).encode()
+
+
+def action(
+    seconds: float, name: str = "PRODUCT_VIEW", user: str = "user-1", number: int | None = None, **more: object
+) -> bytes:
+    """A shopper's action so many seconds after START; its id comes from `number`, which is new unless it's given."""
+    event: dict[str, object] = {
+        "messageid": str(UUID(int=number if number is not None else int(seconds * 1_000_000) + 2**64)),
+        "timestamp": f"{START + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "userid": user,
+        "lastAction": name,
+        "productid": "product-1" if name in ("PRODUCT_VIEW", "SHOPPING_CART") else None,
     }
     return json.dumps(event | more).encode()
 
@@ -222,6 +238,45 @@ class GameLine(FolderLine):
         return super().snapshot() | {table.name: self.table(table.name) for table in TABLES}
 
 
+@dataclass
+class CartsLine(FolderLine):
+    """A carts line, with dictionaries for the leader board and for the topic of carts whose time was over."""
+
+    idle: int | None = 60 * 1_000_000
+    timeout: int = 600
+    board: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    timed_out: dict[str, list[CartTimedOut]] = field(default_factory=dict)
+
+    def process(self, files: type[Files] = Files) -> Carts:
+        """The batch function of a new process."""
+        times = Times(5, self.timeout, Pace(60 * 1_000_000, self.idle, self.partitions))
+        return Carts(files(self.spark, f"file://{self.folder}"), times, self._reject, Results(self._show, self._take))
+
+    def _show(self, scores: Sequence[Score]) -> None:
+        for score in scores:
+            self.board[_seconds(score.window_start), score.userid, score.action] = score.number
+
+    def _take(self, events: Sequence[CartTimedOut], batch: str) -> None:
+        if events:
+            self.timed_out.setdefault(batch, list(events))
+
+    def abandoned(self) -> list[dict[str, object]]:
+        """The table of abandoned carts as a plain listing of its files gives it."""
+        paths = sorted(self.folder.glob("abandoned_carts/day=*/*.parquet"))
+        return [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+
+    def actions(self, table: str) -> list[object]:
+        """The times of a table's actions in seconds after START, in order."""
+        paths = sorted(self.folder.glob(f"{table}/day=*/*.parquet"))
+        rows = [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+        return sorted(_plain(row["timestamp"]) for row in rows)  # type: ignore[type-var]
+
+    def snapshot(self) -> dict[str, object]:
+        """All that the line has made, to be compared."""
+        made = {"abandoned": self.abandoned(), "board": dict(self.board), "timed out": dict(self.timed_out)}
+        return super().snapshot() | made
+
+
 def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:
     """Records of these values; what is missing is 0, or stored."""
     blank = dict.fromkeys(PACKED.names, 0) | {"label": "desktop", "verdict": Verdict.STORED}
@@ -231,6 +286,10 @@ def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:
 def header_values(row: Row) -> dict[str, str]:
     """The headers of a Kafka record."""
     return {header.key: bytes(header.value).decode() for header in row.headers}
+
+
+def _seconds(micros: int) -> int:
+    return micros // 1_000_000 - int(START.timestamp())
 
 
 def _plain(value: object) -> object:

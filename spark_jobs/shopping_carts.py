@@ -1,0 +1,44 @@
+"""The filter of the carts line: products put into a cart, from topic to topic as soon as they come.
+
+It works on Spark's own columns alone, so that a record is on its way in milliseconds.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from eventmill.events import UUID_TEXT, UserAction
+from spark_jobs.rejected import header
+from spark_jobs.schema import struct_type
+
+ACTION = "SHOPPING_CART"
+
+
+def shopping_carts(records: DataFrame, topic: str) -> DataFrame:
+    """Kafka's records of the topic whose last action is SHOPPING_CART, as Kafka takes them.
+
+    The headers name the record and the action that each comes from, so that one which was written twice can be told.
+    What lacks a field of the contract or has one of another type is left out; the carts job rejects it.
+    """
+    fields = struct_type(UserAction)
+    # Times are judged by the carts job; a text is one here.
+    fields["timestamp"].dataType = fields["messageid"].dataType
+    action = F.from_json(F.col("value").cast("string"), fields)
+    kept = records.withColumn("action", action).where(
+        (F.col("action.lastAction") == ACTION)
+        & F.lower("action.messageid").rlike(UUID_TEXT)
+        & F.col("action.timestamp").isNotNull()
+        & F.length("action.userid").between(1, 255)
+        & F.length("action.productid").between(1, 255)
+    )
+    return kept.select("key", "value", _origin(topic).alias("headers"))
+
+
+def _origin(topic: str) -> Column:
+    return F.array(
+        header("source.topic", F.lit(topic)),
+        header("source.partition", F.col("partition").cast("string")),
+        header("source.offset", F.col("offset").cast("string")),
+        header("source.messageid", F.col("action.messageid")),
+    )
