@@ -13,6 +13,8 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if library == "kafka":
         return f"Kafka: {error}; {UP}"
+    if library == "cimpl":
+        return f"Kafka: {error.args[0].str()}; {UP}"
     if library == "mysql":
         return f"MySQL: {error}; {UP}"
     if library == "thrift":

@@ -45,6 +45,8 @@ class Evidence:
         exported: what MySQL holds of the closed windows.
         in_hive: all that Hive has of the closed windows.
         days: of closed windows on HDFS that Hive doesn't know.
+        gaps: offsets that hold no record, among those that the state has counted; see `eventmill.gaps`.
+        gaps_behind: such offsets behind the state.
     """
 
     topic: str
@@ -59,6 +61,8 @@ class Evidence:
     exported: Counts
     in_hive: Counts
     days: tuple[str, ...]
+    gaps: int = 0
+    gaps_behind: int = 0
 
     def removed(self) -> int:
         """How many records Kafka has taken and removed since, by age or size."""
@@ -68,6 +72,11 @@ class Evidence:
         """The bounds in Kafka of what the state has counted."""
         done = _next_offsets(self.state)
         return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
+
+    def behind(self) -> dict[int, reader.Bounds]:
+        """The bounds in Kafka of what the state has not counted."""
+        done = _next_offsets(self.state)
+        return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
 
 
 def gather(settings: Settings, line: str) -> Evidence:

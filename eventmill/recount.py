@@ -41,6 +41,10 @@ class Recount:
     _newest: dict[int, int] = field(default_factory=dict)
     _seen: dict[UUID, int] = field(default_factory=dict)
 
+    def total(self) -> int:
+        """How many records were counted."""
+        return self.stored.total() + self.late.total() + self.duplicates.total() + self.broken
+
     def add(self, record: Any) -> None:
         """Count one record of Kafka; those of a partition come in the order of their offsets."""
         received = datetime.fromtimestamp(record.timestamp / 1000, UTC)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eventmill import reader, rejected, topics
+from eventmill import reader, topics
 from eventmill.settings import Settings
 from nifi.records import pieces
 
@@ -69,4 +69,4 @@ class Arrival:
 
 
 def _came_from(record: Any, name: str) -> bool:
-    return rejected.parse(record).identity[0] == name
+    return ("source.file", name.encode()) in record.headers

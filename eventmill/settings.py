@@ -157,6 +157,7 @@ class Settings(BaseSettings):
     game_watermark_seconds: Seconds = 3600
     game_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
     cart_timeout: Seconds = 1800
+    carts_real_time: bool | None = None
     carts_trigger_seconds: Seconds = 5
     carts_window_seconds: Seconds = 5
     carts_watermark_seconds: Seconds = 60
@@ -172,6 +173,11 @@ class Settings(BaseSettings):
     def kafka_bootstrap(self) -> str:
         """The plain listeners of all brokers as `host:port,host:port`."""
         return ",".join(f"{host}:{self.kafka_port}" for host in (self.kafka_nodes or self.kafka_host).split(","))
+
+    @property
+    def real_time(self) -> bool:
+        """Whether the carts line's filter runs in real time: CARTS_REAL_TIME, or on all cores of one machine."""
+        return self.spark_master == "local[*]" if self.carts_real_time is None else self.carts_real_time
 
     @property
     def hdfs_url(self) -> str:

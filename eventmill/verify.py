@@ -98,11 +98,12 @@ def require_same_windows(settings: Settings, truth: Truth) -> None:
 
 
 def _accepted(evidence: Evidence) -> int:
-    return sum(held.end for held in evidence.kafka.values())
+    return sum(limits.end for limits in evidence.limits().values()) - evidence.gaps + _left(evidence)
 
 
 def _left(evidence: Evidence) -> int:
-    return _accepted(evidence) - sum(limits.end for limits in evidence.limits().values())
+    held, done = evidence.kafka.values(), evidence.limits().values()
+    return sum(one.end for one in held) - sum(one.end for one in done) - evidence.gaps_behind
 
 
 def _processed(evidence: Evidence) -> int:
@@ -124,6 +125,11 @@ def _equal_counts(what: str, expected: Counts, found: Counts) -> Iterator[Differ
     """One difference a window and source, in their order."""
     for key in sorted(set(expected) | set(found)):
         yield from _equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
+
+
+def is_balanced(evidence: Evidence) -> bool:
+    """Whether as many records came in as something became of."""
+    return not list(_balance(evidence))
 
 
 def _balance(evidence: Evidence) -> Iterator[Difference]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
@@ -33,10 +33,12 @@ class Filter:
     """A query of its own beside a line's, from the line's topic to another one, each record as soon as it's there.
 
     Attributes:
+        name: of the query and of the folder that holds its checkpoint.
         select: makes Kafka records of Kafka records.
         topic: where they go.
     """
 
+    name: str
     select: Callable[[DataFrame], DataFrame]
     topic: str
 
@@ -45,14 +47,14 @@ class Filter:
 class Line:
     """What a streaming query needs: the topic it reads, its pace, and what is done with each batch.
 
-    `filters` are further queries on the same topic, by name.
+    `filters` are further queries on the same topic.
     """
 
     topic: str
     trigger_seconds: int
     max_offsets: int
     process: BatchFunction
-    filters: Mapping[str, Filter] = field(default_factory=dict)
+    filters: Sequence[Filter] = ()
 
 
 def root(settings: Settings, line: str) -> str:
@@ -97,13 +99,16 @@ def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
     files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic)
     process = Carts(files, times, reject, _carts_results(settings))
-    added = Filter(lambda records: shopping_carts(records, settings.carts_topic), settings.carts_abandoned_topic)
+
+    def added(records: DataFrame) -> DataFrame:
+        return shopping_carts(records, settings.carts_topic)
+
     return Line(
         settings.carts_topic,
         settings.carts_trigger_seconds,
         settings.carts_max_offsets_per_trigger,
         process,
-        {"shopping_carts": added},
+        [Filter("shopping_carts", added, settings.carts_abandoned_topic)],
     )
 
 

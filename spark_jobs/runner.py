@@ -13,8 +13,11 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.settings import Settings
-from spark_jobs.lines import LINES, BatchFunction, root
+from spark_jobs.lines import LINES, BatchFunction, Filter, Line, root
 from spark_jobs.source import kafka_stream
+
+REAL_TIME_BATCH = "1 minute"
+"""How often a query in real time commits what it has read; after a crash so much is read again."""
 
 STOP_SECONDS = 30
 """How long a stop waits for the batch at work; one cut off is replayed later."""
@@ -60,23 +63,38 @@ class Running:
 def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> Iterator[Running]:
     """Start a line's queries, each from its checkpoint."""
     line = LINES[name](spark, settings, bounded)
-    for called, each in line.filters.items():
-        stream = each.select(kafka_stream(spark, settings, line.topic, line.max_offsets))
-        sink = {"kafka.bootstrap.servers": settings.kafka_bootstrap, "topic": each.topic}
-        writer = stream.writeStream.format("kafka").options(**sink)
-        yield Running(_begin(writer, called, f"{root(settings, name)}/{called}", 0, bounded))
+    for each in line.filters:
+        yield Running(_start_filter(spark, settings, line, f"{root(settings, name)}/{each.name}", each, bounded))
     batches = Batches(line.process)
     writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
-    yield Running(_begin(writer, name, root(settings, name), line.trigger_seconds, bounded), batches)
+    writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
+    yield Running(_begin(writer, name, root(settings, name)), batches)
 
 
-def _begin(writer: DataStreamWriter, name: str, folder: str, seconds: int, bounded: bool) -> StreamingQuery:
-    """Start a query that keeps its checkpoint in that folder and has a batch every so many seconds."""
+def _start_filter(
+    spark: SparkSession, settings: Settings, line: Line, folder: str, wanted: Filter, bounded: bool
+) -> StreamingQuery:
+    """Start a filter, in real time if that is set and it has no end."""
+    real_time = settings.real_time and not bounded
+    stream = wanted.select(kafka_stream(spark, settings, line.topic, None if real_time else line.max_offsets))
+    sink = {"kafka.bootstrap.servers": settings.kafka_bootstrap, "topic": wanted.topic}
+    writer = stream.writeStream.format("kafka").options(**sink).outputMode("update")
+    if real_time:
+        writer = writer.trigger(realTime=REAL_TIME_BATCH)  # type: ignore[call-overload]
+    else:
+        writer = _trigger(writer, bounded, "0 seconds")
+    return _begin(writer, wanted.name, folder)
+
+
+def _trigger(writer: DataStreamWriter, bounded: bool, every: str) -> DataStreamWriter:
+    return writer.trigger(availableNow=True) if bounded else writer.trigger(processingTime=every)
+
+
+def _begin(writer: DataStreamWriter, name: str, folder: str) -> StreamingQuery:
+    """Start a query that keeps its checkpoint in that folder."""
     # Queries side by side share the cores fairly, so that a short batch doesn't wait for a long one.
     SparkSession.active().sparkContext.setLocalProperty("spark.scheduler.pool", name)
-    writer = writer.queryName(name).option("checkpointLocation", f"{folder}/checkpoint")
-    every = f"{seconds} seconds"
-    return (writer.trigger(availableNow=True) if bounded else writer.trigger(processingTime=every)).start()
+    return writer.queryName(name).option("checkpointLocation", f"{folder}/checkpoint").start()
 
 
 def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:

@@ -21,12 +21,22 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
         os.environ["JAVA_HOME"] = str(settings.java_home)
     builder = SparkSession.builder.appName(f"eventmill {name}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(settings.spark_master)
+        builder = builder.master(master(settings))
     for key, value in (configuration(settings) | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def master(settings: Settings) -> str:
+    """The master that is set; on this machine's cores, with a slot more for each task that reads in real time.
+
+    Such a task never ends, and mostly waits.
+    """
+    if settings.real_time and settings.spark_master == "local[*]":
+        return f"local[{(os.cpu_count() or 1) + settings.carts_partitions}]"
+    return settings.spark_master
 
 
 def use_this_python() -> None:

@@ -1,4 +1,4 @@
-"""Commands for what goes into the stack and what came of it: generate, send, watch, rejected."""
+"""Commands for what goes into the stack and what came of it: generate, send, watch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from eventmill import settings
 from eventmill.commands.display import wide
 
-PREVIEW = 80
-
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
 send_app = typer.Typer(help="Send a file through NiFi and wait until Kafka has it.", no_args_is_help=True)
-rejected_app = typer.Typer(help="Show what was rejected, and why.", no_args_is_help=True)
 
 
 class Layout(StrEnum):
@@ -41,7 +37,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.add_typer(generate_app, name="generate")
     app.add_typer(send_app, name="send")
-    app.add_typer(rejected_app, name="rejected")
     app.command()(watch)
 
 
@@ -137,30 +132,6 @@ def watch(
         else:
             typer.secho(watch.headline(record), dim=True)
             typer.echo(watch.text(record.value))
-
-
-@rejected_app.callback()
-def rejected() -> None:
-    """Show what was rejected, and why."""
-
-
-@rejected_app.command("list")
-def list_rejected(
-    topic: Annotated[str, typer.Argument(help="The topic that the records were meant for, such as clicks.")],
-    limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = 20,
-) -> None:
-    """Show the rejected records of a topic, each once, and how often each reason came."""
-    from eventmill import rejected, watch
-
-    records = list(rejected.distinct(rejected.read(settings.load(), topic)))
-    table = Table("record", "received", "reason", "start of the value")
-    for record in records[:limit]:
-        start = watch.text(record.value[:PREVIEW]).replace("\n", " ")
-        table.add_row(":".join(record.identity), f"{record.received:%Y-%m-%d %H:%M:%S}", record.reason, start[:PREVIEW])
-    reasons = Table("reason", "records")
-    for reason, number in rejected.summary(records).reasons.most_common():
-        reasons.add_row(reason, str(number))
-    wide().print(table, reasons, f"{min(limit, len(records))} of {len(records)} rejected records shown")
 
 
 def progress_bar() -> Progress:

@@ -55,7 +55,7 @@ def verify(
 
 
 def _check(values: Settings, line: str, truth: Path | None, again: bool, allow_waiting: bool) -> Report:
-    from eventmill import evidence, recount, verify
+    from eventmill import evidence, gaps, recount, verify
     from eventmill import truth as truths
 
     expected = truths.read(truth) if truth else None
@@ -68,6 +68,7 @@ def _check(values: Settings, line: str, truth: Path | None, again: bool, allow_w
             limits = found.limits()
             task = progress.add_task("counted again", total=sum(held.end for held in limits.values()))
             counted = recount.recount(values, found.topic, limits, lambda done: progress.update(task, completed=done))
+    found = gaps.count(values, found, counted.total() if counted else None)
     return verify.report(line, found, counted, expected, allow_waiting=allow_waiting)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+from confluent_kafka import KafkaError, KafkaException
 from kafka.errors import KafkaTimeoutError
 from mysql.connector.errors import DatabaseError
 from thrift.transport.TTransport import TTransportException
@@ -20,6 +21,7 @@ def test_an_error_of_our_own_speaks_for_itself() -> None:
     ("error", "start"),
     [
         (KafkaTimeoutError("no bootstrap"), "Kafka: "),
+        (KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN)), "Kafka: Local: All broker connections are down"),
         (DatabaseError("gone"), "MySQL: "),
         (TTransportException(message="refused"), "HiveServer2: refused"),
         (requests.ConnectionError("no route"), "no route"),

@@ -14,11 +14,16 @@ from eventmill.reader import Bounds
 
 
 class Log:
-    """Takes a consumer's place: partitions with so many records each, given out in small polls."""
+    """Takes a consumer's place: partitions with so many records each, given out in small polls.
 
-    def __init__(self, **ends: int) -> None:
+    `silent` are partition and offset of what holds no record, such as the ends of transactions.
+    """
+
+    def __init__(self, silent: frozenset[tuple[int, int]] = frozenset(), **ends: int) -> None:
         self.ends = {int(name.removeprefix("p")): end for name, end in ends.items()}
         self.waiting: deque[Any] = deque()
+        self.silent = silent
+        self.positions: dict[int, int] = {}
 
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         """As the client's own."""
@@ -38,13 +43,21 @@ class Log:
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """As the client's own."""
+        self.positions[partition.partition] = offset
         for number in range(offset, self.ends[partition.partition]):
             self.waiting.append(SimpleNamespace(partition=partition.partition, offset=number))
 
     def poll(self, timeout_ms: int) -> dict[int, list[Any]]:
         """As the client's own."""
         polled = [self.waiting.popleft() for _ in range(min(3, len(self.waiting)))]
-        return {record.partition: [r for r in polled if r.partition == record.partition] for record in polled}
+        for record in polled:
+            self.positions[record.partition] = record.offset + 1
+        seen = [r for r in polled if (r.partition, r.offset) not in self.silent]
+        return {record.partition: [r for r in seen if r.partition == record.partition] for record in seen}
+
+    def position(self, partition: TopicPartition) -> int:
+        """As the client's own."""
+        return self.positions[partition.partition]
 
 
 def offsets(log: Log, limits: dict[int, Bounds]) -> list[tuple[int, int]]:
@@ -68,3 +81,10 @@ def test_all_within_the_bounds_is_read_and_nothing_beyond() -> None:
 
 def test_nothing_is_read_where_nothing_is() -> None:
     assert offsets(Log(p0=3), {0: Bounds(3, 3)}) == []
+
+
+def test_reading_ends_where_the_last_offset_holds_no_record() -> None:
+    log = Log(frozenset({(0, 1), (0, 4), (1, 0)}), p0=5, p1=1)
+    limits = reader.bounds(log, "clicks")
+    assert offsets(log, limits) == [(0, 0), (0, 2), (0, 3)]
+    assert reader.count(log, "clicks", limits) == 3

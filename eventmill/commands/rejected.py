@@ -1,0 +1,240 @@
+"""Commands for rejected records: list, show, edit, replay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from eventmill import settings
+from eventmill.commands.data import progress_bar
+from eventmill.commands.display import wide
+from eventmill.settings import Settings
+
+if TYPE_CHECKING:
+    from eventmill.amend import Draft
+    from eventmill.rejected import History, Place, Rejected, Summary
+    from eventmill.replay import Choice, Outgoing, Result
+    from eventmill.topics import Topic
+
+PREVIEW = 80
+SHOWN = 20
+TOPIC = "The topic that the records were meant for, such as clicks."
+ID = "The record's id, such as 0-17; `list` shows them."
+
+TopicArgument = Annotated[str, typer.Argument(help=TOPIC)]
+IdArgument = Annotated[str, typer.Argument(help=ID, metavar="ID")]
+
+app = typer.Typer(help="Show what was rejected, and why; mend it and send it again.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_all(
+    topic: TopicArgument,
+    reason: Annotated[str, typer.Option(help="Show those with this text in their reason.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = SHOWN,
+) -> None:
+    """Show the rejected records of a topic, each once, and how often each reason came and was replayed."""
+    from eventmill import rejected, replay
+
+    values = settings.load()
+    history = rejected.history(values, rejected.source(values, topic).name)
+    table = Table("id", "record", "received", "reason", "start of the value", "replayed")
+    summary, replayed, found = rejected.Summary(), Counter[str](), 0
+    for record in rejected.distinct(rejected.read(values, topic)):
+        summary.add(record)
+        replayed[rejected.general(record.reason)] += record.identity in history.replays
+        if replay.has_reason(record, reason):
+            found += 1
+            if found <= limit:
+                table.add_row(*_row(record, history))
+    wide().print(table, _reasons(summary, replayed), f"{min(limit, found)} of {found} rejected records shown")
+
+
+def _row(record: Rejected, history: History) -> list[str]:
+    from eventmill import watch
+
+    start = watch.text(record.value[:PREVIEW]).replace("\n", " ")[:PREVIEW]
+    replay = history.replays.get(record.identity)
+    cells = (str(record.place), ":".join(record.identity), f"{record.received:%Y-%m-%d %H:%M:%S}", record.reason, start)
+    return [*map(escape, cells), f"{replay.time:%Y-%m-%d %H:%M:%S}" if replay else ""]
+
+
+def _reasons(summary: Summary, replayed: Counter[str]) -> Table:
+    table = Table("reason", "records", "replayed")
+    for reason, number in summary.reasons.most_common():
+        table.add_row(escape(reason), str(number), str(replayed[reason]))
+    return table
+
+
+@app.command("show")
+def show(topic: TopicArgument, identity: IdArgument) -> None:
+    """Show a rejected record, and all that breaks the contract in it."""
+    from eventmill import amend, rejected, watch
+
+    values = settings.load()
+    source = rejected.source(values, topic)
+    record = rejected.one(values, topic, rejected.Place.parse(identity))
+    history = rejected.history(values, topic)
+    facts = Table("rejected record", f"{record.place} of {topic}")
+    facts.add_row("reason", escape(record.reason))
+    facts.add_row("rejected by", record.origin)
+    facts.add_row("received", f"{record.received:%Y-%m-%d %H:%M:%S} UTC")
+    for name, value in record.headers:
+        if name.startswith("source."):
+            facts.add_row(name, escape(watch.text(value)))
+    facts.add_row("key", escape(watch.text(record.key)))
+    if replay := history.replays.get(record.identity):
+        facts.add_row("replayed", replay.text(topic))
+    wide().print(facts)
+    typer.echo(watch.text(amend.pretty(record.value)))
+    _show_difference(source, record.value)
+
+
+def _show_difference(topic: Topic, value: bytes) -> None:
+    from eventmill import blame
+
+    assert topic.contract is not None
+    found = blame.difference(topic.contract, value, datetime.now(UTC))
+    table = Table("field", "found", "allowed", "what is wrong")
+    for one in found.fields:
+        table.add_row(*map(escape, (one.path, one.found or "", one.allowed, one.fault or "")))
+    for path in found.unknown:
+        table.add_row(escape(path), "", "not in the contract; stays as it is", "")
+    console = wide()
+    if table.row_count:
+        console.print(table)
+    faults = found.faults()
+    console.print(f"breaks {topic.contract.__name__}:" if faults else f"keeps {topic.contract.__name__} now")
+    for fault in faults:
+        console.print(f"  {fault}", markup=False, highlight=False)
+
+
+@app.command("edit")
+def edit(
+    topic: TopicArgument,
+    identity: IdArgument,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="field.path=value, JSON or text; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+) -> None:
+    """Change a rejected record, by --set or in $VISUAL or $EDITOR, and replay it when it keeps the contract."""
+    from eventmill import rejected, replay
+
+    values = settings.load()
+    source, place = rejected.source(values, topic), rejected.Place.parse(identity)
+    replay.require_new(topic, rejected.history(values, topic), place)
+    record = rejected.one(values, topic, place)
+    if changes:
+        _send(values, source, _set(source, record, changes), dry_run)
+    else:
+        _edit_and_send(values, source, record, dry_run)
+
+
+def _set(topic: Topic, record: Rejected, changes: list[str]) -> Outgoing:
+    from eventmill import amend, replay
+    from eventmill.events import EventError
+    from eventmill.rejected import RejectedError
+
+    value = amend.apply(record.value, map(amend.parse, changes))
+    try:
+        return replay.checked(topic, record, value, edited=True)
+    except EventError as error:
+        raise RejectedError(f"the event still breaks the contract: {error}; nothing was sent") from error
+
+
+def _edit_and_send(values: Settings, topic: Topic, record: Rejected, dry_run: bool) -> None:
+    """Let the user edit the value and send it; the text stays until it's sent."""
+    from eventmill import amend
+
+    draft = amend.Draft(record.value, f"{topic.name}-{record.place}")
+    outgoing = _edited(topic, record, draft)
+    try:
+        _send(values, topic, outgoing, dry_run)
+    except Exception:
+        typer.echo(f"the text is in {draft.path}", err=True)
+        raise
+    draft.done()
+
+
+def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
+    """What the user made of it, once it keeps the contract; the editor opens until then or until the user gives up."""
+    from eventmill import replay
+    from eventmill.events import EventError
+    from eventmill.rejected import RejectedError
+
+    while (value := draft.edit()) is not None:
+        try:
+            return replay.checked(topic, record, value, edited=True)
+        except EventError as error:
+            typer.secho(f"the event still breaks the contract: {error}", fg="red", err=True)
+            if not typer.confirm(f"Edit it again? The text is in {draft.path}", default=True, err=True):
+                raise RejectedError(f"nothing was sent; the text is in {draft.path}") from error
+    draft.done()
+    again = f"eventmill rejected replay {topic.name} {record.place}"
+    raise RejectedError(f"nothing was changed and nothing sent; to send it as it is: {again}")
+
+
+def _send(values: Settings, topic: Topic, outgoing: Outgoing, dry_run: bool) -> None:
+    from eventmill import replay, watch
+
+    if dry_run:
+        typer.echo(watch.text(outgoing.value))
+        return
+    place = replay.replay_edited(values, topic, outgoing)
+    wide().print(f"{outgoing.record.place} was replayed as {place.partition}@{place.offset} of {topic.name}")
+
+
+@app.command("replay")
+def replay_some(
+    topic: TopicArgument,
+    identities: Annotated[list[str] | None, typer.Argument(help=ID, metavar="ID")] = None,
+    reason: Annotated[str, typer.Option(help="Replay those with this text in their reason.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Replay all.")] = False,
+) -> None:
+    """Send rejected records as they are, those that keep the contract now; none is sent twice."""
+    from eventmill import rejected, replay
+    from eventmill.rejected import RejectedError
+
+    values = settings.load()
+    source = rejected.source(values, topic)
+    if sum(map(bool, (identities, reason, every))) != 1:
+        raise RejectedError("say which records to replay, in one way: by their ids, by --reason TEXT, or --all")
+    choice = replay.Choice([rejected.Place.parse(text) for text in identities or ()], reason, every)
+    result = _replay(values, source, choice)
+    _show_result(topic, result, named=len(choice.places))
+
+
+def _replay(values: Settings, topic: Topic, choice: Choice) -> Result:
+    """Find out what there is before taking over from another replay; then send."""
+    from eventmill import rejected, replay
+
+    history = rejected.history(values, topic.name)
+    named = choice.identities(topic.name, history)
+    with progress_bar() as progress:
+        task = progress.add_task("replayed", total=len(named) or (history.waiting() if choice.every else None))
+        return replay.replay(values, topic, choice, lambda done: progress.update(task, completed=done))
+
+
+def _show_result(topic: str, result: Result, named: int) -> None:
+    from eventmill.rejected import RejectedError
+
+    if named == 1 and result.left:
+        raise RejectedError(_sentence(*next(iter(result.left.items()))))
+    console = wide()
+    for place, why in list(result.left.items())[:SHOWN]:
+        console.print(_sentence(place, why), markup=False, highlight=False)
+    if len(result.left) > SHOWN:
+        console.print(f"… and {len(result.left) - SHOWN} more that were left")
+    console.print(f"{result.sent} rejected records were replayed to {topic}, {len(result.left)} were left")
+    if named and result.left:
+        raise RejectedError(f"{len(result.left)} of {named} records were not replayed")
+
+
+def _sentence(place: Place, why: str) -> str:
+    return f"rejected record {place} {why}"

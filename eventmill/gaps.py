@@ -1,0 +1,38 @@
+"""Offsets of a topic that hold no record, which nobody may take for one.
+
+The end of each transaction takes an offset of every partition that it wrote to, and what a replay of rejected records
+had written before it was broken off takes some too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from eventmill import reader, verify
+from eventmill.evidence import Evidence
+from eventmill.reader import Bounds
+from eventmill.settings import Settings
+
+
+def count(settings: Settings, evidence: Evidence, counted: int | None = None) -> Evidence:
+    """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
+
+    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much.
+    """
+    with reader.consumer(settings) as client:
+        found = replace(evidence, gaps_behind=_gaps(client, evidence.topic, evidence.behind()))
+        if counted is not None:
+            return replace(found, gaps=_offsets(found.limits()) - counted)
+        if verify.is_balanced(found):
+            return found
+        return replace(found, gaps=_gaps(client, found.topic, found.limits()))
+
+
+def _gaps(client: Any, topic: str, limits: Mapping[int, Bounds]) -> int:
+    return _offsets(limits) - reader.count(client, topic, limits)
+
+
+def _offsets(limits: Mapping[int, Bounds]) -> int:
+    return sum(max(0, held.end - held.first) for held in limits.values())

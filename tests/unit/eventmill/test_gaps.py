@@ -1,0 +1,62 @@
+"""Offsets without a record are no records: counted by reading Kafka, where that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from eventmill import gaps, reader, verify
+from eventmill.reader import Bounds
+from eventmill.settings import Settings
+from tests.support import settings
+from tests.unit.eventmill.test_verify import GOOD
+
+Limits = Mapping[int, Bounds]
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, int]]:
+    """Partition and offset of what holds no record, for the test to fill."""
+    offsets: set[tuple[int, int]] = set()
+
+    @contextmanager
+    def consumer(_: Settings) -> Iterator[None]:
+        yield
+
+    def count(_client: object, _topic: str, limits: Limits) -> int:
+        return sum((n, offset) not in offsets for n, held in limits.items() for offset in range(held.first, held.end))
+
+    monkeypatch.setattr(reader, "consumer", consumer)
+    monkeypatch.setattr(reader, "count", count)
+    return offsets
+
+
+def test_there_are_none_where_nothing_was_replayed(silent: set[tuple[int, int]]) -> None:
+    assert gaps.count(settings(), GOOD) == GOOD
+
+
+def test_the_end_of_a_transaction_behind_the_state_is_not_waiting(silent: set[tuple[int, int]]) -> None:
+    silent.add((0, 10))
+    evidence = gaps.count(settings(), replace(GOOD, kafka={0: Bounds(0, 11), 1: Bounds(0, 12)}))
+    report = verify.report("clicks", evidence, None, None)
+    assert (report.accepted, report.waiting, report.differences) == (22, 0, [])
+
+
+@pytest.mark.parametrize("counted", [None, 20])
+def test_gaps_among_what_was_counted_are_not_accepted(silent: set[tuple[int, int]], counted: int | None) -> None:
+    silent |= {(0, 3), (0, 4)}
+    evidence = replace(GOOD, stored=GOOD.stored.copy())
+    evidence.stored[next(iter(evidence.stored))] -= 2
+    found = gaps.count(settings(), evidence, counted)
+    assert found.gaps == 2
+    assert verify.is_balanced(found)
+    assert verify.report("clicks", found, None, None).accepted == 20
+
+
+def test_a_record_that_is_lost_is_no_gap(silent: set[tuple[int, int]]) -> None:
+    found = gaps.count(settings(), replace(GOOD, rejected_by_job=1))
+    assert found.gaps == 0
+    assert not verify.is_balanced(found)
