@@ -27,7 +27,7 @@ COMMANDS = {
     "logs": Entry("stack", "Show the end of a service's or job's log."),
     "topics": Entry("topics", "Make and list Kafka's topics."),
     "generate": Entry("data", "Write seeded sample events and the truth about them."),
-    "send": Entry("data", "Send a file through NiFi and wait until Kafka has it."),
+    "send": Entry("data", "Send a file, and wait until Kafka has it."),
     "watch": Entry("data", "Show a topic's records as they come."),
     "rejected": Entry("rejected", "Show what was rejected, and why; mend it and send it again."),
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),

@@ -1,4 +1,4 @@
-"""The broken records that the generator plants: each breaks the contract of product views in one way."""
+"""The broken records that the generators plant: each breaks the contract of its events in one way."""
 
 from __future__ import annotations
 
@@ -23,8 +23,17 @@ def _truncated(event: Event) -> bytes:
     return line[: len(line) // 2]
 
 
-def _invalid_utf8(event: Event) -> bytes:
-    return msgspec.json.encode(event | {"context": {"source": "?"}}).replace(b'"?"', b'"t\xe9l\xff"')
+def _invalid_utf8(**changes: object) -> Fault:
+    """The changes hold a text of one question mark, which becomes bytes that are no UTF-8."""
+    return lambda event: msgspec.json.encode(event | changes).replace(b'"?"', b'"t\xe9l\xff"')
+
+
+def _no_json(event: Event) -> bytes:
+    return b"GET /product/" + str(event["userid"]).encode() + b" HTTP/1.1"
+
+
+def _without_product(action: str) -> Fault:
+    return lambda event: _without("productid")(event | {"lastAction": action})
 
 
 # A record without any timestamp is not among them: NiFi gives it the time of arrival, which makes it a valid one.
@@ -53,7 +62,36 @@ FAULTS: dict[str, Fault] = {
 }
 # These spoil a JSON array as a whole, so they are planted among lines only.
 LINE_FAULTS: dict[str, Fault] = {
-    "not_json": lambda event: b"GET /product/" + str(event["userid"]).encode() + b" HTTP/1.1",
+    "not_json": _no_json,
     "truncated": _truncated,
-    "invalid_utf8": _invalid_utf8,
+    "invalid_utf8": _invalid_utf8(context={"source": "?"}),
+}
+# The API gives an action its identity and its time when they are missing, so these two lacks are not among them.
+ACTION_FAULTS: dict[str, Fault] = {
+    "unknown_action": _with(lastAction="TELEPORT"),
+    "lower_case_action": _with(lastAction="shopping_cart"),
+    "wrong_type_action": _with(lastAction=4),
+    "missing_action": _without("lastAction"),
+    "cart_without_product": _without_product("SHOPPING_CART"),
+    "view_without_product": _without_product("PRODUCT_VIEW"),
+    "empty_productid": _with(productid=""),
+    "long_productid": _with(productid="x" * 256),
+    "negative_cart_value": _with(cart_value=-1),
+    "fraction_cart_value": _with(cart_value=12.5),
+    "text_cart_value": _with(cart_value="1299"),
+    "huge_cart_value": _with(cart_value=2**63),
+    "wrong_type_messageid": _with(messageid=12345),
+    "not_a_uuid": _with(messageid="0000-not-a-uuid"),
+    "missing_userid": _without("userid"),
+    "null_userid": _with(userid=None),
+    "long_userid": _with(userid="x" * 256),
+    "wrong_type_timestamp": _with(timestamp=1767225600),
+    "no_such_day": _with(timestamp="2026-02-30 12:00:00"),
+    "not_a_date": _with(timestamp="yesterday"),
+    "year_1": _with(timestamp="0001-01-01 00:00:00"),
+    "year_9999": _with(timestamp="9999-12-31 23:59:59"),
+    "not_an_object": lambda event: msgspec.json.encode([event]),
+    "not_json": _no_json,
+    "truncated": _truncated,
+    "invalid_utf8": _invalid_utf8(productid="?"),
 }

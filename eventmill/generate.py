@@ -131,7 +131,7 @@ class Generator:
         """The unique events that are on time, each with a jitter of under a fifth of the watermark."""
         number = len(arrivals)
         after = np.maximum(0, arrivals - self._chance.random(number) * (self.plan.watermark / 5)).astype(np.int64)
-        userids = [f"user-{user}" for user in _skewed(self._chance, number, USERS)]
+        userids = [f"user-{user}" for user in skewed(self._chance, number, USERS)]
         views = _views(self._chance, userids, (self._start + after).tolist())
         self._count(self.tally.count, views)
         return views
@@ -195,19 +195,19 @@ class Generator:
 def _views(chance: np.random.Generator, userids: list[str], times: list[int]) -> list[View]:
     """Views by these users at these times; all else is left to chance."""
     number = len(times)
-    products = [f"product-{product}" for product in _skewed(chance, number, PRODUCTS)]
+    products = [f"product-{product}" for product in skewed(chance, number, PRODUCTS)]
     picks = np.searchsorted(WEIGHTS, chance.random(number) * WEIGHTS[-1], side="right").tolist()
     sources = [NAMES[pick] for pick in picks]
-    return list(map(View, _uuids(chance, number), userids, products, sources, times))
+    return list(map(View, uuids(chance, number), userids, products, sources, times))
 
 
-def _skewed(chance: np.random.Generator, number: int, most: int) -> list[int]:
+def skewed(chance: np.random.Generator, number: int, most: int) -> list[int]:
     """Numbers from 1 to `most`, the low ones more often."""
     numbers: list[int] = (1 + chance.random(number) ** 2 * most).astype(np.int64).tolist()
     return numbers
 
 
-def _uuids(chance: np.random.Generator, number: int) -> list[str]:
+def uuids(chance: np.random.Generator, number: int) -> list[str]:
     """Version 4 UUIDs; formatted here, for `uuid.UUID` takes four times as long."""
     text = chance.bytes(16 * number).hex()
     digits = [text[at : at + 32] for at in range(0, len(text), 32)]

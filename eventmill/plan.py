@@ -70,3 +70,36 @@ class Plan:
     def first_late(self) -> int:
         """The first index after which an event can be late and still lie within the span."""
         return int((self.watermark * 6.2 + 1) * self.count / self.span) + 1
+
+
+BUSIEST = 10
+"""Seconds of the span that a user needs for each action, on average."""
+
+
+@dataclass(frozen=True)
+class CartsPlan(Plan):
+    """What to generate of shoppers: `count` unique actions on time of at most `users` users.
+
+    Attributes:
+        timeout: seconds after the last action from which on a cart is abandoned.
+        partitions: those of the Kafka topic.
+    """
+
+    span: int = 2 * 3600
+    window: int = 5
+    watermark: int = 60
+    users: int = 500
+    timeout: int = 1800
+    partitions: int = 4
+
+    def check(self, now: datetime) -> None:
+        """Refuse what the contract would reject, the watermark make untrue, or so many users cannot do.
+
+        Raises:
+            GenerateError: naming what is wrong.
+        """
+        super().check(now)
+        if self.users < 1:
+            raise GenerateError(f"users {self.users}: give 1 or more")
+        if self.count > (most := max(1, self.users * self.span // BUSIEST)):
+            raise GenerateError(f"count {self.count}: {self.users} users do {most} actions at most in that span")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from eventmill.files import aside
+
+Kind = TypeVar("Kind")
 
 
 class TruthError(ValueError):
@@ -61,8 +64,17 @@ def read(path: Path) -> Truth:
     Raises:
         TruthError: when it is missing or is not what `eventmill generate` writes.
     """
+    return read_as(path, Truth)
+
+
+def read_as(path: Path, kind: type[Kind]) -> Kind:
+    """Read a truth file of one kind.
+
+    Raises:
+        TruthError: when it is missing or is not what `eventmill generate` writes.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Truth)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise TruthError(f"cannot read the truth file {path}: {error.strerror}") from error
     except msgspec.MsgspecError as error:

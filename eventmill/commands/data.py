@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -14,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from eventmill import settings
 from eventmill.commands.display import wide
+from eventmill.truth import Planted
 
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
-send_app = typer.Typer(help="Send a file through NiFi and wait until Kafka has it.", no_args_is_help=True)
+send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args_is_help=True)
 
 
 class Layout(StrEnum):
@@ -80,16 +82,61 @@ def generate_clicks(
         task = progress.add_task("records", total=count)
         result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
         progress.update(task, total=result.lines)
-    planted = result.planted
-    wide().print(
-        f"{out}: {result.lines} records, of which {planted.late} late, {planted.duplicates} duplicates, "
-        f"{planted.broken} broken; truth in {truth}"
+    wide().print(f"{out}: {_planted(result.lines, result.planted)}; truth in {truth}")
+
+
+@generate_app.command("carts")
+def generate_carts(
+    out: Annotated[Path, typer.Option(help="File to write, JSON lines.")] = Path("actions.json"),
+    truth: Annotated[Path, typer.Option(help="File for the carts and counts that the stack must come to.")] = Path(
+        "carts-truth.json"
+    ),
+    count: Annotated[int, typer.Option(help="Unique actions that are on time.")] = 20_000,
+    users: Annotated[int, typer.Option(help="Shoppers at most.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    span: Annotated[str, typer.Option(help="Event time that they cover, such as 90m or 6h.")] = "2h",
+    late: Annotated[str, typer.Option(help="Late ones to add, of the count.")] = "1%",
+    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
+    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    start: Annotated[str, typer.Option(help="Time from which on they act.")] = "2026-01-01T00:00:00Z",
+) -> None:
+    """Write what shoppers do, some of it late, doubled or broken, and the truth about their carts."""
+    from eventmill import generate, plan, sessions
+
+    values = settings.load()
+    wanted = plan.CartsPlan(
+        count=count,
+        seed=seed,
+        start=plan.moment(start),
+        span=plan.seconds(span),
+        late=plan.share(late),
+        duplicates=plan.share(duplicates),
+        broken=plan.share(broken),
+        window=values.carts_window_seconds,
+        watermark=values.carts_watermark_seconds,
+        users=users,
+        timeout=values.cart_timeout,
+        partitions=values.carts_partitions,
     )
+    wanted.check(datetime.now(UTC))
+    generate.require_folders(out, truth)
+    with progress_bar() as progress:
+        task = progress.add_task("records", total=count)
+        result = sessions.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
+        progress.update(task, total=result.lines)
+    wide().print(f"{out}: {_planted(result.lines, result.planted)}; truth in {truth}")
+    carts = Counter(cart.outcome for cart in result.carts)
+    wide().print(f"carts: {carts['ordered']} ordered, {carts['abandoned']} abandoned, {carts['open']} open at the end")
+
+
+def _planted(lines: int, planted: Planted) -> str:
+    """What a generated file holds."""
+    return f"{lines} records, of which {planted.late} late, {planted.duplicates} duplicates, {planted.broken} broken"
 
 
 @send_app.callback()
 def send() -> None:
-    """Send a file through NiFi and wait until Kafka has it."""
+    """Send a file, and wait until Kafka has it."""
 
 
 @send_app.command("clicks")
@@ -115,6 +162,23 @@ def send_clicks(
             task = progress.add_task("in Kafka", total=expected)
             bad = arrival.wait(receipt.name, expected, patience, lambda done: progress.update(task, completed=done))
         console.print(f"Kafka has {expected - bad} records of {file}; NiFi rejected {bad}")
+
+
+@send_app.command("carts")
+def send_carts(
+    file: Annotated[Path, typer.Argument(help="User actions, one JSON object a line.")],
+    key: Annotated[str, typer.Option(envvar="EVENTMILL_API_KEY", help="Key of the API, where it asks for one.")] = "",
+    batch: Annotated[int, typer.Option(min=1, help="Lines of a request at most.")] = 500,
+    patience: Annotated[int, typer.Option(min=1, help="Seconds for a request that Kafka is away for.")] = 60,
+) -> None:
+    """Post what shoppers do to the event API, line after line; ends when Kafka has all of it."""
+    from eventmill import posting
+
+    poster = posting.Poster(settings.load(), "UserAction", key, patience)
+    with progress_bar() as progress:
+        task = progress.add_task("posted", total=posting.lines_in(file))
+        result = poster.post(file, batch, lambda done: progress.update(task, completed=done))
+    wide().print(f"Kafka has {result.accepted} events of {file}; the API rejected {result.rejected}")
 
 
 def watch(

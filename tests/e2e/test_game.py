@@ -37,7 +37,14 @@ def test_52_loops_give_the_known_numbers_in_every_engine(game: Game) -> None:
         {query: game.answers(query, "presto") for query in by_spark},
         {query: game.answers(query, "hive") for query in EXPECTED} | {"guild-sizes": SIZES},
     ):
-        assert {query: [tuple(map(_plain, row)) for row in rows] for query, rows in answers.items()} == ALL
+        assert {
+            query: [tuple(map(_plain, row)) for row in rows if _ours(row)] for query, rows in answers.items()
+        } == ALL
+
+
+def _ours(row: tuple[object, ...]) -> bool:
+    """Hosts and items of the other tests end in this way."""
+    return not str(row[0]).endswith("example.org")
 
 
 def _plain(cell: object) -> object:

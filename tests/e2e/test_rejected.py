@@ -108,7 +108,7 @@ def events(number: int, chance: random.Random, **fields: object) -> list[dict[st
 
 
 def test_a_rejected_event_is_mended_and_replayed_once(desk: Desk) -> None:
-    sent = events(20, random.Random(uuid.uuid4().int), event_type="purchase_sword", type="katana", cost=10)
+    sent = events(20, random.Random(uuid.uuid4().int), event_type="purchase_sword", type=f"sword of {HOST}", cost=10)
     for event in sent[:3]:
         event |= {"cost": "ten", "Host": "", "colour": "red"}
     del sent[3]["type"]
