@@ -45,7 +45,7 @@ types: bootstrap ## mypy, strict
 	@.venv/bin/mypy
 
 unit: setup ## the tests that need no running engine
-	@.venv/bin/pytest tests/unit
+	@.venv/bin/pytest tests/unit -n 2 --dist loadfile
 
 dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags
@@ -59,6 +59,7 @@ compose-test: setup setup-docker ## the clicks line in containers, with kill -9
 bench: setup ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.streaming
 	@.venv/bin/python -m bench.api
+	@.venv/bin/python -m bench.filter
 
 setup-docker: ## make this machine ready for docker compose up
 	@bin/setup-docker

@@ -22,14 +22,14 @@ def folder(settings: Settings) -> Path:
     return path
 
 
-def next_start(settings: Settings) -> datetime:
+def next_start(settings: Settings, line: str = "clicks") -> datetime:
     """A start for sample data that makes none of it late: the day after the newest event that was counted, or the
     next full hour when that day hasn't begun.
     """
-    batch = batches.newest(settings, "clicks")
+    batch = batches.newest(settings, line)
     if batch is None:
         return FIRST_START
-    state = webhdfs.read_json(settings, f"{batches.states('clicks')}/{batch}/state.json")
+    state = webhdfs.read_json(settings, f"{batches.states(line)}/{batch}/state.json")
     newest = max((partition["newest"] for partition in state["progress"]["partitions"].values()), default=0)
     if newest / MICROSECONDS < FIRST_START.timestamp():
         return FIRST_START

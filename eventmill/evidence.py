@@ -1,19 +1,27 @@
-"""What each engine holds of a line at one moment: the state of its job after a batch, and all that goes with it."""
+"""What each engine holds of the clicks line at one moment: a batch's state, and all windows that go with it."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import NamedTuple
 
-import msgspec
 import pyarrow.parquet as pq
 
-from eventmill import batches, progress, reader, rejected, sql, webhdfs
+from eventmill import batches, progress, reader, sql, webhdfs
+from eventmill.line_evidence import (
+    LineEvidence,
+    batch_in,
+    batch_of,
+    newest_state,
+    next_offsets,
+    rejected_until,
+    require_table,
+    unknown_days,
+)
 from eventmill.settings import Settings
 from spark_jobs.packs import numbers, unpack
 from spark_jobs.state import State
@@ -25,58 +33,31 @@ Counts = Counter[Key]
 MICROS = 1_000_000
 
 
-class EvidenceError(RuntimeError):
-    """What should be compared is not there yet; the message says how to make it."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is there of a line.
+@dataclass(frozen=True, kw_only=True)
+class Evidence(LineEvidence):
+    """What is there of a line that counts by windows.
 
     Attributes:
-        topic: what the line reads.
-        kafka: the bounds of its partitions, taken after the state.
-        state: of its job; None before the first batch.
         open: events in windows that are open, by the job's state.
         stored: events in closed windows, by Hive, of the state's batch and those before it.
         late: and `duplicates`: as Hive has them, likewise.
-        rejected_by_job: distinct rejected records that the state's batch and those before it had read.
-        rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
         exported: what MySQL holds of the closed windows.
         in_hive: all that Hive has of the closed windows.
         days: of closed windows on HDFS that Hive doesn't know.
-        gaps: offsets that hold no record, among those that the state has counted; see `eventmill.gaps`.
-        gaps_behind: such offsets behind the state.
     """
 
-    topic: str
-    kafka: dict[int, reader.Bounds]
-    state: State | None
     open: Counts
     stored: Counts
     late: Counts
     duplicates: Counts
-    rejected_by_job: int
-    rejected_at_entry: int
     exported: Counts
     in_hive: Counts
     days: tuple[str, ...]
-    gaps: int = 0
-    gaps_behind: int = 0
 
-    def removed(self) -> int:
-        """How many records Kafka has taken and removed since, by age or size."""
-        return sum(held.first for held in self.kafka.values())
-
-    def limits(self) -> dict[int, reader.Bounds]:
-        """The bounds in Kafka of what the state has counted."""
-        done = _next_offsets(self.state)
-        return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
-
-    def behind(self) -> dict[int, reader.Bounds]:
-        """The bounds in Kafka of what the state has not counted."""
-        done = _next_offsets(self.state)
-        return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
+    def processed(self) -> int:
+        """How many records something became of."""
+        counts = (self.stored, self.open, self.duplicates, self.late)
+        return sum(each.total() for each in counts) + self.rejected_by_job
 
 
 def gather(settings: Settings, line: str) -> Evidence:
@@ -89,7 +70,7 @@ def gather(settings: Settings, line: str) -> Evidence:
     faults = _hive(settings, "commerce_faults", "late", "duplicates")
     counted = [row for row in commerce if row.batch <= batch_of(state)]
     faulty = [row for row in faults if row.batch <= batch_of(state)]
-    by_job, at_entry = _rejected(settings, topic, _next_offsets(state))
+    by_job, at_entry = rejected_until(settings, topic, next_offsets(state))
     return Evidence(
         topic=topic,
         kafka=kafka,
@@ -102,26 +83,8 @@ def gather(settings: Settings, line: str) -> Evidence:
         rejected_at_entry=at_entry,
         exported=exported,
         in_hive=_sums(commerce),
-        days=_unknown_days(settings, line),
+        days=unknown_days(settings, line, "commerce"),
     )
-
-
-def newest_state(settings: Settings, line: str) -> State | None:
-    """The newest state of a line's job; None before its first batch."""
-    batch = batches.newest(settings, line)
-    if batch is None:
-        return None
-    return msgspec.json.decode(webhdfs.read(settings, f"{batches.states(line)}/{batch}/state.json"), type=State)
-
-
-def batch_of(state: State | None) -> int:
-    """The state's batch; -1 when there is none."""
-    return state.batch if state else -1
-
-
-def _next_offsets(state: State | None) -> dict[int, int]:
-    partitions = state.progress.partitions if state else {}
-    return {number: partition.next_offset for number, partition in partitions.items()}
 
 
 def _open(settings: Settings, line: str, state: State) -> Counts:
@@ -162,18 +125,12 @@ class Row(NamedTuple):
 def _hive(settings: Settings, table: str, *columns: str) -> list[Row]:
     """All rows, as any reader of the table gets them."""
     names = ", ".join(columns)
-    if not sql.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
-        raise EvidenceError(f"Hive has no table {table} yet: run the DAG ecommerce_platform, or `make demo`")
+    require_table(settings, table, "run the DAG ecommerce_platform, or `make demo`")
     result = sql.hive(settings, f"SELECT INPUT__FILE__NAME, window_start, source, {names} FROM {table}")  # noqa: S608
     return [
-        Row(_batch(str(file)), (str(start), str(source)), tuple(int(str(count)) for count in counts))
+        Row(batch_in(str(file)), (str(start), str(source)), tuple(int(str(count)) for count in counts))
         for file, start, source, *counts in result.rows
     ]
-
-
-def _batch(file: str) -> int:
-    found = re.search(r"/batch-([0-9]+)\.parquet$", file)
-    return int(found[1]) if found else -1
 
 
 def _sums(rows: Iterable[Row], column: int = 0) -> Counts:
@@ -186,20 +143,3 @@ def _sums(rows: Iterable[Row], column: int = 0) -> Counts:
 def _exported(settings: Settings) -> Counts:
     rows = sql.mysql(settings, "SELECT window_start, source, source_number FROM commerce").rows
     return Counter({(str(start), str(source)): int(str(number)) for start, source, number in rows})
-
-
-def _rejected(settings: Settings, topic: str, done: Mapping[int, int]) -> tuple[int, int]:
-    """How many distinct records of the topic were rejected before those offsets, and how many were held back before."""
-    by_job = at_entry = 0
-    for record in rejected.distinct(rejected.read(settings, topic)):
-        if record.origin != rejected.SPARK:
-            at_entry += 1
-        elif record.identity[0] == topic and int(record.identity[2]) < done.get(int(record.identity[1]), 0):
-            by_job += 1
-    return by_job, at_entry
-
-
-def _unknown_days(settings: Settings, line: str) -> tuple[str, ...]:
-    on_hdfs = {name for name in webhdfs.names(settings, f"/eventmill/{line}/commerce") if name.startswith("day=")}
-    in_hive = {str(row[0]) for row in sql.hive(settings, "SHOW PARTITIONS commerce").rows}
-    return tuple(sorted(on_hdfs - in_hive))

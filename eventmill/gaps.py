@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from eventmill import reader, verify
-from eventmill.evidence import Evidence
+from eventmill import balance, reader
+from eventmill.line_evidence import LineEvidence
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
 
+Found = TypeVar("Found", bound=LineEvidence)
 
-def count(settings: Settings, evidence: Evidence, counted: int | None = None) -> Evidence:
+
+def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
     """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
 
-    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much.
+    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, and not where it has
+    removed some of them.
     """
     with reader.consumer(settings) as client:
         found = replace(evidence, gaps_behind=_gaps(client, evidence.topic, evidence.behind()))
         if counted is not None:
             return replace(found, gaps=_offsets(found.limits()) - counted)
-        if verify.is_balanced(found):
+        if found.removed() or balance.is_balanced(found):
             return found
         return replace(found, gaps=_gaps(client, found.topic, found.limits()))
 

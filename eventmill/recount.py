@@ -8,7 +8,7 @@ while its partition was idle, depends on when batches ran.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,13 +76,28 @@ def recount(
 ) -> Recount:
     """Read the topic within these bounds and count it; takes about 250 bytes of memory an event."""
     result = Recount(settings.clicks_window_seconds * MICROS, settings.clicks_watermark_seconds * MICROS)
+    for record in _records(settings, topic, limits, on_progress):
+        result.add(record)
+    return result
+
+
+def count(
+    settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress = lambda _: None
+) -> int:
+    """How many records the topic has within these bounds."""
+    return sum(1 for _ in _records(settings, topic, limits, on_progress))
+
+
+def _records(
+    settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress
+) -> Iterator[Any]:
+    """The topic's records within these bounds."""
     with reader.consumer(settings) as client:
         for done, record in enumerate(reader.between(client, topic, limits), 1):
-            result.add(record)
+            yield record
             if done % STEP == 0:
                 on_progress(done)
     on_progress(sum(held.end - held.first for held in limits.values()))
-    return result
 
 
 def _micros(time: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Whether every record of a line is accounted for, from the evidence of all engines; pure comparisons.
+"""Whether every record of the clicks line is accounted for, from the evidence of all engines; pure comparisons.
 
 Each check yields the differences that it found; a line is in order when there are none.
 """
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventmill import sql
+from eventmill import balance, sql
+from eventmill.balance import Difference, equal
 from eventmill.evidence import MICROS, Counts, Evidence, Key
 from eventmill.recount import Recount
 from eventmill.settings import Settings
@@ -24,14 +25,6 @@ MICROSECOND = timedelta(microseconds=1)
 
 class VerifyError(RuntimeError):
     """The check cannot be made; the message says why."""
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """Something that should be one number and is another."""
-
-    what: str
-    expected: int
-    found: int
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -60,25 +53,40 @@ class Report(msgspec.Struct, frozen=True):
     differences: list[Difference]
     notes: list[str]
 
+    def rows(self) -> Iterator[tuple[str, int]]:
+        """What is shown of it, the parts of the balance indented."""
+        yield "accepted", self.accepted
+        for name in ("stored", "open", "rejected", "duplicates", "late", "waiting"):
+            yield f"  {name}", getattr(self, name)
+        yield "rejected at entry", self.rejected_at_entry
+        yield "exported to MySQL", self.exported
+
 
 def report(
     line: str, evidence: Evidence, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
 ) -> Report:
     """All checks of a line: the balance, and where given the count from Kafka and the truth."""
-    checks = [_balance(evidence), _job(evidence), _waiting(evidence, allow_waiting), _days(evidence), _export(evidence)]
+    checks = [
+        balance.balance(evidence),
+        _job(evidence),
+        balance.waiting(evidence, allow_waiting),
+        balance.offsets(evidence),
+        _days(evidence),
+        _export(evidence),
+    ]
     if again:
         checks.append(_counted_again(evidence, again))
     if truth:
         checks.append(_truth(evidence, truth))
     return Report(
         line=line,
-        accepted=_accepted(evidence),
+        accepted=evidence.accepted(),
         stored=evidence.stored.total(),
         open=evidence.open.total(),
         rejected=evidence.rejected_by_job,
         duplicates=evidence.duplicates.total(),
         late=evidence.late.total(),
-        waiting=_left(evidence),
+        waiting=evidence.waiting(),
         rejected_at_entry=evidence.rejected_at_entry,
         exported=evidence.exported.total(),
         differences=[difference for check in checks for difference in check],
@@ -97,58 +105,20 @@ def require_same_windows(settings: Settings, truth: Truth) -> None:
         )
 
 
-def _accepted(evidence: Evidence) -> int:
-    return sum(limits.end for limits in evidence.limits().values()) - evidence.gaps + _left(evidence)
-
-
-def _left(evidence: Evidence) -> int:
-    held, done = evidence.kafka.values(), evidence.limits().values()
-    return sum(one.end for one in held) - sum(one.end for one in done) - evidence.gaps_behind
-
-
-def _processed(evidence: Evidence) -> int:
-    return (
-        evidence.stored.total()
-        + evidence.open.total()
-        + evidence.rejected_by_job
-        + evidence.duplicates.total()
-        + evidence.late.total()
-    )
-
-
-def _equal(what: str, expected: int, found: int) -> Iterator[Difference]:
-    if expected != found:
-        yield Difference(what, expected, found)
-
-
 def _equal_counts(what: str, expected: Counts, found: Counts) -> Iterator[Difference]:
     """One difference a window and source, in their order."""
     for key in sorted(set(expected) | set(found)):
-        yield from _equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
-
-
-def is_balanced(evidence: Evidence) -> bool:
-    """Whether as many records came in as something became of."""
-    return not list(_balance(evidence))
-
-
-def _balance(evidence: Evidence) -> Iterator[Difference]:
-    yield from _equal("accepted = all that became of it", _accepted(evidence), _processed(evidence) + _left(evidence))
+        yield from equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
 
 
 def _job(evidence: Evidence) -> Iterator[Difference]:
-    """What the job has counted by itself, against what the engines hold."""
-    if evidence.state:
-        totals = evidence.state.totals
-        yield from _equal("stored, by the job", totals.stored, evidence.stored.total() + evidence.open.total())
-        yield from _equal("rejected, by the job", totals.rejected, evidence.rejected_by_job)
-        yield from _equal("duplicates, by the job", totals.duplicates, evidence.duplicates.total())
-        yield from _equal("late, by the job", totals.late, evidence.late.total())
-
-
-def _waiting(evidence: Evidence, allowed: bool) -> Iterator[Difference]:
-    if not allowed:
-        yield from _equal("waiting to be processed", 0, _left(evidence))
+    found = {
+        "stored": evidence.stored.total() + evidence.open.total(),
+        "rejected": evidence.rejected_by_job,
+        "duplicates": evidence.duplicates.total(),
+        "late": evidence.late.total(),
+    }
+    return balance.job(evidence, found)
 
 
 def _days(evidence: Evidence) -> Iterator[Difference]:
@@ -172,16 +142,16 @@ def _pick(counts: Counts, keys: Iterable[Key]) -> Counts:
 
 def _counted_again(evidence: Evidence, again: Recount) -> Iterator[Difference]:
     """The job against a count from Kafka, exactly, unless windows closed while a partition was idle."""
-    yield from _equal("rejected, counted again", again.broken, evidence.rejected_by_job)
+    yield from equal("rejected, counted again", again.broken, evidence.rejected_by_job)
     stored = evidence.stored + evidence.open
     by_idleness = evidence.late.total() - again.late.total()
     if by_idleness == 0 and not again.moved:
         yield from _equal_counts("stored, counted again", again.stored, stored)
         yield from _equal_counts("late, counted again", again.late, evidence.late)
     elif by_idleness < 0:
-        yield from _equal("late, counted again", again.late.total(), evidence.late.total())
+        yield from equal("late, counted again", again.late.total(), evidence.late.total())
     elif abs(again.stored.total() - stored.total()) > by_idleness + again.moved:
-        yield from _equal("stored, counted again", again.stored.total(), stored.total())
+        yield from equal("stored, counted again", again.stored.total(), stored.total())
 
 
 def _truth(evidence: Evidence, truth: Truth) -> Iterator[Difference]:
@@ -202,11 +172,11 @@ def _broken(evidence: Evidence, planted: int, *, alone: bool) -> Iterator[Differ
     """Where the file came alone, what was rejected is what was planted; else it is at least that."""
     rejected = evidence.rejected_by_job + evidence.rejected_at_entry
     if alone or rejected < planted:
-        yield from _equal("rejected", planted, rejected)
+        yield from equal("rejected", planted, rejected)
 
 
 def _came_in(evidence: Evidence) -> int:
-    return _accepted(evidence) + evidence.rejected_at_entry
+    return evidence.accepted() + evidence.rejected_at_entry
 
 
 class Span(NamedTuple):
@@ -240,8 +210,7 @@ def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> C
 
 def _notes(evidence: Evidence, again: Recount | None, truth: Truth | None) -> Iterator[str]:
     """What is no difference and yet good to know."""
-    if removed := evidence.removed():
-        yield f"Kafka has removed its {removed} oldest records by age or size, so nothing was counted again"
+    yield from balance.removed(evidence)
     if not evidence.exported:
         yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
     elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():

@@ -14,14 +14,14 @@ from rich.table import Table
 
 from eventmill import airflow, chart, demo, play, progress, settings
 from eventmill.commands import data as data_commands
-from eventmill.commands import jobs, stack, verify
+from eventmill.commands import jobs, leaders, stack, verify
 from eventmill.commands import sql as sql_commands
 from eventmill.commands.display import changing
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor
 from eventmill.wait import until
 
-CLICKS, GAME = "clicks", "game"
+CLICKS, GAME, CARTS = "clicks", "game", "carts"
 DAG = "ecommerce_platform"
 LOOPS = 52
 CATCH_UP_SECONDS = 3600
@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the lines: clicks from a file through NiFi to MySQL and a chart, and players of the game up to Presto.
+    """Run the lines: clicks from a file through NiFi to MySQL, game and carts from the API to Presto.
 
-    With your own clicks the game is left out.
+    With your own clicks the others are left out.
     """
     begun, console, values = time.monotonic(), Console(), settings.load()
     if data is not None and not data.is_file():
@@ -57,9 +57,10 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     console.rule("Airflow: HDFS → Hive → MySQL")
     _run_dag(values, console)
     console.rule("every record accounted for")
-    verify.verify(truth=truth)
+    verify.verify([CLICKS], truth=truth)
     if data is None:
         _run_game(values, console)
+        _run_carts(values, console)
     console.rule("product views by platform, from MySQL")
     _show(values, console)
     ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
@@ -82,6 +83,23 @@ def _run_game(values: Settings, console: Console) -> None:
     sql_commands.make_tables(GAME)
     for name in ("game-purchases", "game-spending", "guild-sizes"):
         sql_commands.ask_named(name)
+
+
+def _run_carts(values: Settings, console: Console) -> None:
+    """Let shoppers act, check all lines, and show who did most and which carts were abandoned."""
+    console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
+    actions, truth = demo.folder(values) / "actions.json", demo.folder(values) / "actions-truth.json"
+    if not (actions.exists() and truth.exists()):
+        start = demo.next_start(values, CARTS).isoformat()
+        data_commands.generate_carts(actions, truth, start=start)
+    data_commands.send_carts(actions)
+    _catch_up(values, console, CARTS)
+    sql_commands.make_tables(CARTS)
+    leaders.leaderboard(last="1h", once=True)
+    for name in ("abandoned-by-day", "abandoned-products"):
+        sql_commands.ask_named(name)
+    console.rule("every event of the game and the carts accounted for")
+    verify.verify([GAME, CARTS])
 
 
 def play_game(

@@ -67,7 +67,7 @@ def test_killed_services_cost_no_record(containers: Containers) -> None:
         wait_until_processed(containers, before + 10_000)
     containers.eventmill("demo", "--data", samples[-1][0])
     for _, truth in samples:
-        containers.eventmill("verify", "--truth", truth)
+        containers.eventmill("verify", "clicks", "--truth", truth)
 
 
 def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(containers: Containers) -> None:
@@ -82,7 +82,7 @@ def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(con
         assert not demo.done(), demo.result()
         containers.kill("mysql")
         assert "every record is accounted for" in demo.result()
-    containers.eventmill("verify", "--truth", truth)
+    containers.eventmill("verify", "clicks", "--truth", truth)
     assert counts(containers, "hive") == counts(containers, "mysql")
 
 
@@ -91,7 +91,7 @@ def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers)
     containers.up("spark-master", "spark-worker-1", "spark-worker-2", "jobs", "scheduler", alone=True)
     sample, truth = generate(containers, "cluster", 20_000)
     containers.eventmill("demo", "--data", sample)
-    containers.eventmill("verify", "--truth", truth)
+    containers.eventmill("verify", "clicks", "--truth", truth)
     assert int(containers.python(CORES_AT_WORK)) == 2
 
 
@@ -111,6 +111,6 @@ def test_down_keeps_the_data_and_removing_the_volumes_leaves_nothing(containers:
     containers.down()
     containers.up()
     assert counts(containers, "hive") == counts(containers, "mysql") == before
-    containers.eventmill("verify")
+    containers.eventmill("verify", "clicks")
     containers.remove()
     assert containers.left() == []

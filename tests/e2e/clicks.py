@@ -86,4 +86,4 @@ class Clicks(Line):
 
     def verify(self, *options: str) -> None:
         """Check that every record is accounted for; raises AssertionError with the differences."""
-        self.stack.eventmill("verify", *options)
+        self.stack.eventmill("verify", self.name, *options)

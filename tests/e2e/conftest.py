@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from eventmill.beside import StackBeside
+from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game
 
@@ -21,6 +22,8 @@ def stack() -> Iterator[StackBeside]:
         clicks_max_offsets_per_trigger=4000,
         game_trigger_seconds=2,
         game_max_offsets_per_trigger=20000,
+        carts_trigger_seconds=2,
+        carts_max_offsets_per_trigger=5000,
     )
     beside.remove()
     beside.eventmill("up", seconds=900)
@@ -37,9 +40,16 @@ def clicks(stack: StackBeside) -> Clicks:
 
 
 @pytest.fixture
-def game(stack: StackBeside) -> Iterator[Game]:
-    """The game line of the stack, likewise; its job ends with the test."""
+def game(stack: StackBeside) -> Game:
+    """The game line of the stack, likewise."""
     line = Game(stack)
     line.start()
-    yield line
-    stack.eventmill("jobs", "stop", "game")
+    return line
+
+
+@pytest.fixture
+def carts(stack: StackBeside) -> Carts:
+    """The carts line of the stack, likewise."""
+    line = Carts(stack)
+    line.start()
+    return line

@@ -1,4 +1,4 @@
-"""What the engines hold is read as of one batch of the job."""
+"""What the engines hold of the clicks is read as of one batch of the job."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eventmill import evidence, rejected, sql, webhdfs
+from eventmill import evidence, sql
+from eventmill.line_evidence import EvidenceError
 from eventmill.reader import Bounds
-from eventmill.settings import Settings
 from eventmill.sql import Result
 from spark_jobs.packs import pack
 from spark_jobs.state import State
@@ -48,18 +48,6 @@ def test_events_of_the_state_count_where_their_window_is_open() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("file", "batch"),
-    [
-        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/batch-0000000012.parquet", 12),
-        ("hdfs://h:1/eventmill/clicks/faults/batch-0000000000.parquet", 0),
-        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/part-00000.parquet", -1),
-    ],
-)
-def test_the_batch_of_a_row_is_in_the_name_of_its_file(file: str, batch: int) -> None:
-    assert evidence._batch(file) == batch
-
-
 def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     file = "hdfs://h:1/x/batch-0000000003.parquet"
     rows = ((file, "2026-01-01 00:00:00", "mobile", 5, 0), (file, "2026-01-01 00:00:00", "mobile", 2, 1))
@@ -73,56 +61,24 @@ def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.Monk
 
 def test_a_table_that_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
-    with pytest.raises(evidence.EvidenceError, match="no table commerce yet: run the DAG"):
+    with pytest.raises(EvidenceError, match="no table commerce yet: run the DAG"):
         evidence._hive(settings(), "commerce", "source_number")
 
 
-def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    def written(origin: str, *identity: str) -> rejected.Rejected:
-        return rejected.Rejected(origin, identity, "why", datetime(2026, 1, 1, tzinfo=UTC), b"")
-
-    records = [
-        written("spark", "clicks", "0", "9"),
-        written("spark", "clicks", "0", "9"),
-        written("spark", "clicks", "0", "10"),
-        written("spark", "clicks", "1", "10"),
-        written("spark", "other", "0", "1"),
-        written("nifi", "a.json", "1"),
-    ]
-    monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(records))
-    assert evidence._rejected(settings(), "clicks", {0: 10, 1: 20}) == (2, 1)
-
-
-def test_days_on_hdfs_that_hive_does_not_know_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def names(_settings: Settings, _folder: str) -> list[str]:
-        return ["day=2026-01-01", "day=2026-01-02", "other"]
-
-    monkeypatch.setattr(webhdfs, "names", names)
-    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
-    assert evidence._unknown_days(settings(), "clicks") == ("day=2026-01-02",)
-
-
-def test_there_is_no_state_before_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhdfs, "names", lambda _settings, _folder: [])
-    assert evidence.newest_state(settings(), "clicks") is None
-    assert evidence.batch_of(None) == -1
-
-
 def test_only_what_the_state_has_counted_lies_within_the_limits() -> None:
-    nothing: Counter[tuple[str, str]] = Counter()
     found = evidence.Evidence(
-        "clicks",
-        {0: Bounds(0, 15), 1: Bounds(0, 20), 2: Bounds(0, 1)},
-        STATE,
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        0,
-        0,
-        nothing,
-        nothing,
-        (),
+        topic="clicks",
+        kafka={0: Bounds(0, 15), 1: Bounds(0, 20), 2: Bounds(0, 1)},
+        state=STATE,
+        rejected_by_job=0,
+        rejected_at_entry=0,
+        open=Counter(),
+        stored=Counter(),
+        late=Counter(),
+        duplicates=Counter(),
+        exported=Counter(),
+        in_hive=Counter(),
+        days=(),
     )
     assert {number: limits.end for number, limits in found.limits().items()} == {0: 10, 1: 20, 2: 0}
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from eventmill import gaps, reader, verify
+from eventmill import balance, gaps, reader, verify
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
+from spark_jobs.state import State, Totals
+from spark_jobs.watermark import Partition, Progress
 from tests.support import settings
 from tests.unit.eventmill.test_verify import GOOD
 
@@ -52,11 +54,19 @@ def test_gaps_among_what_was_counted_are_not_accepted(silent: set[tuple[int, int
     evidence.stored[next(iter(evidence.stored))] -= 2
     found = gaps.count(settings(), evidence, counted)
     assert found.gaps == 2
-    assert verify.is_balanced(found)
+    assert balance.is_balanced(found)
     assert verify.report("clicks", found, None, None).accepted == 20
 
 
 def test_a_record_that_is_lost_is_no_gap(silent: set[tuple[int, int]]) -> None:
     found = gaps.count(settings(), replace(GOOD, rejected_by_job=1))
     assert found.gaps == 0
-    assert not verify.is_balanced(found)
+    assert not balance.is_balanced(found)
+
+
+def test_where_kafka_has_removed_records_the_job_tells_how_many_there_were(silent: set[tuple[int, int]]) -> None:
+    silent.add((1, 7))
+    state = State(3, 300, Progress(partitions={0: Partition(11), 1: Partition(12)}), Totals(records=22))
+    found = gaps.count(settings(), replace(GOOD, kafka={0: Bounds(4, 11), 1: Bounds(0, 12)}, state=state))
+    assert (found.gaps, found.counted()) == (0, 22)
+    assert balance.is_balanced(found)

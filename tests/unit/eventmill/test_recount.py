@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from zlib import crc32
@@ -10,8 +11,9 @@ from zlib import crc32
 import msgspec
 import pytest
 
-from eventmill import generate, plan, sql
+from eventmill import generate, plan, reader, recount, sql
 from eventmill.recount import Recount
+from tests.support import settings
 
 RECEIVED = 1780000000000
 
@@ -83,3 +85,12 @@ def test_years_1_and_9999_are_broken_and_move_nothing() -> None:
         record(view(3, "2026-01-01 00:00:00")),
     )
     assert (found.broken, found.stored.total(), found.late.total()) == (2, 1, 0)
+
+
+def test_records_are_counted_and_not_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "consumer", lambda _: nullcontext())
+    monkeypatch.setattr(reader, "between", lambda _client, _topic, _limits: iter(range(recount.STEP + 1)))
+    told: list[int] = []
+    limits = {0: reader.Bounds(0, recount.STEP + 7)}
+    assert recount.count(settings(), "events", limits, told.append) == recount.STEP + 1
+    assert told == [recount.STEP, recount.STEP + 7]

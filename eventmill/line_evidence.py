@@ -1,0 +1,126 @@
+"""What there is of any line at one moment: its job's state after a batch, what Kafka holds, and what was rejected."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from eventmill import batches, reader, rejected, sql, webhdfs
+from eventmill.settings import Settings
+from spark_jobs.state import State
+
+FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
+"""The end of the path of a file that a batch made, as a pattern for Python and for Hive alike."""
+
+
+class EvidenceError(RuntimeError):
+    """What should be compared is not there yet; the message says how to make it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineEvidence(ABC):
+    """What is there of a line.
+
+    Attributes:
+        topic: what the line reads.
+        kafka: the bounds of its partitions, taken after the state.
+        state: of its job; None before the first batch.
+        rejected_by_job: distinct rejected records that the state's batch and those before it had read.
+        rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
+        gaps: offsets that hold no record, among those that the state has counted; see `eventmill.gaps`.
+        gaps_behind: such offsets behind the state.
+    """
+
+    topic: str
+    kafka: dict[int, reader.Bounds]
+    state: State | None
+    rejected_by_job: int
+    rejected_at_entry: int
+    gaps: int = 0
+    gaps_behind: int = 0
+
+    @abstractmethod
+    def processed(self) -> int:
+        """How many records something became of."""
+
+    def removed(self) -> int:
+        """How many offsets Kafka has given and removed since, by age or size."""
+        return sum(held.first for held in self.kafka.values())
+
+    def limits(self) -> dict[int, reader.Bounds]:
+        """The bounds in Kafka of what the state has counted."""
+        done = next_offsets(self.state)
+        return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
+
+    def behind(self) -> dict[int, reader.Bounds]:
+        """The bounds in Kafka of what the state has not counted."""
+        done = next_offsets(self.state)
+        return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
+
+    def counted(self) -> int:
+        """How many records the state has counted: by Kafka, or by the job where Kafka has removed some of them."""
+        if self.state and self.removed():
+            return self.state.totals.records
+        return sum(limits.end for limits in self.limits().values()) - self.gaps
+
+    def waiting(self) -> int:
+        """How many records the job has still to process."""
+        held, done = self.kafka.values(), self.limits().values()
+        return sum(one.end for one in held) - sum(one.end for one in done) - self.gaps_behind
+
+    def accepted(self) -> int:
+        """How many records Kafka has taken."""
+        return self.counted() + self.waiting()
+
+
+def newest_state(settings: Settings, line: str) -> State | None:
+    """The newest state of a line's job; None before its first batch."""
+    batch = batches.newest(settings, line)
+    if batch is None:
+        return None
+    return msgspec.json.decode(webhdfs.read(settings, f"{batches.states(line)}/{batch}/state.json"), type=State)
+
+
+def batch_of(state: State | None) -> int:
+    """The state's batch; -1 when there is none."""
+    return state.batch if state else -1
+
+
+def next_offsets(state: State | None) -> dict[int, int]:
+    """By Kafka partition, the offset after the last record that the state has counted."""
+    partitions = state.progress.partitions if state else {}
+    return {number: partition.next_offset for number, partition in partitions.items()}
+
+
+def batch_in(file: str) -> int:
+    """The batch that made a file, by its path; -1 when none did."""
+    found = re.search(FILE, file)
+    return int(found[1]) if found else -1
+
+
+def rejected_until(settings: Settings, topic: str, done: Mapping[int, int]) -> tuple[int, int]:
+    """How many distinct records of the topic were rejected before those offsets, and how many were held back before."""
+    by_job = at_entry = 0
+    for record in rejected.distinct(rejected.read(settings, topic)):
+        if record.origin != rejected.SPARK:
+            at_entry += 1
+        elif record.identity[0] == topic and int(record.identity[2]) < done.get(int(record.identity[1]), 0):
+            by_job += 1
+    return by_job, at_entry
+
+
+def require_table(settings: Settings, table: str, how: str) -> None:
+    """Raise an EvidenceError when Hive has no such table; `how` says how it is made."""
+    if not sql.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
+        raise EvidenceError(f"Hive has no table {table} yet: {how}")
+
+
+def unknown_days(settings: Settings, line: str, table: str) -> tuple[str, ...]:
+    """The days of a line's table on HDFS that Hive doesn't know."""
+    on_hdfs = {name for name in webhdfs.names(settings, f"/eventmill/{line}/{table}") if name.startswith("day=")}
+    in_hive = {str(row[0]) for row in sql.hive(settings, f"SHOW PARTITIONS {table}").rows}
+    return tuple(sorted(on_hdfs - in_hive))

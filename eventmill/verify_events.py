@@ -1,0 +1,102 @@
+"""Whether every record of a line of single events is accounted for; pure comparisons.
+
+Each check yields the differences that it found; a line is in order when there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from eventmill import balance
+from eventmill.balance import Difference, equal
+from eventmill.event_evidence import EventEvidence
+
+
+class EventReport(msgspec.Struct, frozen=True):
+    """One line's balance: accepted = stored + rejected + duplicates + late + waiting.
+
+    Attributes:
+        accepted: records that Kafka has taken.
+        stored: rows of the table of stored events, as Hive counts them.
+        rejected: distinct records that the job rejected.
+        duplicates: and `late`: rows of their tables.
+        waiting: records that the job has still to process.
+        rejected_at_entry: those that never came to the topic; no part of the balance.
+        parts: rows of the tables that have some of the stored events, by name.
+    """
+
+    line: str
+    accepted: int
+    stored: int
+    rejected: int
+    duplicates: int
+    late: int
+    waiting: int
+    rejected_at_entry: int
+    parts: dict[str, int]
+    differences: list[Difference]
+    notes: list[str]
+
+    def rows(self) -> Iterator[tuple[str, int]]:
+        """What is shown of it, the parts of the balance indented."""
+        yield "accepted", self.accepted
+        for name in ("stored", "rejected", "duplicates", "late", "waiting"):
+            yield f"  {name}", getattr(self, name)
+        yield "rejected at entry", self.rejected_at_entry
+        yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
+
+
+def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -> EventReport:
+    """All checks of a line."""
+    checks = [
+        balance.balance(evidence),
+        _job(evidence),
+        balance.waiting(evidence, allow_waiting),
+        balance.offsets(evidence),
+        _identities(evidence),
+        _parts(evidence),
+        _days(evidence),
+    ]
+    return EventReport(
+        line=line,
+        accepted=evidence.accepted(),
+        stored=evidence.rows.stored,
+        rejected=evidence.rejected_by_job,
+        duplicates=evidence.rows.duplicates,
+        late=evidence.rows.late,
+        waiting=evidence.waiting(),
+        rejected_at_entry=evidence.rejected_at_entry,
+        parts={table: part.rows for table, part in evidence.rows.parts.items()},
+        differences=[difference for check in checks for difference in check],
+        notes=list(balance.removed(evidence)),
+    )
+
+
+def _job(evidence: EventEvidence) -> Iterator[Difference]:
+    found = {
+        "records": evidence.counted(),
+        "stored": evidence.rows.stored,
+        "rejected": evidence.rejected_by_job,
+        "duplicates": evidence.rows.duplicates,
+        "late": evidence.rows.late,
+    }
+    return balance.job(evidence, found)
+
+
+def _identities(evidence: EventEvidence) -> Iterator[Difference]:
+    """That each identity is stored once."""
+    yield from equal(f"distinct messageids in {evidence.table}", evidence.rows.stored, evidence.rows.identities)
+
+
+def _parts(evidence: EventEvidence) -> Iterator[Difference]:
+    """The tables of some stored events against the table of all of them."""
+    for table, part in evidence.rows.parts.items():
+        yield from equal(f"rows of {table}, by the labels in {evidence.table}", part.labelled, part.rows)
+
+
+def _days(evidence: EventEvidence) -> Iterator[Difference]:
+    for table, days in evidence.days.items():
+        for day in days:
+            yield Difference(f"partition {day} of {table} in Hive", 1, 0)

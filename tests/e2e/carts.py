@@ -1,0 +1,112 @@
+"""What the tests of the carts line do with its stack."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from eventmill import carts_truth, demo, line_evidence, reader
+from eventmill.beside import StackBeside
+from eventmill.carts_truth import CartsTruth
+from eventmill.events import CartTimedOut
+from tests.e2e.line import Line
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A generated file, its truth, and where the topics ended before it was sent."""
+
+    file: Path
+    truth: CartsTruth
+    source_ends: dict[int, int]
+    filtered_ends: dict[int, int]
+    timed_out_ends: dict[int, int]
+
+
+class Carts(Line):
+    """The carts line of one stack."""
+
+    def __init__(self, stack: StackBeside) -> None:
+        super().__init__(stack, "carts")
+
+    def generate(self, folder: Path, name: str, *options: str) -> Sample:
+        """Actions that are newer than all that the stack has counted."""
+        values = self.stack.settings
+        file, truth = folder / f"{name}.json", folder / f"{name}-truth.json"
+        start = demo.next_start(values, self.name).isoformat()
+        self.stack.eventmill("generate", "carts", "--start", start, "--out", str(file), "--truth", str(truth), *options)
+        topics = (values.carts_topic, values.carts_abandoned_topic, values.carts_timed_out_topic)
+        return Sample(file, carts_truth.read(truth), *(reader.ends(values, topic) for topic in topics))
+
+    def send(self, file: Path) -> None:
+        """Post the file to the event API."""
+        self.stack.eventmill("send", "carts", str(file))
+
+    def in_tables(self) -> None:
+        """Wait until all that Kafka holds is processed, and let Hive find it."""
+        self.wait_until_processed()
+        self.stack.eventmill("tables", "carts")
+
+    def settled(self) -> datetime:
+        """Before this time every action is known."""
+        state = line_evidence.newest_state(self.stack.settings, self.name)
+        assert state is not None
+        length = self.stack.settings.carts_window_seconds
+        return datetime.fromtimestamp(state.progress.closed // 1_000_000 // length * length, UTC)
+
+    def expected_ids(self, sample: Sample) -> list[str]:
+        """The carts of the sample that must have been found abandoned by now, sorted."""
+        return sorted(cart.messageid for cart in carts_truth.abandoned_by(sample.truth, self.settled() - MILLISECOND))
+
+    def abandoned(self, engine: str, sample: Sample) -> list[tuple[object, ...]]:
+        """The abandoned carts of the sample's time in the table, sorted."""
+        begin = min(cart.opened_at for cart in sample.truth.carts)
+        query = (
+            "SELECT messageid, userid, last_action, items, productid, cart_value FROM abandoned_carts "
+            f"WHERE opened_at >= CAST('{begin:%Y-%m-%d %H:%M:%S.%f}' AS TIMESTAMP)"
+        )
+        return sorted(tuple(row.values()) for row in self.rows(engine, query))
+
+    def board(self, sample: Sample) -> dict[tuple[str, str, str], int]:
+        """The leader board of the sample's time: the number by window, user and action."""
+        query = (
+            "SELECT window_start, userid, action, action_number FROM leader_board "
+            f"WHERE window_start >= '{sample.truth.windows[0].window_start:%Y-%m-%d %H:%M:%S}'"
+        )
+        return {
+            (str(row["window_start"])[:19], str(row["userid"]), str(row["action"])): int(str(row["action_number"]))
+            for row in self.rows("mysql", query)
+        }
+
+    def timed_out(self, sample: Sample) -> list[str]:
+        """The identities of the events that came to the topic of carts whose time was over, sorted."""
+        records = self._since(self.stack.settings.carts_timed_out_topic, sample.timed_out_ends)
+        return sorted(str(msgspec.json.decode(record.value, type=CartTimedOut).messageid) for record in records)
+
+    def put_into_carts(self, sample: Sample) -> Counter[tuple[int, int]]:
+        """Where the records of the topic of products put into carts come from, by partition and offset."""
+        records = self._since(self.stack.settings.carts_abandoned_topic, sample.filtered_ends)
+        origins = (dict(record.headers) for record in records)
+        return Counter((int(o["source.partition"]), int(o["source.offset"])) for o in origins)
+
+    def products_sent(self, sample: Sample) -> set[tuple[int, int]]:
+        """Where the records are in the source topic that put a product into a cart."""
+        records = self._since(self.stack.settings.carts_topic, sample.source_ends)
+        return {
+            (record.partition, record.offset)
+            for record in records
+            if msgspec.json.decode(record.value)["lastAction"] == "SHOPPING_CART"
+        }
+
+    def _since(self, topic: str, begin: dict[int, int]) -> list[Any]:
+        with reader.consumer(self.stack.settings) as client:
+            now = reader.bounds(client, topic)
+            limits = {number: reader.Bounds(begin[number], held.end) for number, held in now.items()}
+            return list(reader.between(client, topic, limits))

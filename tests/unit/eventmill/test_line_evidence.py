@@ -1,0 +1,56 @@
+"""What lines have in common is read as of one batch of the job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from eventmill import line_evidence, rejected, sql, webhdfs
+from eventmill.settings import Settings
+from eventmill.sql import Result
+from tests.support import settings
+
+
+@pytest.mark.parametrize(
+    ("file", "batch"),
+    [
+        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/batch-0000000012.parquet", 12),
+        ("hdfs://h:1/eventmill/clicks/faults/batch-0000000000.parquet", 0),
+        ("hdfs://h:1/eventmill/game/guilds/day=2026-01-01/batch-0000000007-part-00001.parquet", 7),
+        ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/part-00000.parquet", -1),
+    ],
+)
+def test_the_batch_of_a_row_is_in_the_name_of_its_file(file: str, batch: int) -> None:
+    assert line_evidence.batch_in(file) == batch
+
+
+def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(origin: str, *identity: str) -> rejected.Rejected:
+        return rejected.Rejected(origin, identity, "why", datetime(2026, 1, 1, tzinfo=UTC), b"")
+
+    records = [
+        written("spark", "clicks", "0", "9"),
+        written("spark", "clicks", "0", "9"),
+        written("spark", "clicks", "0", "10"),
+        written("spark", "clicks", "1", "10"),
+        written("spark", "other", "0", "1"),
+        written("nifi", "a.json", "1"),
+    ]
+    monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(records))
+    assert line_evidence.rejected_until(settings(), "clicks", {0: 10, 1: 20}) == (2, 1)
+
+
+def test_days_on_hdfs_that_hive_does_not_know_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names(_settings: Settings, _folder: str) -> list[str]:
+        return ["day=2026-01-01", "day=2026-01-02", "other"]
+
+    monkeypatch.setattr(webhdfs, "names", names)
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
+    assert line_evidence.unknown_days(settings(), "clicks", "commerce") == ("day=2026-01-02",)
+
+
+def test_there_is_no_state_before_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhdfs, "names", lambda _settings, _folder: [])
+    assert line_evidence.newest_state(settings(), "clicks") is None
+    assert line_evidence.batch_of(None) == -1
