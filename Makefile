@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench lock clean distclean
+.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ unit: setup ## the tests that need no running engine
 dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags
 
-e2e: setup ## whole lines on a stack of its own
+e2e: setup browser ## whole lines on a stack of its own
 	@.venv/bin/pytest tests/e2e
+
+browser: # without one its tests fail, the others can run
+	@bin/browser || true
 
 compose-test: setup setup-docker ## the clicks line in containers, with kill -9
 	@.venv/bin/pytest tests/compose

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
-from api import bodies
+from api import bodies, cursor
 from api.collector import Accepted, Fault
+from api.console import Shown
+from api.examples import EXAMPLES
 from api.problems import MEDIA_TYPE
 from eventmill import topics
 from eventmill.events import Event, GameEvent
@@ -26,8 +28,8 @@ ACTIONS = {
 
 def description(settings: Settings) -> Json:
     """The whole document."""
-    contracts = {t.contract.__name__: t.contract for t in topics.declared(settings) if t.contract}
-    _, schemas = msgspec.json.schema_components([*contracts.values(), Accepted, Fault], ref_template=REF)
+    contracts = {name: topic.contract for name, topic in topics.collected(settings).items() if topic.contract}
+    _, schemas = msgspec.json.schema_components([*contracts.values(), Accepted, Fault, Shown], ref_template=REF)
     for name in contracts:
         schemas[f"{name}Sent"] = _sent(schemas[name])
     schemas["Problem"] = PROBLEM
@@ -37,6 +39,7 @@ def description(settings: Settings) -> Json:
         "paths": {
             **{f"/v1/events/{name}": {"post": _collect(name, contract)} for name, contract in contracts.items()},
             **{f"/v1/game/{action}/{{name}}": {"post": _act(action, about)} for action, about in ACTIONS.items()},
+            "/v1/console": {"get": _recent()},
             "/healthz": {"get": _plain("Whether the process lives.")},
             "/readyz": {"get": _plain("Whether Kafka can be written to.") | _unready()},
             "/metrics": {"get": _plain("Numbers for Prometheus.")},
@@ -84,7 +87,7 @@ def _sent(schema: Json) -> Json:
 def _collect(name: str, contract: type[Event]) -> Json:
     event = {"$ref": REF.format(name=f"{name}Sent")}
     one_or_many = {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
-    bodies_by_type: Json = {bodies.JSON: {"schema": one_or_many}}
+    bodies_by_type: Json = {bodies.JSON: {"schema": one_or_many, "example": EXAMPLES[name]}}
     bodies_by_type |= {media_type: {"schema": {"type": "string"}} for media_type in bodies.NDJSON}
     return {
         "operationId": f"send{name}",
@@ -103,6 +106,20 @@ def _act(action: str, about: str) -> Json:
         "parameters": [name],
         "responses": {"202": _answer("Kafka has acknowledged the event.", GameEvent.__name__)}
         | _problems(404, 408, 422, 431, 503),
+    }
+
+
+def _recent() -> Json:
+    schema = {"type": "string", "pattern": cursor.PATTERN, "maxLength": cursor.LONGEST}
+    problems = _problems(400, 401, 403, 408, 429, 431, 503)
+    problems["400"]["description"] = "The cursor is broken."
+    problems["503"]["description"] = "Kafka is away."
+    return {
+        "operationId": "recentEvents",
+        "summary": "Accepted and rejected events as they come, for the console.",
+        "description": "The last ones of each topic, and then, with the cursor of an answer, those that followed it.",
+        "parameters": [{"name": "cursor", "in": "query", "description": "that of an answer before", "schema": schema}],
+        "responses": {"200": _answer("At most 200 events.", Shown.__name__)} | problems,
     }
 
 

@@ -6,19 +6,23 @@ from flask import Blueprint
 
 from api import openapi
 from api.collector import Collector
+from api.console import console
 from api.front import Front
 from api.game import Game, actions, pages
 from api.guilds import Guilds
+from api.keys import Keys
 from api.pages import create_app
 from api.publisher import Publisher
+from api.recent import Recent
+from eventmill import topics
 from eventmill.settings import Settings, load
 
 
 def api() -> Front:
-    """The event API."""
+    """The event API with its console."""
     settings = load()
     publisher = Publisher(settings)
-    return _front(settings, publisher, [actions(_game(settings, publisher))])
+    return _front(settings, publisher, [actions(_game(settings, publisher)), _console(settings)])
 
 
 def game() -> Front:
@@ -30,6 +34,11 @@ def game() -> Front:
 
 def _game(settings: Settings, publisher: Publisher) -> Game:
     return Game(settings.game_topic, publisher.publish_from_thread, Guilds(settings))
+
+
+def _console(settings: Settings) -> Blueprint:
+    shown = [topic.name for topic in topics.declared(settings) if topic.contract]
+    return console(Recent(settings).after, shown, Keys(settings))
 
 
 def _front(settings: Settings, publisher: Publisher, blueprints: list[Blueprint]) -> Front:

@@ -1,0 +1,90 @@
+"""The console: a page that shows accepted and rejected events as they come, and the route that it asks for them.
+
+Whichever process of the service is asked, the answer is the same: it comes from Kafka and the page's cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from flask import Blueprint, Response, redirect, request, send_from_directory
+from werkzeug.wrappers import Response as AnyResponse
+
+from api import bodies, cursor
+from api.cursor import Positions
+from api.keys import Keys
+from api.problems import ProblemError
+from api.recent import Helping
+from api.seen import Seen
+
+Read = Callable[[Positions], Helping]
+"""Reads what follows these positions."""
+
+FILES = ("console.js", "console.css")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What has come to Kafka after the cursor of an answer before.
+
+    Attributes:
+        cursor: to be given back for what follows.
+        behind: how many records follow already.
+        topics: those that are watched, each together with the topic of its rejected records.
+        events: in the order of their times.
+    """
+
+    cursor: str
+    behind: int
+    topics: list[str]
+    events: list[Seen]
+
+
+def console(read: Read, topics: list[str], keys: Keys) -> Blueprint:
+    """The page with its files, and what it asks for."""
+    blueprint = Blueprint("console", __name__)
+    folder = f"{blueprint.root_path}/static"
+
+    @blueprint.get("/console")
+    def short() -> AnyResponse:
+        return redirect("/console/")
+
+    @blueprint.get("/console/")
+    def page() -> Response:
+        return send_from_directory(folder, "console.html")
+
+    @blueprint.get(f"/console/<any({','.join(map(repr, FILES))}):name>")
+    def file(name: str) -> Response:
+        return send_from_directory(folder, name)
+
+    @blueprint.get("/v1/console")
+    def recent() -> Response:
+        keys.admit({name.lower(): value for name, value in request.headers.items()}, request.remote_addr or "")
+        helping = read(_positions(request.args.getlist("cursor")))
+        shown = Shown(cursor.encode(helping.positions), helping.behind, topics, helping.events)
+        return Response(msgspec.json.encode(shown), mimetype=bodies.JSON, headers={"Cache-Control": "no-store"})
+
+    @blueprint.after_request
+    def harden(reply: Response) -> Response:
+        reply.headers.update(HEADERS)
+        return reply
+
+    return blueprint
+
+
+def _positions(given: list[str]) -> Positions:
+    if not given:
+        return {}
+    try:
+        [text] = given
+        return cursor.decode(text)
+    except ValueError as error:
+        why = str(error) if len(given) == 1 else f"{len(given)} cursors; there may be one"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, why) from error
