@@ -70,7 +70,7 @@ def documentation(openapi: dict[str, Any]) -> Blueprint:
     """The OpenAPI description, and Swagger UI to read and try it; all files are served from here."""
     blueprint = Blueprint("documentation", __name__, template_folder="templates")
     described = msgspec.json.encode(openapi)
-    swagger = str(next(iter(files("swagger_ui_bundle").joinpath("vendor").iterdir())))
+    swagger = str(files("flask_swagger_ui").joinpath("dist"))
 
     @blueprint.get("/openapi.json")
     def description() -> Response:

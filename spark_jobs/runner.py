@@ -79,10 +79,11 @@ def _start_filter(
     stream = wanted.select(kafka_stream(spark, settings, line.topic, None if real_time else line.max_offsets))
     sink = {"kafka.bootstrap.servers": settings.kafka_bootstrap, "topic": wanted.topic}
     writer = stream.writeStream.format("kafka").options(**sink).outputMode("update")
-    if real_time:
-        writer = writer.trigger(realTime=REAL_TIME_BATCH)  # type: ignore[call-overload]
-    else:
-        writer = _trigger(writer, bounded, "0 seconds")
+    writer = (
+        writer.trigger(realTime=REAL_TIME_BATCH)  # type: ignore[call-overload]
+        if real_time
+        else _trigger(writer, bounded, "0 seconds")
+    )
     return _begin(writer, wanted.name, folder)
 
 
