@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench lock clean distclean
+.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench fuzz lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ browser: # without one its tests fail, the others can run
 
 compose-test: setup setup-docker ## the clicks line in containers, with kill -9
 	@.venv/bin/pytest tests/compose
+
+fuzz: bootstrap ## 100,000 requests made from its description to the API of the running stack
+	@.venv/bin/python -m tests.e2e.fuzz
 
 bench: setup ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.streaming

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
@@ -38,6 +39,7 @@ class Limits:
         return cls(settings.api_event_bytes, settings.api_batch_bytes, settings.api_batch_events, settings.api_nesting)
 
 
+@lru_cache(maxsize=64)
 def media_type(header: str | None) -> str:
     """The media type of a request.
 

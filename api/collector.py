@@ -15,7 +15,7 @@ import msgspec
 
 from api import bodies, metrics
 from api.bodies import Limits
-from api.intake import Intake, Receipt, Taken
+from api.intake import Intake, Receipt
 from api.keys import Keys
 from api.problems import ProblemError
 from api.publisher import Record
@@ -23,9 +23,9 @@ from eventmill import topics
 from eventmill.events import EventError
 from eventmill.rejected import LONGEST
 from eventmill.settings import Settings
-from eventmill.topics import Topic
 
 LONGEST_IDENTITY = 200
+ANSWER_HEADERS = {"Content-Type": bodies.JSON}
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads a body of at most so many bytes."""
 
@@ -57,8 +57,7 @@ class Accepted(msgspec.Struct, frozen=True):
     errors: list[Fault]
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What is answered."""
 
     status: HTTPStatus
@@ -68,9 +67,11 @@ class Reply:
 
 @dataclass
 class Batch:
-    """The events of one request: those taken with their places, and the faults of the others with what came."""
+    """The events of one request: places, identities and records of those taken; faults of the others and what came."""
 
-    taken: list[tuple[int, Taken]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     broken: list[bytes] = field(default_factory=list)
 
@@ -80,20 +81,22 @@ class Batch:
         batch, take = cls(), intake.take
         for index, piece in enumerate(pieces):
             try:
-                batch.taken.append((index, take(piece, receipt)))
+                messageid, record = take(piece, receipt)
             except EventError as error:
                 batch.faults.append(Fault(index, error.field, error.reason))
                 batch.broken.append(piece)
+            else:
+                batch.places.append(index)
+                batch.ids.append(messageid)
+                batch.records.append(record)
         return batch
 
-    def records(self, topic: str, request: str, receipt: Receipt) -> list[Record]:
-        """What goes to Kafka, the events taken first; `request` and the place in it identify the rejected ones."""
-        good = [Record(topic, event.key, event.value) for _, event in self.taken]
-        bad = [
-            Record(topics.rejected(topic), None, piece[:LONGEST], _headers(request, fault, receipt, piece))
+    def rejected(self, topic: str, request: str, receipt: Receipt) -> list[Record]:
+        """The records of the rejected ones, which `request` and the place in it identify."""
+        return [
+            Record(topic, None, piece[:LONGEST], _headers(request, fault, receipt, piece))
             for fault, piece in zip(self.faults, self.broken, strict=True)
         ]
-        return good + bad
 
 
 def _headers(request: str, fault: Fault, receipt: Receipt, piece: bytes) -> list[tuple[str, str | bytes | None]]:
@@ -138,24 +141,27 @@ class Collector:
         body = bodies.plain(await read(self._limits.batch_bytes), encoding, self._limits.batch_bytes)
         receipt = Receipt.now()
         batch = Batch.of(bodies.pieces(body, media_type, self._limits), self._intakes[kind], receipt)
-        failed = await self._publish(batch.records(self._topics[kind].name, _identity(headers), receipt))
+        rejected = (
+            batch.rejected(topics.rejected(self._topics[kind].name), _identity(headers), receipt)
+            if batch.faults
+            else []
+        )
+        failed = await self._publish(batch.records + rejected)
         self._count(kind, batch, failed)
         if failed:
             raise _unavailable(batch, failed, receipt)
-        if not batch.taken:
+        if not batch.ids:
             raise _nothing_taken(batch, self._limits.event_bytes)
-        ids = [event.messageid for _, event in batch.taken]
-        answer = Accepted(len(ids), ids, receipt.text, batch.faults)
-        return Reply(HTTPStatus.ACCEPTED, {"Content-Type": bodies.JSON}, msgspec.json.encode(answer))
+        answer = Accepted(len(batch.ids), batch.ids, receipt.text, batch.faults)
+        return Reply(HTTPStatus.ACCEPTED, ANSWER_HEADERS, msgspec.json.encode(answer))
 
     def _known(self) -> str:
         return ", ".join(self._topics)
 
     def _count(self, kind: str, batch: Batch, failed: Mapping[int, str]) -> None:
-        lost = len(failed)
-        accepted = len(batch.taken) - sum(index < len(batch.taken) for index in failed)
-        numbers = {"accepted": accepted, "rejected": len(batch.taken) + len(batch.faults) - accepted - lost}
-        for outcome, number in (numbers | {"unacknowledged": lost}).items():
+        lost = sum(index < len(batch.ids) for index in failed)
+        numbers = (len(batch.ids) - lost, len(batch.faults) - (len(failed) - lost), len(failed))
+        for outcome, number in zip(("accepted", "rejected", "unacknowledged"), numbers, strict=True):
             if number:
                 metrics.events(kind, outcome, number)
 
@@ -177,17 +183,15 @@ def _nothing_taken(batch: Batch, longest: int) -> ProblemError:
 
 def _unavailable(batch: Batch, failed: Mapping[int, str], receipt: Receipt) -> ProblemError:
     """503: which events Kafka has and which it may not have; sent again with these identities they count once."""
-    taken = enumerate(batch.taken)
-    pending = [(index, event.messageid) for number, (index, event) in taken if number in failed]
-    away = {index for index, _ in pending}
+    pending = [number for number in range(len(batch.ids)) if number in failed]
     return ProblemError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Kafka has not acknowledged all events; send those in `pending` again, with these ids and this time "
         "where they had none",
         {"Retry-After": "2"},
         reason=next(iter(failed.values())),
-        ids=[event.messageid for index, event in batch.taken if index not in away],
+        ids=[messageid for number, messageid in enumerate(batch.ids) if number not in failed],
         received=receipt.text,
-        pending=[{"index": index, "messageid": messageid} for index, messageid in pending],
+        pending=[{"index": batch.places[number], "messageid": batch.ids[number]} for number in pending],
         errors=batch.faults,
     )

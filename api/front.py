@@ -7,24 +7,30 @@ that sends slowly holds up nobody. Every request must be read within a time.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from io import BytesIO
 from typing import Protocol
+from urllib.parse import quote
 
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
-from api import bodies
+from api import bodies, metrics
 from api.collector import Collector, Reply
+from api.patience import Patience
 from api.problems import ProblemError
 from api.publisher import Publisher
 
 PREFIX = "/v1/events/"
 PAGE_BYTES = 65_536
 """The longest body of a request that is not of events."""
+
+COLLECTED = 20_000
+"""The objects that may be made before the garbage collector looks for circles."""
 
 
 class Scope(Protocol):
@@ -60,14 +66,21 @@ class Front:
         self._publisher = publisher
         self._pages = pages
         self._seconds = seconds
+        self._patience = Patience(seconds)
         self._threads = ThreadPoolExecutor(threads, "page")
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to serve, before the first request."""
         loop.run_until_complete(self._publisher.start())
+        self._keeping = loop.create_task(metrics.keep())
+        # All that is there by now stays; what a request makes is freed without the garbage collector.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECTED)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """End, after the last request."""
+        self._keeping.cancel()
         loop.run_until_complete(self._publisher.stop())
 
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
@@ -95,8 +108,7 @@ class Front:
         if length is not None and int(length) > limit:
             raise bodies.too_large(limit)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await (_parts(connection, limit) if length is None else connection())
+            return await self._patience.wait(_parts(connection, limit) if length is None else connection())
         except TimeoutError:
             raise ProblemError(
                 HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {self._seconds:g} s", {"Connection": "close"}
@@ -108,7 +120,8 @@ class Front:
 
     def _ask_flask(self, scope: Scope, body: bytes) -> Reply:
         request = EnvironBuilder(
-            scope.path,
+            # The server has decoded it.
+            quote(scope.path),
             base_url=f"http://{scope.headers.get('host', 'localhost')}/",
             method=scope.method,
             query_string=scope.query_string,

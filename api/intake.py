@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
-from uuid import uuid4
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from api.bodies import BLANK, Limits, check_size
+from api.bodies import Limits, check_size
+from api.publisher import Record
 from eventmill import events
 from eventmill.topics import Topic
 
 CANONICAL = re.compile(events.UUID_TEXT).match
+DRAWN = 256
+"""The identities whose random bytes are drawn at a time."""
+
+MASK = int.from_bytes(bytes.fromhex("000000000000f000c000000000000000") * DRAWN)
+VERSION = int.from_bytes(bytes.fromhex("00000000000040008000000000000000") * DRAWN)
+"""The bits of these identities that say version 4 and variant 1; MASK has all bits that they take."""
 
 
-class Receipt(NamedTuple):
-    """When a request came in: the moment, and its text as it's written into events that have no time."""
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """When a request came in: the moment, its text, and that as the field of an event that has no time."""
 
     moment: datetime
     text: str
+    field: bytes
 
     @classmethod
     def now(cls) -> Receipt:
         """This moment, in whole microseconds."""
         moment = datetime.now(UTC)
-        return cls(moment, f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z")
+        text = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return cls(moment, text, b'"timestamp":"%b",' % text.encode())
 
 
-class Taken(NamedTuple):
-    """An event that keeps its contract: its identity, and the key and value of its Kafka record."""
-
-    messageid: str
-    key: bytes
-    value: bytes
+def identities() -> Iterator[str]:
+    """New identities, for ever: UUIDs of version 4, whose random bytes are drawn for many at a time."""
+    while True:
+        bits = int.from_bytes(os.urandom(16 * DRAWN)) & ~MASK | VERSION
+        text = bits.to_bytes(16 * DRAWN).hex()
+        for at in range(0, len(text), 32):
+            yield (
+                f"{text[at : at + 8]}-{text[at + 8 : at + 12]}-{text[at + 12 : at + 16]}-"
+                f"{text[at + 16 : at + 20]}-{text[at + 20 : at + 32]}"
+            )
 
 
 class Intake:
@@ -45,13 +58,17 @@ class Intake:
 
     def __init__(self, topic: Topic, limits: Limits) -> None:
         assert topic.contract is not None
+        self._topic = topic.name
         self._contract = topic.contract
         self._decode: Callable[[bytes], Any] = events.decode_draft(topic.contract)
         self._key: Callable[[Any], str] = attrgetter(_attribute(topic.contract, topic.key))
         self._limits = limits
+        self._identities = identities()
 
-    def take(self, piece: bytes, receipt: Receipt) -> Taken:
-        """The event in the raw JSON.
+    def take(self, piece: bytes, receipt: Receipt) -> tuple[str, Record]:
+        """The identity and the Kafka record of the event in the raw JSON, which has no blanks around it.
+
+        What is missing is written in front of the event's other fields, which stay as they came.
 
         Raises:
             EventError: when it breaks its contract or is too large.
@@ -61,31 +78,24 @@ class Intake:
             draft = self._decode(piece)
         except (ValueError, RecursionError) as error:
             raise events.broken(piece, _syntax_error(piece) or error) from error
-        if draft.timestamp is not UNSET:
+        head, messageid = b"", None
+        if draft.messageid is UNSET:
+            messageid = next(self._identities)
+            head = b'"messageid":"%b",' % messageid.encode()
+        if draft.timestamp is UNSET:
+            head += receipt.field
+        else:
             events.check_time(draft, receipt.moment)
-        key = self._key(draft).encode()
-        if draft.messageid is not UNSET and draft.timestamp is not UNSET:
-            return Taken(self._identity(draft, piece, receipt), key, piece)
-        return self._fill(piece, draft, key, receipt)
+        # Every contract asks for more than these two, so that something follows the comma.
+        value = b"{" + head + piece[1:] if head else piece
+        record = Record(self._topic, self._key(draft).encode(), value)
+        return messageid or self._identity(draft, value, receipt), record
 
-    def _identity(self, draft: Any, piece: bytes, receipt: Receipt) -> str:
+    def _identity(self, draft: Any, value: bytes, receipt: Receipt) -> str:
         """The messageid in its canonical form; the contract itself judges other forms."""
         if CANONICAL(draft.messageid):
             return draft.messageid  # type: ignore[no-any-return]
-        return str(events.decode(self._contract, piece, receipt.moment).messageid)
-
-    def _fill(self, piece: bytes, draft: Any, key: bytes, receipt: Receipt) -> Taken:
-        """The event with what is missing written in front of its other fields, which stay as they came."""
-        rest = piece.lstrip(BLANK)[1:]
-        comma = b"" if rest.lstrip(BLANK).startswith(b"}") else b","
-        time = b"" if draft.timestamp is not UNSET else b'"timestamp":"%b"' % receipt.text.encode()
-        if draft.messageid is not UNSET:
-            value = b"{%b%b%b" % (time, comma, rest)
-            return Taken(self._identity(draft, value, receipt), key, value)
-        messageid = str(uuid4())
-        return Taken(
-            messageid, key, b'{"messageid":"%b"%b%b%b%b' % (messageid.encode(), time and b",", time, comma, rest)
-        )
+        return str(events.decode(self._contract, value, receipt.moment).messageid)
 
 
 def _syntax_error(piece: bytes) -> Exception | None:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from eventmill.beside import StackBeside
+from tests.e2e.own_api import own_api
 
 SECONDS = 30
 PICTURE = "<img src=x onerror='window.broken=1'>"
@@ -68,11 +69,18 @@ class Reader:
         assert self.asked == {urlsplit(self.address).netloc}
 
 
+@pytest.fixture(scope="module")
+def address(stack: StackBeside) -> Iterator[str]:
+    """The address of an API of its own."""
+    with own_api(stack) as found:
+        yield found
+
+
 @pytest.fixture
-def reader(chromium: Browser, stack: StackBeside) -> Iterator[Reader]:
-    """A reader of the stack's API."""
+def reader(chromium: Browser, address: str) -> Iterator[Reader]:
+    """A reader of the API."""
     page = chromium.new_page()
-    yield Reader(page, f"http://{stack.settings.api_host}:{stack.settings.api_port}")
+    yield Reader(page, address)
     page.close()
 
 
@@ -82,7 +90,7 @@ def console(reader: Reader) -> Reader:
     reader.open("/console/")
     expect(reader.page.locator("#state")).to_have_text("live")
     reader.page.get_by_role("button", name="Clear").click()
-    reader.page.get_by_label("Topic").select_option("clicks")
+    reader.page.get_by_label("Topic").select_option("own-clicks")
     expect(reader.page.locator("#accepted")).to_have_text("0")
     return reader
 

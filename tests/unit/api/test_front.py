@@ -61,13 +61,14 @@ class Client:
         """The answer's status."""
         named = {"content-type": "application/json", "host": "player.example.org"} | headers
         named = {name.replace("_", "-"): value for name, value in named.items()}
-        asyncio.run(self._ask(Request(path, method, named)))
+        asyncio.run(self._ask(Request(path, method, named, "a=b")))
         return self.status
 
     async def _ask(self, scope: Request) -> None:
         values = settings(api_batch_bytes=5000, api_event_bytes=5000)
         pages = Flask("test")
-        pages.add_url_rule("/host", view_func=lambda: request.headers["Host"])
+        pages.add_url_rule("/host", "host", lambda: request.headers["Host"])
+        pages.add_url_rule("/name/<name>", "name", lambda name: f"{name} {request.query_string.decode()}")
         front = Front(Collector(values, self.kafka.publish), cast(Publisher, None), pages, 0.2, 2)
         await front.__rsgi__(scope, self)
 
@@ -103,6 +104,12 @@ def test_everything_else_is_flasks() -> None:
     client = Client()
     assert client.ask("/host", "GET") == 200
     assert client.answer == b"player.example.org"
+
+
+def test_a_path_may_hold_any_character() -> None:
+    client = Client()
+    assert client.ask("/name/house?of%41", "GET") == 200
+    assert client.answer == b"house?of%41 a=b"
 
 
 def test_the_answer_to_head_has_no_body() -> None:

@@ -1,0 +1,37 @@
+"""An event API of its own on the stack's Kafka: what it takes goes to topics that no line reads."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from eventmill import topics
+from eventmill.beside import StackBeside
+from eventmill.engines import ENGINES, service_environment
+from eventmill.preflight import is_free
+from eventmill.wait import until
+
+FIRST_PORT = 32000
+
+
+@contextmanager
+def own_api(stack: StackBeside) -> Iterator[str]:
+    """The address of such an API, as long as the block lasts."""
+    names = {name: f"own-{topic}" for name, topic in stack.settings if name.endswith("_topic")}
+    port = next(port for port in count(FIRST_PORT) if is_free(port))
+    own = stack.settings.model_copy(update={**names, "api_port": port, "state_dir": stack.state_dir / "own"})
+    topics.apply(own)
+    environment = stack.environment | service_environment(own)
+    script = ENGINES / "api"
+    with subprocess.Popen([script / "run", "api"], env=environment) as process:
+        try:
+            until(
+                lambda: not subprocess.run([script / "ready", "api"], env=environment, capture_output=True).returncode,
+                60,
+                "the API does not serve",
+            )
+            yield f"http://{own.api_host}:{port}"
+        finally:
+            process.terminate()

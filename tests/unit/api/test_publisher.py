@@ -1,0 +1,67 @@
+"""The producer: what is not acknowledged is told by its place in the request."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+from confluent_kafka import KafkaError, Message
+
+from api.publisher import Outcome, Publisher, Record
+from tests.support import settings
+
+LOST = KafkaError(KafkaError._MSG_TIMED_OUT)
+RECORDS = [Record("clicks", b"user-1", value) for value in (b"first", b"twice", b"twice", b"last")]
+
+
+@dataclass
+class Delivery:
+    """What librdkafka says of a record."""
+
+    record: Record
+
+    def topic(self) -> str:
+        """The topic that it was for."""
+        return self.record.topic
+
+    def value(self) -> bytes:
+        """The record's value."""
+        return self.record.value
+
+
+@pytest.mark.parametrize(("lost", "places"), [((), set()), ((3,), {3}), ((1, 2), {1, 2}), ((0, 1, 2, 3), {0, 1, 2, 3})])
+def test_lost_records_are_told_by_their_places(lost: tuple[int, ...], places: set[int]) -> None:
+    async def settle() -> Outcome:
+        outcome = Outcome(RECORDS, asyncio.get_running_loop().create_future())
+        for index, record in enumerate(RECORDS):
+            outcome.settle(LOST if index in lost else None, cast(Message, Delivery(record)))
+        await outcome.done
+        return outcome
+
+    assert set(asyncio.run(settle()).errors) == places
+
+
+def test_of_two_equal_records_one_may_be_lost() -> None:
+    async def settle() -> Outcome:
+        outcome = Outcome(RECORDS[1:3], asyncio.get_running_loop().create_future())
+        outcome.refuse(0, LOST)
+        outcome.settle(LOST, cast(Message, Delivery(RECORDS[2])))
+        await outcome.done
+        return outcome
+
+    assert set(asyncio.run(settle()).errors) == {0, 1}
+
+
+def test_without_kafka_every_record_is_told_in_time() -> None:
+    async def publish() -> dict[int, str]:
+        publisher = Publisher(settings(kafka_port=1, api_timeout_seconds=1))
+        await publisher.start()
+        lost = await publisher.publish([*RECORDS, Record("clicks", None, b"x" * 2_000_000)])
+        await publisher.stop()
+        return lost
+
+    lost = asyncio.run(asyncio.wait_for(publish(), 20))
+    assert set(lost) == {0, 1, 2, 3, 4}
+    assert "too large" in lost[4]
