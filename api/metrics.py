@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+FOLDER = "NUMBERS_DIR"
 """The variable that names the folder of the processes of one service."""
 
 WRITE_SECONDS = 0.5
