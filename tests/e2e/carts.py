@@ -29,6 +29,11 @@ class Sample:
     filtered_ends: dict[int, int]
     timed_out_ends: dict[int, int]
 
+    @property
+    def begin(self) -> datetime:
+        """When its first cart was opened; carts of before are those of other samples."""
+        return min(cart.opened_at for cart in self.truth.carts)
+
 
 class Carts(Line):
     """The carts line of one stack."""
@@ -70,10 +75,9 @@ class Carts(Line):
 
     def abandoned(self, engine: str, sample: Sample) -> list[tuple[object, ...]]:
         """The abandoned carts of the sample's time in the table, sorted."""
-        begin = min(cart.opened_at for cart in sample.truth.carts)
         query = (
             "SELECT messageid, userid, last_action, items, productid, cart_value FROM abandoned_carts "
-            f"WHERE opened_at >= CAST('{begin:%Y-%m-%d %H:%M:%S.%f}' AS TIMESTAMP)"
+            f"WHERE opened_at >= CAST('{sample.begin:%Y-%m-%d %H:%M:%S.%f}' AS TIMESTAMP)"
         )
         return sorted(tuple(row.values()) for row in self.rows(engine, query))
 
@@ -89,9 +93,10 @@ class Carts(Line):
         }
 
     def timed_out(self, sample: Sample) -> list[str]:
-        """The identities of the events that came to the topic of carts whose time was over, sorted."""
+        """The identities of the sample's carts that came to the topic of those whose time was over, sorted."""
         records = self._since(self.stack.settings.carts_timed_out_topic, sample.timed_out_ends)
-        return sorted(str(msgspec.json.decode(record.value, type=CartTimedOut).messageid) for record in records)
+        events = (msgspec.json.decode(record.value, type=CartTimedOut) for record in records)
+        return sorted(str(event.messageid) for event in events if event.opened_at >= sample.begin)
 
     def put_into_carts(self, sample: Sample) -> Counter[tuple[int, int]]:
         """Where the records of the topic of products put into carts come from, by partition and offset."""
