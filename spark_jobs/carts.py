@@ -122,8 +122,7 @@ class Carts(EventTables):
     def _published(self, outcome: Outcome) -> Iterator[DataFrame]:
         self._publish(outcome)
         clock = Clock(self._window, outcome.after.progress.closed, self._timeout)
-        kept = self._states.rows(outcome.judged.sparkSession, outcome.before)
-        with cached(advanced(kept, outcome.judged, clock)) as shoppers:
+        with cached(advanced(outcome.seen, outcome.judged, clock)) as shoppers:
             self._publish_scores(shoppers)
             self._publish_timed_out(shoppers, outcome.after.batch)
             identities = self._needed(outcome.judged, outcome.after.progress)

@@ -31,8 +31,9 @@ Reject = Callable[[DataFrame], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A judged batch, in numbers too, and the states before and after it."""
+    """A judged batch, in numbers too, the rows that were kept for it, and the states before and after it."""
 
+    seen: DataFrame
     judged: DataFrame
     summary: Summary
     before: State
@@ -65,7 +66,7 @@ class MicroBatch(ABC):
             state = self._state(batch_id, before, summary)
             if summary.number(Verdict.REJECTED):
                 self._reject(tagged)
-            with self._published(Outcome(judged, summary, before, state)) as needed:
+            with self._published(Outcome(seen, judged, summary, before, state)) as needed:
                 self._states.save(state, needed, self._aside)
         self._files.delete(self._aside)
         self._may_be_replay = False
