@@ -14,6 +14,7 @@ from functools import cached_property
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from eventmill import producer
 from eventmill.settings import Settings
 
 QUEUE_KILOBYTES = 65_536
@@ -155,16 +156,10 @@ class Publisher:
 
 def configuration(settings: Settings) -> dict[str, object]:
     """The options of librdkafka."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "client.id": "eventmill-api",
+    return producer.configuration(settings, "api") | {
         "enable.idempotence": True,
         "message.timeout.ms": settings.api_timeout_seconds * 1000,
-        # Java's: a key is in the same partition, whoever writes it.
-        "partitioner": "murmur2_random",
         "queue.buffering.max.kbytes": QUEUE_KILOBYTES,
-        "message.max.bytes": 1_048_588,
         "linger.ms": 2,
-        "allow.auto.create.topics": False,
         "topic.metadata.refresh.interval.ms": 60_000,
     }

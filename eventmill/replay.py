@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from eventmill import events, rejected, topics
+from eventmill import events, producer, rejected, topics
 from eventmill.events import Event, EventError
 from eventmill.rejected import REPLAYED, REPLAYED_TO, History, Identity, Place, Rejected, RejectedError
 from eventmill.settings import Settings
@@ -244,16 +244,10 @@ def _settle(written: dict[int, Place], number: int, error: KafkaError | None, me
         written[number] = Place(partition, offset)
 
 
-def configuration(settings: Settings, topic: str) -> dict[str, Any]:
+def configuration(settings: Settings, topic: str) -> dict[str, object]:
     """The options of librdkafka; it logs nothing, for errors are raised."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "client.id": "eventmill-replay",
+    return producer.configuration(settings, "replay") | {
         "transactional.id": f"eventmill-replay-{topic}",
         "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
-        # Java's: a key is in the same partition, whoever writes it.
-        "partitioner": "murmur2_random",
-        "message.max.bytes": 1_200_000,
-        "allow.auto.create.topics": False,
         "log_level": 0,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from eventmill import producer
 from eventmill.settings import Settings
 
 HEADER = "batch"
@@ -22,7 +23,7 @@ class OncePublisher:
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._bootstrap = settings.kafka_bootstrap
+        self._settings = settings
         self._topic = topic
         self._producer: Producer | None = None
 
@@ -44,16 +45,10 @@ class OncePublisher:
         self._producer.commit_transaction(SECONDS)
 
     def _transactional(self) -> Producer:
-        producer = Producer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "transactional.id": f"eventmill-{self._topic}",
-                "partitioner": "murmur2_random",
-                "linger.ms": 5,
-            }
-        )
-        producer.init_transactions(SECONDS)
-        return producer
+        options = {"transactional.id": f"eventmill-{self._topic}", "linger.ms": 5}
+        made = Producer(producer.configuration(self._settings, self._topic) | options)
+        made.init_transactions(SECONDS)
+        return made
 
     def _add(self, key: str, value: bytes, batch: str) -> None:
         assert self._producer is not None
@@ -67,7 +62,7 @@ class OncePublisher:
         """The batches that the last record of each partition comes from."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
+                "bootstrap.servers": self._settings.kafka_bootstrap,
                 "group.id": "eventmill-once",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",

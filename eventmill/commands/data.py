@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from eventmill import settings
+from eventmill.carts_truth import CartsTruth
 from eventmill.commands.display import wide
-from eventmill.truth import Planted
+from eventmill.plan import Plan
+from eventmill.truth import Truth
+
+Wanted = TypeVar("Wanted", bound=Plan)
+Known = TypeVar("Known", Truth, CartsTruth)
 
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
 send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args_is_help=True)
@@ -76,13 +82,7 @@ def generate_clicks(
         watermark=values.clicks_watermark_seconds,
         array=layout is Layout.array,
     )
-    wanted.check(datetime.now(UTC))
-    generate.require_folders(out, truth)
-    with progress_bar() as progress:
-        task = progress.add_task("records", total=count)
-        result = generate.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
-        progress.update(task, total=result.lines)
-    wide().print(f"{out}: {_planted(result.lines, result.planted)}; truth in {truth}")
+    _generate(generate.write, wanted, out, truth)
 
 
 @generate_app.command("carts")
@@ -101,7 +101,7 @@ def generate_carts(
     start: Annotated[str, typer.Option(help="Time from which on they act.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write what shoppers do, some of it late, doubled or broken, and the truth about their carts."""
-    from eventmill import generate, plan, sessions
+    from eventmill import plan, sessions
 
     values = settings.load()
     wanted = plan.CartsPlan(
@@ -118,20 +118,27 @@ def generate_carts(
         timeout=values.cart_timeout,
         partitions=values.carts_partitions,
     )
-    wanted.check(datetime.now(UTC))
-    generate.require_folders(out, truth)
-    with progress_bar() as progress:
-        task = progress.add_task("records", total=count)
-        result = sessions.write(wanted, out, truth, lambda done: progress.update(task, completed=done))
-        progress.update(task, total=result.lines)
-    wide().print(f"{out}: {_planted(result.lines, result.planted)}; truth in {truth}")
+    result = _generate(sessions.write, wanted, out, truth)
     carts = Counter(cart.outcome for cart in result.carts)
     wide().print(f"carts: {carts['ordered']} ordered, {carts['abandoned']} abandoned, {carts['open']} open at the end")
 
 
-def _planted(lines: int, planted: Planted) -> str:
-    """What a generated file holds."""
-    return f"{lines} records, of which {planted.late} late, {planted.duplicates} duplicates, {planted.broken} broken"
+def _generate(
+    write: Callable[[Wanted, Path, Path, Callable[[int], None]], Known], wanted: Wanted, out: Path, truth: Path
+) -> Known:
+    """Write what is wanted, and say what it holds."""
+    from eventmill.generate import require_folders
+
+    wanted.check(datetime.now(UTC))
+    require_folders(out, truth)
+    with progress_bar() as progress:
+        task = progress.add_task("records", total=wanted.count)
+        result = write(wanted, out, truth, lambda done: progress.update(task, completed=done))
+        progress.update(task, total=result.lines)
+    planted = result.planted
+    held = f"{planted.late} late, {planted.duplicates} duplicates, {planted.broken} broken"
+    wide().print(f"{out}: {result.lines} records, of which {held}; truth in {truth}")
+    return result
 
 
 @send_app.callback()

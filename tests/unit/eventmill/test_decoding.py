@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -122,16 +123,10 @@ def test_all_decoders_agree(contract: type[Event], data: st.DataObject) -> None:
         event = events.decode(contract, raw, NOW)
     except EventError:
         return
-    if len(msgspec.json.decode(raw)["messageid"]) != 36:
-        # The contract also takes UUIDs without hyphens, which the faster decoders leave to it.
-        return
-    expected = msgspec.structs.asdict(event) | {"messageid": str(event.messageid)}
     for decoder in (events.decode_many(contract), events.decode_draft(contract)):
-        assert _lower(msgspec.structs.asdict(decoder(raw))) == expected
-
-
-def _lower(found: dict[str, Any]) -> dict[str, Any]:
-    return found | {"messageid": found["messageid"].lower()}
+        found = msgspec.structs.asdict(decoder(raw))
+        # The faster ones leave the identity as its sender wrote it: in capitals, or without hyphens.
+        assert found | {"messageid": UUID(found["messageid"])} == msgspec.structs.asdict(event)
 
 
 @quick
