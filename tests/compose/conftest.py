@@ -12,7 +12,9 @@ from tests.compose.containers import Containers
 @pytest.fixture(scope="session")
 def containers() -> Iterator[Containers]:
     """A running stack with nothing in it."""
-    stack = Containers("eventmill-test", 33000, CLICKS_TRIGGER_SECONDS="2", CLICKS_MAX_OFFSETS_PER_TRIGGER="4000")
+    small_batches = {f"{line}_TRIGGER_SECONDS": "2" for line in ("CLICKS", "GAME", "CARTS")}
+    small_batches |= {f"{line}_MAX_OFFSETS_PER_TRIGGER": "4000" for line in ("CLICKS", "GAME", "CARTS")}
+    stack = Containers("eventmill-test", 33000, **small_batches)
     stack.remove()
     stack.build()
     stack.up()

@@ -63,6 +63,11 @@ class Containers:
             self._command_line = started.split()[-1]
         return docker("exec", self._command_line, "/opt/eventmill/engines/service", *command, seconds=seconds)
 
+    @property
+    def api(self) -> str:
+        """The address of the event API on this machine."""
+        return f"http://127.0.0.1:{self.environment['API_PORT']}"
+
     def container(self, service: str) -> str:
         """The id of a service's container."""
         return self.compose("ps", "--all", "--quiet", service).strip()

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from eventmill.settings import ROOT
 from eventmill.wait import until
 from tests.compose.containers import Containers, docker, inspect
+from tests.load import Load
 
-NEXT_START = "from eventmill import demo, settings; print(demo.next_start(settings.load()).isoformat())"
-HELD = "from eventmill import progress, settings; print(sum(progress.held(settings.load(), 'clicks').values()))"
-WAITING = "from eventmill import progress, settings; print(progress.waiting(settings.load(), 'clicks'))"
+ASK = "import sys; from eventmill import demo, progress, settings; values, line = settings.load(), sys.argv[1]; "
+NEXT_START = ASK + "print(demo.next_start(values, line).isoformat())"
+HELD = ASK + "print(sum(progress.held(values, line).values()))"
+WAITING = ASK + "print(progress.waiting(values, line))"
 SOUND = ("--late", "0%", "--duplicates", "0%", "--broken", "0%")
 CORES_AT_WORK = """
 import requests
@@ -19,28 +21,38 @@ from eventmill import settings
 port = settings.load().spark_master_ui_port
 print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
 """
+HOST = "load.example.org"
+EVENTS = f"SELECT COUNT(*) FROM game_events WHERE host = '{HOST}'"
+IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
+ACTIONS = "SELECT COUNT(*) FROM user_actions"
+SEND_CARTS = ("send", "carts", "--batch", "100", "--patience", "180")
 SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
 
 
 def held(stack: Containers) -> int:
-    """How many records the topic has had."""
-    return int(stack.python(HELD))
+    """How many records the topic of the clicks has had."""
+    return int(stack.python(HELD, "clicks"))
 
 
-def generate(stack: Containers, name: str, count: int, *faults: str) -> tuple[str, str]:
+def generate(stack: Containers, name: str, count: int, *faults: str, line: str = "clicks") -> tuple[str, str]:
     """A sample in the demo's volume that is newer than all that was counted: its path and its truth's."""
-    sample, truth = f"/data/demo/{name}.json", f"/data/demo/{name}-truth.json"
-    start = stack.python(NEXT_START)
+    sample, truth = f"/data/demo/{line}-{name}.json", f"/data/demo/{line}-{name}-truth.json"
+    start = stack.python(NEXT_START, line)
     options = ("--start", start, "--span", "2h", "--out", sample, "--truth", truth)
-    stack.eventmill("generate", "clicks", "--count", str(count), *options, *faults)
+    stack.eventmill("generate", line, "--count", str(count), *options, *faults)
     return sample, truth
 
 
-def wait_until_processed(stack: Containers, records: int) -> None:
-    """Wait until the topic has had so many records and the job has processed all of them."""
-    until(lambda: held(stack) >= records, 300, f"Kafka has not got {records} records", every=1)
-    until(lambda: stack.python(WAITING) == "0", 300, "the job has not caught up", every=1)
+def wait_until_processed(stack: Containers, line: str) -> None:
+    """Wait until the line's job has processed all that Kafka holds."""
+    until(lambda: stack.python(WAITING, line) == "0", 300, f"the job of the {line} has not caught up", every=1)
+
+
+def number(stack: Containers, query: str) -> int:
+    """The one number that Presto answers."""
+    ((found,),) = (row.values() for row in json.loads(stack.eventmill("sql", "presto", query, "--format", "json")))
+    return int(found)
 
 
 def counts(stack: Containers, engine: str) -> object:
@@ -57,17 +69,30 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
 
 
 def test_killed_services_cost_no_record(containers: Containers) -> None:
-    samples = []
-    for service in ("kafka", "namenode", "jobs"):
+    samples, loads = [], []
+    stored = number(containers, ACTIONS)
+    for seed, service in enumerate(("kafka", "namenode", "jobs", "api")):
         samples.append(generate(containers, service, 10_000, *SOUND))
+        loads.append(Load(containers.api, HOST, batches=40, seed=seed))
+        actions, _ = generate(containers, service, 5_000, *SOUND, line="carts")
         before = held(containers)
-        containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
-        until(lambda: held(containers) > before, 120, "nothing has come to Kafka")  # noqa: B023 - called at once
-        containers.kill(service)
-        wait_until_processed(containers, before + 10_000)
+        with ThreadPoolExecutor(2) as pool:
+            containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
+            sending = pool.submit(loads[-1].send), pool.submit(containers.eventmill, *SEND_CARTS, actions)
+            until(lambda: held(containers) > before, 120, "nothing has come to Kafka")  # noqa: B023 - called at once
+            containers.kill(service)
+            for sent in sending:
+                sent.result()
+        until(lambda: held(containers) >= before + 10_000, 300, "Kafka has not got all clicks", every=1)  # noqa: B023
+        wait_until_processed(containers, "clicks")
+        wait_until_processed(containers, "carts")
+    wait_until_processed(containers, "game")
     containers.eventmill("demo", "--data", samples[-1][0])
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
+    containers.eventmill("verify", "game", "carts")
+    assert number(containers, EVENTS) == number(containers, IDENTITIES) == sum(len(load.sent) for load in loads)
+    assert number(containers, ACTIONS) - stored == 5_000 * len(samples)
 
 
 def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(containers: Containers) -> None:

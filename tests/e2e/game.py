@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
-import threading
-import uuid
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
 import msgspec
 import psutil
-import requests
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from eventmill import airflow, queries, rejected, tables
 from eventmill.beside import StackBeside
@@ -22,15 +16,17 @@ from eventmill.settings import ROOT
 from spark_jobs.session import session
 from tests.e2e.line import Line
 
-BATCH = 500
-PATIENCE = 180
-
 
 class Game(Line):
     """The game line of one stack."""
 
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "game")
+
+    @property
+    def api(self) -> str:
+        """The address of the event API."""
+        return f"http://{self.stack.settings.api_host}:{self.stack.settings.api_port}"
 
     @property
     def service(self) -> str:
@@ -82,52 +78,3 @@ class Game(Line):
 
 def _statement(query: str) -> str:
     return queries.query(query).statement.rstrip(";")
-
-
-class Load:
-    """Events of one player in batches, some of them broken; every batch is sent until it's answered."""
-
-    def __init__(self, game: Game, host: str, batches: int, seed: int) -> None:
-        chance = random.Random(seed)
-        self._game = game
-        self._host = host
-        self.sent: list[str] = []
-        self.broken = 0
-        self.batches = {str(uuid.UUID(int=chance.getrandbits(128))): self._batch(chance) for _ in range(batches)}
-        self.answered = 0
-        self._counting = threading.Lock()
-
-    def _batch(self, chance: random.Random) -> bytes:
-        """Lines of JSON: events with identities of their own, and one in a hundred that breaks the contract."""
-        return b"\n".join(self._events(chance))
-
-    def _events(self, chance: random.Random) -> Iterator[bytes]:
-        for _ in range(BATCH):
-            event = {"messageid": str(uuid.UUID(int=chance.getrandbits(128))), "event_type": "default"}
-            if chance.random() < 0.01:
-                self.broken += 1
-            else:
-                event["Host"] = self._host
-                self.sent.append(event["messageid"])
-            yield msgspec.json.encode(event)
-
-    def send(self) -> None:
-        """Send all batches, four at a time."""
-        with ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(self._send, *batch) for batch in self.batches.items()]:
-                done.result()
-
-    @retry(
-        retry=retry_if_exception_type(requests.RequestException), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.5)
-    )
-    def _send(self, identity: str, body: bytes) -> None:
-        values = self._game.stack.settings
-        answer = requests.post(
-            f"http://{values.api_host}:{values.api_port}/v1/events/GameEvent",
-            body,
-            headers={"Content-Type": "application/x-ndjson", "Idempotency-Key": identity},
-            timeout=30,
-        )
-        answer.raise_for_status()
-        with self._counting:
-            self.answered += 1

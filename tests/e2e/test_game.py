@@ -7,7 +7,8 @@ from decimal import Decimal
 from functools import partial
 
 from eventmill.wait import until
-from tests.e2e.game import Game, Load
+from tests.e2e.game import Game
+from tests.load import Load
 
 LOOPS = 52
 USER1, USER2_ATT, USER2_COMCAST = "user1.comcast.com", "user2.att.com", "user2.comcast.com"
@@ -53,7 +54,7 @@ def _plain(cell: object) -> object:
 
 
 def test_killed_parts_cost_no_event_and_double_none(game: Game) -> None:
-    load = Load(game, "load.example.org", batches=200, seed=21)
+    load = Load(game.api, "load.example.org", batches=200, seed=21)
     with ThreadPoolExecutor(1) as sender:
         sending = sender.submit(load.send)
         kills = (partial(game.kill_a_worker), partial(game.kill, "kafka"), partial(game.kill, "jobs"))

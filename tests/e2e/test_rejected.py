@@ -73,7 +73,7 @@ class Desk:
         """Send events through the API; returns the identity of the request."""
         identity = str(uuid.uuid4())
         answer = requests.post(
-            f"http://{self.settings.api_host}:{self.settings.api_port}/v1/events/GameEvent",
+            f"{self.game.api}/v1/events/GameEvent",
             b"\n".join(map(msgspec.json.encode, events)),
             headers={"Content-Type": "application/x-ndjson", "Idempotency-Key": identity},
             timeout=30,
