@@ -19,6 +19,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "type": "katana",
         "cost": 10,
     },
+    "OrderEvent": {
+        "event": "OrderEvent",
+        "userid": "user-346",
+        "lineitems": [{"productid": "product-784", "quantity": 3}],
+        "orderid": 50000,
+    },
     "UserAction": {
         "userid": "user-78",
         "lastAction": "SHOPPING_CART",

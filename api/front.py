@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response
 
 from api import bodies, metrics
 from api.collector import Collector, Reply
+from api.outbox import Outbox
 from api.patience import Patience
 from api.problems import ProblemError
 from api.publisher import Publisher
@@ -60,8 +61,17 @@ class Connection(Protocol):
 class Front:
     """The RSGI application of one process."""
 
-    def __init__(self, collector: Collector, publisher: Publisher, pages: Flask, seconds: float, threads: int) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        publisher: Publisher,
+        pages: Flask,
+        seconds: float,
+        threads: int,
+        outbox: Outbox | None = None,
+    ) -> None:
         """Serve the pages with so many threads; a request must have come in within so many seconds."""
+        self._outbox = outbox
         self._collector = collector
         self._publisher = publisher
         self._pages = pages
@@ -72,6 +82,8 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to serve, before the first request."""
         loop.run_until_complete(self._publisher.start())
+        if self._outbox:
+            self._outbox.start()
         self._keeping = loop.create_task(metrics.keep())
         # All that is there by now stays; what a request makes is freed without the garbage collector.
         gc.collect()
@@ -81,6 +93,8 @@ class Front:
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """End, after the last request."""
         self._keeping.cancel()
+        if self._outbox:
+            loop.run_until_complete(asyncio.to_thread(self._outbox.stop))
         loop.run_until_complete(self._publisher.stop())
 
     async def __rsgi__(self, scope: Scope, connection: Connection) -> None:

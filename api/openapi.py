@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from api import bodies, cursor
+from api import bodies, cursor, openapi_orders
 from api.collector import Accepted, Fault
 from api.console import Shown
+from api.describing import PROBLEM, REASONS, REF, Json, answer, problems, reference
 from api.examples import EXAMPLES
-from api.problems import MEDIA_TYPE
 from eventmill import topics
 from eventmill.events import Event, GameEvent
 from eventmill.settings import Settings
 
-Json = dict[str, Any]
-REF = "#/components/schemas/{name}"
 GUILD, ITEM = "the guild's name, such as house_stark", "the item's name, such as katana"
 ACTIONS = {
     "purchase_a_sword": ITEM,
@@ -29,7 +25,8 @@ ACTIONS = {
 def description(settings: Settings) -> Json:
     """The whole document."""
     contracts = {name: topic.contract for name, topic in topics.collected(settings).items() if topic.contract}
-    _, schemas = msgspec.json.schema_components([*contracts.values(), Accepted, Fault, Shown], ref_template=REF)
+    answers = (Accepted, Fault, Shown, *openapi_orders.SCHEMAS)
+    _, schemas = msgspec.json.schema_components([*contracts.values(), *answers], ref_template=REF)
     for name in contracts:
         schemas[f"{name}Sent"] = _sent(schemas[name])
     schemas["Problem"] = PROBLEM
@@ -39,6 +36,7 @@ def description(settings: Settings) -> Json:
         "paths": {
             **{f"/v1/events/{name}": {"post": _collect(name, contract)} for name, contract in contracts.items()},
             **{f"/v1/game/{action}/{{name}}": {"post": _act(action, about)} for action, about in ACTIONS.items()},
+            **openapi_orders.paths(),
             "/v1/console": {"get": _recent()},
             "/healthz": {"get": _plain("Whether the process lives.")},
             "/readyz": {"get": _plain("Whether Kafka can be written to.") | _unready()},
@@ -53,29 +51,6 @@ SCHEMES: Json = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
-PROBLEM: Json = {
-    "type": "object",
-    "description": "Why a request is not served (RFC 9457).",
-    "required": ["title", "status", "detail"],
-    "properties": {
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "errors": {"type": "array", "items": {"$ref": REF.format(name="Fault")}},
-    },
-}
-REASONS = {
-    400: "The body is no JSON, holds no event or is no gzip.",
-    401: "A key is needed.",
-    403: "The key is not known.",
-    408: "The body did not come in time.",
-    413: "The body, an event or the number of events is too large.",
-    415: "The type or the compression of the body is none that is taken.",
-    422: "No event keeps its contract.",
-    429: "Too many requests.",
-    431: "The headers are too large.",
-    503: "Kafka has not acknowledged all events in time; `pending` names those to send again.",
-}
 
 
 def _sent(schema: Json) -> Json:
@@ -85,7 +60,7 @@ def _sent(schema: Json) -> Json:
 
 
 def _collect(name: str, contract: type[Event]) -> Json:
-    event = {"$ref": REF.format(name=f"{name}Sent")}
+    event = reference(f"{name}Sent")
     one_or_many = {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
     bodies_by_type: Json = {bodies.JSON: {"schema": one_or_many, "example": EXAMPLES[name]}}
     bodies_by_type |= {media_type: {"schema": {"type": "string"}} for media_type in bodies.NDJSON}
@@ -94,7 +69,7 @@ def _collect(name: str, contract: type[Event]) -> Json:
         "summary": (contract.__doc__ or "").partition("\n")[0],
         "description": "One event, an array of them, or one a line; gzip too. The answer comes when Kafka has them.",
         "requestBody": {"required": True, "content": bodies_by_type},
-        "responses": {"202": _answer("Kafka has acknowledged the events.", "Accepted")} | _problems(*REASONS),
+        "responses": {"202": answer("Kafka has acknowledged the events.", "Accepted")} | problems(*REASONS),
     }
 
 
@@ -104,32 +79,22 @@ def _act(action: str, about: str) -> Json:
         "operationId": action,
         "summary": action.replace("_", " ").capitalize(),
         "parameters": [name],
-        "responses": {"202": _answer("Kafka has acknowledged the event.", GameEvent.__name__)}
-        | _problems(404, 408, 422, 431, 503),
+        "responses": {"202": answer("Kafka has acknowledged the event.", GameEvent.__name__)}
+        | problems(404, 408, 422, 431, 503),
     }
 
 
 def _recent() -> Json:
     schema = {"type": "string", "pattern": cursor.PATTERN, "maxLength": cursor.LONGEST}
-    problems = _problems(400, 401, 403, 408, 429, 431, 503)
-    problems["400"]["description"] = "The cursor is broken."
-    problems["503"]["description"] = "Kafka is away."
+    about = {400: "The cursor is broken.", 503: "Kafka is away."}
     return {
         "operationId": "recentEvents",
         "summary": "Accepted and rejected events as they come, for the console.",
         "description": "The last ones of each topic, and then, with the cursor of an answer, those that followed it.",
         "parameters": [{"name": "cursor", "in": "query", "description": "that of an answer before", "schema": schema}],
-        "responses": {"200": _answer("At most 200 events.", Shown.__name__)} | problems,
+        "responses": {"200": answer("At most 200 events.", Shown.__name__)}
+        | problems(400, 401, 403, 408, 429, 431, 503, about=about),
     }
-
-
-def _answer(about: str, schema: str) -> Json:
-    return {"description": about, "content": {bodies.JSON: {"schema": {"$ref": REF.format(name=schema)}}}}
-
-
-def _problems(*statuses: int) -> Json:
-    content = {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
-    return {str(status): {"description": REASONS.get(status, "Not found."), "content": content} for status in statuses}
 
 
 def _plain(summary: str) -> Json:
@@ -138,4 +103,4 @@ def _plain(summary: str) -> Json:
 
 
 def _unready() -> Json:
-    return {"responses": {**_plain("Ready.")["responses"], **_problems(503)}}
+    return {"responses": {**_plain("Ready.")["responses"], **problems(503)}}

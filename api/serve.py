@@ -11,18 +11,22 @@ from api.front import Front
 from api.game import Game, actions, pages
 from api.guilds import Guilds
 from api.keys import Keys
+from api.orders import orders
+from api.outbox import Outbox
 from api.pages import create_app
 from api.publisher import Publisher
 from api.recent import Recent
+from api.shop import Shop
 from eventmill import topics
 from eventmill.settings import Settings, load
 
 
 def api() -> Front:
-    """The event API with its console."""
+    """The event API with its console, and the shop."""
     settings = load()
     publisher = Publisher(settings)
-    return _front(settings, publisher, [actions(_game(settings, publisher)), _console(settings)])
+    blueprints = [actions(_game(settings, publisher)), _orders(settings, publisher), _console(settings)]
+    return _front(settings, publisher, blueprints, Outbox(settings, publisher.publish_from_thread))
 
 
 def game() -> Front:
@@ -36,12 +40,18 @@ def _game(settings: Settings, publisher: Publisher) -> Game:
     return Game(settings.game_topic, publisher.publish_from_thread, Guilds(settings))
 
 
+def _orders(settings: Settings, publisher: Publisher) -> Blueprint:
+    return orders(Shop(settings), settings.order_views_topic, publisher.publish_from_thread, Keys(settings))
+
+
 def _console(settings: Settings) -> Blueprint:
     shown = [topic.name for topic in topics.declared(settings) if topic.contract]
     return console(Recent(settings).after, shown, Keys(settings))
 
 
-def _front(settings: Settings, publisher: Publisher, blueprints: list[Blueprint]) -> Front:
+def _front(
+    settings: Settings, publisher: Publisher, blueprints: list[Blueprint], outbox: Outbox | None = None
+) -> Front:
     app = create_app(blueprints, publisher.probe, openapi.description(settings))
     collector = Collector(settings, publisher.publish)
-    return Front(collector, publisher, app, settings.api_timeout_seconds, settings.api_threads)
+    return Front(collector, publisher, app, settings.api_timeout_seconds, settings.api_threads, outbox)

@@ -38,6 +38,7 @@ COMMANDS = {
     "console": Entry("sql", "Open an engine's own console."),
     "demo": Entry("demo", "Run the lines on sample data, and show what came of it."),
     "play": Entry("demo", "Let players visit the game."),
+    "shop": Entry("shop", "Keep the shop busy: customers who order and look up orders."),
     "leaderboard": Entry("leaders", "Show the users who did most in the shop, live."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }

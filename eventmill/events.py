@@ -159,6 +159,43 @@ class CartTimedOut(Event, frozen=True, gc=False, kw_only=True):
     cart_value: Count | None = None
 
 
+class LineItem(msgspec.Struct, frozen=True, gc=False):
+    """A product and how many of it were ordered."""
+
+    productid: Name
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
+    """A shopper ordered something, as the shop reports it.
+
+    Attributes:
+        event: always `OrderEvent`.
+        userid: the shopper, such as `user-346`; keys the Kafka record.
+        lineitems: what was ordered.
+        orderid: the number of the order in the shop.
+    """
+
+    event: Literal["OrderEvent"]
+    userid: Name
+    lineitems: Annotated[list[LineItem], Meta(min_length=1, max_length=1000)]
+    orderid: Count
+
+
+class OrderView(Event, frozen=True, gc=False, kw_only=True):
+    """A shopper looked up an order that was not delivered yet, as the shop reports it.
+
+    Attributes:
+        event: always `OrderView`.
+        userid: the shopper.
+        orderid: the order; keys the Kafka record.
+    """
+
+    event: Literal["OrderView"]
+    userid: Name
+    orderid: Count
+
+
 EventType = TypeVar("EventType", bound=Event)
 
 

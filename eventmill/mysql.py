@@ -13,30 +13,34 @@ from eventmill import sql
 from eventmill.settings import ROOT, Settings
 
 SCRIPTS = ROOT / "sql" / "mysql"
+SHOP = "orders"
+"""The line whose tables are the shop's own, in its own database."""
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Any]:
-    """A connection in one transaction at a time, closed at the end; what was not committed is undone.
+def connect(settings: Settings, database: str = "") -> Iterator[Any]:
+    """A connection to the analytics' database or another, in one transaction at a time, closed at the end.
+
+    What was not committed is undone.
 
     Raises:
         mysql.connector.Error: when the server is away or refuses.
     """
-    connection = mysql.connector.connect(**arguments(settings))
+    connection = mysql.connector.connect(**arguments(settings, database))
     try:
         yield connection
     finally:
         connection.close()
 
 
-def arguments(settings: Settings) -> dict[str, Any]:
+def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     """What a connection or a pool of them is made from."""
     return {
         "host": settings.mysql_host,
         "port": settings.mysql_port,
         "user": settings.mysql_user,
         "password": settings.mysql_password,
-        "database": settings.mysql_database,
+        "database": database or settings.mysql_database,
         "charset": "utf8mb4",
         "time_zone": "+00:00",
         "autocommit": False,
@@ -45,8 +49,8 @@ def arguments(settings: Settings) -> dict[str, Any]:
 
 
 def apply(settings: Settings, script: Path) -> None:
-    """Execute a script whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
-    with connect(settings) as connection:
+    """Execute a line's script, whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
+    with connect(settings, settings.shop_database if script.stem == SHOP else "") as connection:
         cursor = connection.cursor()
         for statement in sql.statements(script.read_text("utf-8")):
             cursor.execute(statement)

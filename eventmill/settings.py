@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     mysql_database: Name = "eventmill"
     mysql_password: Secret
     mysql_buffer_pool: Heap = "64m"
+    shop_database: Name = "eCommerce"
 
     nifi_host: str = "127.0.0.1"
     nifi_port: Port = 8088
@@ -136,6 +137,10 @@ class Settings(BaseSettings):
     carts_partitions: Partitions = 4
     carts_abandoned_topic: TopicName = "carts.abandoned"
     carts_timed_out_topic: TopicName = "carts.timed-out"
+    orders_topic: TopicName = "orders"
+    orders_partitions: Partitions = 4
+    order_views_topic: TopicName = "order-views"
+    order_views_partitions: Partitions = 4
 
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"

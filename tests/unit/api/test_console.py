@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from api import cursor, openapi
 from api.console import console
 from api.cursor import Place, Positions
+from api.describing import REF
 from api.examples import EXAMPLES
 from api.keys import Keys, digest
 from api.pages import create_app
@@ -59,7 +60,7 @@ def test_events_come_with_a_cursor_for_those_that_follow(service: Service) -> No
 
 def test_the_answer_is_as_described(service: Service) -> None:
     schema = {
-        "$ref": openapi.REF.format(name="Shown"),
+        "$ref": REF.format(name="Shown"),
         "components": openapi.description(settings())["components"],
     }
     jsonschema.Draft202012Validator(schema).validate(service.client.get("/v1/console").get_json())

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from api import asyncapi, openapi
+from api.describing import REF
 from api.pages import create_app
 from eventmill import topics
 from eventmill.settings import Settings
@@ -15,7 +16,7 @@ from tests.unit.api.support import Api, told, view
 
 def validator(name: str) -> jsonschema.Draft202012Validator:
     """Checks values by a schema of the OpenAPI description."""
-    schema = {"$ref": openapi.REF.format(name=name), "components": openapi.description(settings())["components"]}
+    schema = {"$ref": REF.format(name=name), "components": openapi.description(settings())["components"]}
     return jsonschema.Draft202012Validator(schema)
 
 

@@ -18,11 +18,11 @@ from api import bodies
 from api.bodies import Limits
 from api.problems import ProblemError
 from eventmill import events
-from eventmill.events import CartTimedOut, Event, EventError, GameEvent, ProductView, UserAction
+from eventmill.events import CartTimedOut, Event, EventError, GameEvent, OrderEvent, OrderView, ProductView, UserAction
 from tests.unit.api.support import Api, Kafka, told, view
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-CONTRACTS = (ProductView, GameEvent, UserAction, CartTimedOut)
+CONTRACTS = (ProductView, GameEvent, UserAction, CartTimedOut, OrderEvent, OrderView)
 LIMITS = Limits(event_bytes=2000, batch_bytes=5000, batch_events=10, nesting=8)
 BROKEN = (b"7", b"{}", b"null", b'{"event":"ProductView"}', b'"text"', b"[1]")
 each_contract = pytest.mark.parametrize("contract", CONTRACTS)
@@ -48,6 +48,8 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.sampled_from(kind.values)
         case inspect.UnionType():
             return st.one_of([values(one) for one in kind.types])
+        case inspect.ListType():
+            return st.lists(values(kind.item_type), min_size=kind.min_length or 0, max_size=3)
         case inspect.StructType():
             return valid(kind.cls)
         case inspect.UUIDType():

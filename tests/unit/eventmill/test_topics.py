@@ -19,6 +19,10 @@ THERE = {
     "events.rejected": 1,
     "user-actions": 4,
     "user-actions.rejected": 1,
+    "orders": 4,
+    "orders.rejected": 1,
+    "order-views": 4,
+    "order-views.rejected": 1,
     "carts.abandoned": 4,
     "carts.timed-out": 4,
 }
