@@ -1,0 +1,117 @@
+"""The shop: an order and its event never part, while its parts are killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from eventmill import mysql, reader
+from eventmill.beside import StackBeside
+from eventmill.customers import Customers
+from eventmill.events import LineItem, OrderEvent, OrderView
+from eventmill.wait import until
+from tests.e2e.line import Line
+
+STEPS = 4000
+
+
+class Row(NamedTuple):
+    """An order as MySQL has it."""
+
+    orderid: int
+    userid: str
+    productid: str
+    quantity: int
+    status: int
+    completed: bool
+
+
+class Shop(Line):
+    """The shop of one stack, and what came to its topics since."""
+
+    def __init__(self, stack: StackBeside) -> None:
+        super().__init__(stack, "orders")
+        stack.eventmill("up", seconds=900)
+        self._begin = {topic: reader.ends(stack.settings, topic) for topic in (self.orders, self.views)}
+
+    @property
+    def orders(self) -> str:
+        """The topic of orders."""
+        return self.stack.settings.orders_topic
+
+    @property
+    def views(self) -> str:
+        """The topic of looks at orders."""
+        return self.stack.settings.order_views_topic
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of the shop's database."""
+        with mysql.connect(self.stack.settings, self.stack.settings.shop_database) as connection:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def placed(self) -> dict[str, Row]:
+        """All orders by the identity of their event."""
+        found = self.query(
+            "SELECT messageid, o.order_id, user_id, product_id, quantity, o.status, completedAt IS NOT NULL "
+            "FROM orders AS o LEFT JOIN completed_orders USING (order_id)"
+        )
+        return {
+            identity: Row(number, f"user-{user}", f"product-{product}", quantity, status, bool(completed))
+            for identity, number, user, product, quantity, status, completed in found
+        }
+
+    def published(self, topic: str) -> list[bytes]:
+        """What came to a topic."""
+        with reader.consumer(self.stack.settings) as client:
+            now = reader.bounds(client, topic)
+            limits = {number: reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
+            return [record.value for record in reader.between(client, topic, limits)]
+
+    def wait_until_published(self) -> None:
+        """Wait until the outbox is empty."""
+        until(lambda: self.query("SELECT COUNT(*) FROM outbox") == [(0,)], 120, "the outbox is not empty", every=0.5)
+
+
+@pytest.fixture
+def shop(stack: StackBeside) -> Shop:
+    """The shop of the stack."""
+    return Shop(stack)
+
+
+def test_killed_parts_part_no_order_from_its_event(shop: Shop) -> None:
+    busy = Customers(shop.stack.settings, seed=41, patience=180)
+    done: list[str] = []
+    kills: tuple[Callable[[], None], ...] = tuple(partial(shop.kill, name) for name in ("api", "mysql", "kafka"))
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(lambda: done.extend(islice(busy.steps(), STEPS)))
+        for number, kill in enumerate(kills, 1):
+            wanted = number * STEPS // 10
+            until(lambda: len(busy.ordered) >= wanted or working.done(), 180, "no order is placed")  # noqa: B023
+            kill()
+        working.result()
+    shop.stack.eventmill("up", seconds=600)
+    shop.wait_until_published()
+
+    rows = {identity: row for identity, row in shop.placed().items() if identity in busy.ordered}
+    assert {identity: row.orderid for identity, row in rows.items()} == busy.ordered
+    assert len(busy.ordered) == done.count("ordered")
+    assert sum(row.completed for row in rows.values()) == done.count("completed")
+    assert all(row.completed == (row.status == 1) for row in rows.values())
+
+    events = [msgspec.json.decode(value, type=OrderEvent) for value in set(shop.published(shop.orders))]
+    ours = {str(event.messageid): event for event in events if str(event.messageid) in busy.ordered}
+    assert {identity: (event.orderid, event.userid, event.lineitems) for identity, event in ours.items()} == {
+        identity: (row.orderid, row.userid, [LineItem(row.productid, row.quantity)]) for identity, row in rows.items()
+    }
+    assert len([event for event in events if str(event.messageid) in busy.ordered]) == len(ours)
+    views = [msgspec.json.decode(value, type=OrderView) for value in shop.published(shop.views)]
+    looked = [view for view in views if view.orderid in busy.ordered.values()]
+    assert len(looked) >= done.count("looked up")
