@@ -18,7 +18,7 @@ from eventmill.line_evidence import (
     unknown_days,
 )
 from eventmill.settings import Settings
-from spark_jobs import carts, game
+from spark_jobs import carts, game, orders
 from spark_jobs.event_tables import EventTable
 from spark_jobs.packs import Verdict
 
@@ -52,7 +52,11 @@ class EventLine:
         return (table for table in self.tables if table.verdict == verdict and table.labels is None)
 
 
-LINES = {"game": EventLine(game.LABEL, game.TABLES), "carts": EventLine(carts.LABEL, carts.TABLES)}
+LINES = {
+    "game": EventLine(game.LABEL, game.TABLES),
+    "carts": EventLine(carts.LABEL, carts.TABLES),
+    "orders": EventLine(orders.LABEL, orders.TABLES),
+}
 
 
 class Part(NamedTuple):

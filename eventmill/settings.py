@@ -168,6 +168,9 @@ class Settings(BaseSettings):
     carts_watermark_seconds: Seconds = 60
     carts_idle_seconds: Seconds = 60
     carts_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
+    orders_trigger_seconds: Seconds = 10
+    orders_watermark_seconds: Seconds = 3600
+    orders_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
 
     @field_validator("state_dir", "lib_dir")
     @classmethod

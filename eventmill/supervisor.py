@@ -22,7 +22,7 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 
 STOP_SECONDS = 60
-JOB_LINES = ("clicks", "game", "carts")
+JOB_LINES = ("clicks", "game", "carts", "orders")
 ALL_JOBS = "jobs"
 """The job that runs all lines in one process."""
 

@@ -20,6 +20,7 @@ from spark_jobs.game import Game
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import Reject
 from spark_jobs.once import OncePublisher
+from spark_jobs.orders import Orders
 from spark_jobs.rejected import rejected_records, write_rejected
 from spark_jobs.shopping_carts import shopping_carts
 from spark_jobs.state import State
@@ -121,6 +122,16 @@ def _carts_results(settings: Settings) -> Results:
     return Results(lambda scores: leader_board.upsert(settings, scores), timed_out)
 
 
+def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
+    """The line of the shop's orders; a bounded run and a continuous one are the same to it."""
+    watermark = settings.orders_watermark_seconds * 1_000_000
+    pace = Pace(watermark, idle=watermark, expected=settings.orders_partitions)
+    process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic))
+    return Line(
+        settings.orders_topic, settings.orders_trigger_seconds, settings.orders_max_offsets_per_trigger, process
+    )
+
+
 def _reject(settings: Settings, topic: str) -> Reject:
     def reject(tagged: DataFrame) -> None:
         write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
@@ -132,4 +143,5 @@ LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
     "clicks": clicks,
     "game": game,
     "carts": carts,
+    "orders": orders,
 }

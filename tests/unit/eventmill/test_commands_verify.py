@@ -31,7 +31,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventEvidence]:
         return found
 
     monkeypatch.setattr(settings_module, "load", settings)
-    monkeypatch.setattr(batches, "newest", lambda _settings, line: None if line == "carts" else 3)
+    monkeypatch.setattr(batches, "newest", lambda _settings, line: 3 if line in {"clicks", "game"} else None)
     monkeypatch.setattr(evidence, "gather", lambda _settings, _line: clicks.GOOD)
     monkeypatch.setattr(event_evidence, "gather", lambda _settings, line: found[line])
     monkeypatch.setattr(recount, "recount", lambda *_: clicks.again())
