@@ -31,7 +31,7 @@ COMMANDS = {
     "watch": Entry("data", "Show a topic's records as they come."),
     "rejected": Entry("rejected", "Show what was rejected, and why; mend it and send it again."),
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
-    "sql": Entry("sql", "Ask Presto, Hive, MySQL or Spark."),
+    "sql": Entry("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
     "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
     "tables": Entry("sql", "Make a line's Hive tables, and let Hive find new days."),
     "report": Entry("report", "Write a line's analytics report, as HTML and Markdown with charts."),

@@ -53,6 +53,7 @@ SERVICES = (
         175,
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
+    Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680),
     Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),

@@ -11,6 +11,9 @@ from eventmill.settings import Settings
 Offsets = Mapping[int, int]
 """By Kafka partition, the offset of the next record."""
 
+BESIDE: Mapping[str, Mapping[str, str]] = {"orders": {"product_views": "clicks", "order_views": "order_views"}}
+"""Lines whose job has further queries that must be awaited: their names, and whose topic each reads."""
+
 
 def topic(settings: Settings, line: str) -> str:
     """The topic that a line reads."""
@@ -24,11 +27,15 @@ def held(settings: Settings, line: str) -> Offsets:
 
 def committed(settings: Settings, line: str) -> Offsets:
     """Up to where the job has processed the topic for good; empty before its first batch."""
-    checkpoint = f"/eventmill/{line}/checkpoint"
+    return _committed(settings, line, topic(settings, line))
+
+
+def _committed(settings: Settings, folder: str, topic: str) -> Offsets:
+    checkpoint = f"/eventmill/{folder}/checkpoint"
     batches = [int(name) for name in webhdfs.names(settings, f"{checkpoint}/commits") if name.isdecimal()]
     if not batches:
         return {}
-    return parse(webhdfs.read(settings, f"{checkpoint}/offsets/{max(batches)}"), topic(settings, line))
+    return parse(webhdfs.read(settings, f"{checkpoint}/offsets/{max(batches)}"), topic)
 
 
 def parse(offsets: bytes, topic: str) -> Offsets:
@@ -42,6 +49,23 @@ def behind(committed: Offsets, held: Offsets) -> int:
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in held.items())
 
 
+class Target:
+    """What Kafka holds for a line's job at one moment."""
+
+    def __init__(self, settings: Settings, line: str) -> None:
+        beside = {f"{line}/{name}": topic(settings, other) for name, other in BESIDE.get(line, {}).items()}
+        self._settings = settings
+        self._topics = {line: topic(settings, line), **beside}
+        self._held = {folder: reader.ends(settings, name) for folder, name in self._topics.items()}
+
+    def left(self) -> int:
+        """How many of these records the job has not processed yet."""
+        return sum(
+            behind(_committed(self._settings, folder, topic), self._held[folder])
+            for folder, topic in self._topics.items()
+        )
+
+
 def waiting(settings: Settings, line: str) -> int:
     """How many records Kafka holds that the job has not processed yet."""
-    return behind(committed(settings, line), held(settings, line))
+    return Target(settings, line).left()

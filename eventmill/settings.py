@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     mysql_buffer_pool: Heap = "64m"
     shop_database: Name = "eCommerce"
 
+    cassandra_host: str = "127.0.0.1"
+    cassandra_port: Port = 9042
+    cassandra_storage_port: Port = 7000
+    cassandra_heap: Heap = "384m"
+    cassandra_replication_factor: Annotated[int, Field(ge=1, le=5)] = 1
+
     nifi_host: str = "127.0.0.1"
     nifi_port: Port = 8088
     nifi_management_port: Port = 52020
@@ -168,6 +174,8 @@ class Settings(BaseSettings):
     carts_watermark_seconds: Seconds = 60
     carts_idle_seconds: Seconds = 60
     carts_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
+    views_trigger_seconds: Seconds = 10
+    views_window_seconds: Seconds = 60
     orders_trigger_seconds: Seconds = 10
     orders_watermark_seconds: Seconds = 3600
     orders_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000

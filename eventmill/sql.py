@@ -1,4 +1,4 @@
-"""One statement to Presto, Hive, MySQL or Spark, and its result in the same types and times from each of them."""
+"""One statement to an engine, and its result in the same types and times from each of them."""
 
 from __future__ import annotations
 
@@ -152,6 +152,20 @@ def _spark(settings: Settings, statement: str) -> Result:
     return _result(table.column_names, [tuple(row.values()) for row in table.to_pylist()])
 
 
+def cassandra(settings: Settings, statement: str) -> Result:
+    """Ask Cassandra, in CQL."""
+    from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException
+
+    from eventmill.cassandra import session
+
+    with session(settings) as client:
+        try:
+            found = client.execute(_single(statement))
+        except (InvalidRequest, RequestExecutionException, OperationTimedOut) as error:
+            raise SqlError(f"Cassandra: {_first_line(str(error))}") from error
+        return _result(found.column_names or (), [tuple(row) for row in found])
+
+
 @contextmanager
 def _log_aside(path: Path) -> Iterator[None]:
     """Let this process and those that it starts write their standard error to a file."""
@@ -171,6 +185,7 @@ ENGINES: dict[str, Callable[[Settings, str], Result]] = {
     "hive": hive,
     "mysql": mysql,
     "spark": spark,
+    "cassandra": cassandra,
 }
 
 

@@ -73,11 +73,7 @@ def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:
 
 def _take_or_watch(settings: Settings, line: str, lock: LineLock) -> bool:
     """Become the owner, or watch the one there is; False as soon as all is processed that Kafka held at the start."""
-    target = progress.held(settings, line)
-
-    def left() -> int:
-        return progress.behind(progress.committed(settings, line), target)
-
+    left = progress.Target(settings, line).left
     total = left()
     if not total or lock.take("bounded run"):
         return total > 0

@@ -6,32 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from eventmill.events import ProductView
-from spark_jobs import counting
 from spark_jobs.counting import Count
 from spark_jobs.hadoop import Files
 from spark_jobs.judging import Summary
-from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
+from spark_jobs.micro_batch import Outcome, Reject
 from spark_jobs.packs import Verdict
-from spark_jobs.state import State, StateStore
+from spark_jobs.state import State
 from spark_jobs.tables import TIME, BatchTable, TableRow, time
-from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, tagger
-from spark_jobs.watermark import Pace, Progress
+from spark_jobs.window_counts import Counted, WindowCounts, Windows
 
 LABEL = "context.source"
 WINDOW = [("window_start", TIME), ("window_end", TIME), ("source", pa.string())]
 COMMERCE = pa.schema([*WINDOW, ("source_number", pa.int64())])
 FAULTS = pa.schema([*WINDOW, ("late", pa.int64()), ("duplicates", pa.int64())])
-
-
-@dataclass(frozen=True)
-class Windows:
-    """The windows' length in seconds, and the pace at which they close."""
-
-    seconds: int
-    pace: Pace
 
 
 @dataclass(frozen=True)
@@ -42,28 +31,14 @@ class Outputs:
     live: Callable[[Sequence[Count], State], None]
 
 
-class Clicks(MicroBatch):
+class Clicks(WindowCounts):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, windows: Windows, outputs: Outputs) -> None:
-        super().__init__(files, StateStore(files, counting.SEEN, windows.seconds), windows.pace, outputs.reject)
-        self._windows = windows
+        super().__init__(files, Counted(ProductView, LABEL), windows, outputs.reject)
         self._live = outputs.live
         self._commerce = BatchTable(files, "commerce", COMMERCE, day_of="window_start")
         self._faults = BatchTable(files, "faults", FAULTS)
-
-    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
-        rule = Rule(self._windows.seconds * 1_000_000, self._windows.pace.watermark, before.closed, before.newest())
-        return batch.select(*KAFKA_FIELDS).mapInArrow(tagger(ProductView, LABEL, rule), TAGGED_ROWS)
-
-    def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
-        return counting.judge(seen, tagged, self._windows.seconds)
-
-    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:
-        return sum(count.number for count in self._counts(summary, before) if count.window_end <= after.closed)
-
-    def _counts(self, summary: Summary, before: Progress) -> list[Count]:
-        return counting.open_counts(summary, before.closed, self._windows.seconds)
 
     def _publish(self, outcome: Outcome) -> None:
         """Write the closed windows and the faults of a batch to their tables, and show the counts."""
@@ -76,10 +51,6 @@ class Clicks(MicroBatch):
             if self._may_be_replay:
                 table.remove_others(after.batch, published)
         self._live(counts, after)
-
-    def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:
-        windows = self._windows
-        return counting.still_needed(judged, after.closed, windows.seconds, windows.pace.watermark)
 
 
 def commerce_row(count: Count) -> TableRow:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +14,7 @@ from eventmill.events import CartTimedOut
 from eventmill.settings import Settings
 from spark_jobs import leader_board, live
 from spark_jobs.carts import Carts, Results, Times
-from spark_jobs.clicks import Clicks, Outputs, Windows
+from spark_jobs.clicks import Clicks, Outputs
 from spark_jobs.counting import Count
 from spark_jobs.game import Game
 from spark_jobs.hadoop import Files
@@ -24,7 +24,10 @@ from spark_jobs.orders import Orders
 from spark_jobs.rejected import rejected_records, write_rejected
 from spark_jobs.shopping_carts import shopping_carts
 from spark_jobs.state import State
+from spark_jobs.view_tables import ORDER_VIEW, PRODUCT_VIEW, ViewTable
+from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
 from spark_jobs.watermark import Pace
+from spark_jobs.window_counts import Windows
 
 BatchFunction = Callable[[DataFrame, int], None]
 
@@ -48,7 +51,7 @@ class Filter:
 class Line:
     """What a streaming query needs: the topic it reads, its pace, and what is done with each batch.
 
-    `filters` are further queries on the same topic.
+    `filters` are further queries on the same topic, `beside` such with a topic of their own, by their names.
     """
 
     topic: str
@@ -56,6 +59,7 @@ class Line:
     max_offsets: int
     process: BatchFunction
     filters: Sequence[Filter] = ()
+    beside: Mapping[str, Line] = field(default_factory=dict)
 
 
 def root(settings: Settings, line: str) -> str:
@@ -122,14 +126,44 @@ def _carts_results(settings: Settings) -> Results:
     return Results(lambda scores: leader_board.upsert(settings, scores), timed_out)
 
 
-def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
-    """The line of the shop's orders; a bounded run and a continuous one are the same to it."""
+def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+    """The line of the shop's orders, and of looks at products and orders."""
     watermark = settings.orders_watermark_seconds * 1_000_000
     pace = Pace(watermark, idle=watermark, expected=settings.orders_partitions)
     process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic))
     return Line(
-        settings.orders_topic, settings.orders_trigger_seconds, settings.orders_max_offsets_per_trigger, process
+        settings.orders_topic,
+        settings.orders_trigger_seconds,
+        settings.orders_max_offsets_per_trigger,
+        process,
+        beside={
+            "product_views": _product_views(spark, settings, bounded),
+            "order_views": _order_views(spark, settings, bounded),
+        },
     )
+
+
+def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+    """The clicks once more, by product. What is broken, the line of the clicks rejects."""
+    table = ViewTable(settings, PRODUCT_VIEW, str)
+    files = Files(spark, f"{root(settings, 'orders')}/product_views")
+    windows = _view_windows(settings, settings.clicks_partitions, bounded)
+    process = Views(files, PRODUCT_VIEWS, windows, lambda _: None, table.put)
+    return Line(settings.clicks_topic, settings.views_trigger_seconds, settings.clicks_max_offsets_per_trigger, process)
+
+
+def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+    topic, table = settings.order_views_topic, ViewTable(settings, ORDER_VIEW, int)
+    files = Files(spark, f"{root(settings, 'orders')}/order_views")
+    windows = _view_windows(settings, settings.order_views_partitions, bounded)
+    process = Views(files, ORDER_VIEWS, windows, _reject(settings, topic), table.put)
+    return Line(topic, settings.views_trigger_seconds, settings.orders_max_offsets_per_trigger, process)
+
+
+def _view_windows(settings: Settings, partitions: int, bounded: bool) -> Windows:
+    """Windows of views; they are as late as clicks may be."""
+    idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
+    return Windows(settings.views_window_seconds, Pace(settings.clicks_watermark_seconds * 1_000_000, idle, partitions))
 
 
 def _reject(settings: Settings, topic: str) -> Reject:

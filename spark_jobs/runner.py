@@ -65,10 +65,17 @@ def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> 
     line = LINES[name](spark, settings, bounded)
     for each in line.filters:
         yield Running(_start_filter(spark, settings, line, f"{root(settings, name)}/{each.name}", each, bounded))
+    yield _start_batches(spark, settings, line, name, bounded)
+    for other, beside in line.beside.items():
+        yield _start_batches(spark, settings, beside, f"{name}/{other}", bounded)
+
+
+def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: str, bounded: bool) -> Running:
+    """Start the query that hands a line its batches; its name is also its folder."""
     batches = Batches(line.process)
     writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
     writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
-    yield Running(_begin(writer, name, root(settings, name)), batches)
+    return Running(_begin(writer, name, root(settings, name)), batches)
 
 
 def _start_filter(

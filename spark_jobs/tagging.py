@@ -120,7 +120,7 @@ class Tagging:
             "high": identity[:, 0],
             "low": identity[:, 1],
             "time": time,
-            "label": decoded.columns["label"],
+            "label": decoded.columns["label"].cast(pa.string()),
             "partition": batch.column("partition"),
             "offset": batch.column("offset"),
             "kafka_time": received,

@@ -113,15 +113,15 @@ def play_game(
 
 def _catch_up(values: Settings, console: Console, line: str) -> None:
     """Wait until the line's job has processed what Kafka holds now."""
-    target = progress.held(values, line)
-    total = progress.behind(progress.committed(values, line), target)
+    target = progress.Target(values, line)
+    total = target.left()
     with Progress(console=console) as bar:
         task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
             if failed := _failed(values, line):
                 raise StackError(f"the job ended again and again; see: eventmill logs {failed}")
-            left = progress.behind(progress.committed(values, line), target)
+            left = target.left()
             bar.update(task, completed=total - left)
             return not left
 

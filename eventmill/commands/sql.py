@@ -22,6 +22,7 @@ class Engine(StrEnum):
     hive = "hive"
     mysql = "mysql"
     spark = "spark"
+    cassandra = "cassandra"
 
 
 class Console(StrEnum):
@@ -57,7 +58,7 @@ def ask(
     statement: Annotated[str, typer.Argument(help='One statement, such as "SELECT * FROM commerce".')],
     shape: ShapeOption = Shape.table,
 ) -> None:
-    """Ask Presto, Hive, MySQL or Spark. Times are UTC."""
+    """Ask Presto, Hive, MySQL, Spark or Cassandra. Times are UTC."""
     _print(sql.ENGINES[engine](settings.load(), statement), shape)
 
 

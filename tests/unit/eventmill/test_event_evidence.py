@@ -53,7 +53,8 @@ def test_every_table_that_is_counted_is_made(name: str) -> None:
 
 def test_a_line_has_a_table_of_late_events_where_it_has_windows() -> None:
     late = {name: line.others(Verdict.LATE) for name, line in LINES.items()}
-    assert {name: table and table.name for name, table in late.items()} == {"game": None, "carts": "user_actions_late"}
+    expected = {"game": None, "carts": "user_actions_late", "orders": None}
+    assert {name: table and table.name for name, table in late.items()} == expected
 
 
 def test_rows_are_counted_by_table_and_label(game: Hive) -> None:

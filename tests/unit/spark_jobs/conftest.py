@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.conf import sql_configuration
 from spark_jobs.session import use_this_python
 from tests.support import settings
-from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine
+from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine, ViewsLine
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,12 @@ def clicks(spark: SparkSession, tmp_path: Path) -> Callable[..., ClicksLine]:
         return made[-1]
 
     return make
+
+
+@pytest.fixture
+def views(spark: SparkSession, tmp_path: Path) -> Callable[..., ViewsLine]:
+    """Makes lines of views, one a test."""
+    return lambda **options: ViewsLine(spark, tmp_path / "views", **options)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from eventmill.events import CartTimedOut
 from spark_jobs.carts import Carts, Results, Score, Times
-from spark_jobs.clicks import Clicks, Outputs, Windows
+from spark_jobs.clicks import Clicks, Outputs
 from spark_jobs.counting import Count
 from spark_jobs.game import TABLES, Game
 from spark_jobs.hadoop import Files
@@ -25,7 +25,9 @@ from spark_jobs.packs import RECORDS as PACKED
 from spark_jobs.packs import Verdict
 from spark_jobs.rejected import rejected_records
 from spark_jobs.state import State
+from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
 from spark_jobs.watermark import Pace
+from spark_jobs.window_counts import Windows
 from tests.unit.spark_jobs.crashes import CrashError, crashing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -211,6 +213,26 @@ class ClicksLine(FolderLine):
         """All that the line has made, to be compared."""
         tables = {name: self.table(name) for name in ("commerce", "faults")}
         return super().snapshot() | tables | {"live": dict(self.live)}
+
+
+@dataclass
+class ViewsLine(FolderLine):
+    """Views of products or of orders, with a dictionary for the table."""
+
+    of_orders: bool = False
+    counts: dict[tuple[int, str], int] = field(default_factory=dict)
+    set_last: list[tuple[int, str]] = field(default_factory=list)
+
+    def process(self, files: type[Files] = Files) -> Views:
+        """The batch function of a new process."""
+        windows = Windows(60, Pace(300 * 1_000_000, self.idle, self.partitions))
+        counted = ORDER_VIEWS if self.of_orders else PRODUCT_VIEWS
+        return Views(files(self.spark, f"file://{self.folder}"), counted, windows, self._reject, self._put)
+
+    def _put(self, counts: Sequence[Count]) -> None:
+        for count in counts:
+            self.set_last.append((_seconds(count.window_start), count.source))
+            self.counts[self.set_last[-1]] = count.number
 
 
 @dataclass

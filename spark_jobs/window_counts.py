@@ -1,0 +1,60 @@
+"""Lines that count: events by tumbling window and label, each counted once, late and broken ones apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from eventmill.events import Event
+from spark_jobs import counting
+from spark_jobs.counting import Count
+from spark_jobs.hadoop import Files
+from spark_jobs.judging import Summary
+from spark_jobs.micro_batch import MicroBatch, Reject
+from spark_jobs.state import StateStore
+from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, tagger
+from spark_jobs.watermark import Pace, Progress
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows' length in seconds, and the pace at which they close."""
+
+    seconds: int
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is counted: events of a contract, by the field of that path."""
+
+    contract: type[Event]
+    label: str
+
+
+class WindowCounts(MicroBatch):
+    """Counts what comes in each micro-batch; what becomes of the counts is said by `_publish`."""
+
+    def __init__(self, files: Files, counted: Counted, windows: Windows, reject: Reject) -> None:
+        super().__init__(files, StateStore(files, counting.SEEN, windows.seconds), windows.pace, reject)
+        self._counted = counted
+        self._windows = windows
+
+    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
+        rule = Rule(self._windows.seconds * 1_000_000, self._windows.pace.watermark, before.closed, before.newest())
+        tag = tagger(self._counted.contract, self._counted.label, rule)
+        return batch.select(*KAFKA_FIELDS).mapInArrow(tag, TAGGED_ROWS)
+
+    def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
+        return counting.judge(seen, tagged, self._windows.seconds)
+
+    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:
+        return sum(count.number for count in self._counts(summary, before) if count.window_end <= after.closed)
+
+    def _counts(self, summary: Summary, before: Progress) -> list[Count]:
+        return counting.open_counts(summary, before.closed, self._windows.seconds)
+
+    def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:
+        windows = self._windows
+        return counting.still_needed(judged, after.closed, windows.seconds, windows.pace.watermark)
