@@ -26,6 +26,7 @@ AMONG = 1000
 
 UserId = Annotated[str, Meta(pattern="^user-[1-9][0-9]{0,8}$", description="such as user-346")]
 ProductId = Annotated[str, Meta(pattern="^product-[1-9][0-9]{0,8}$", description="such as product-784")]
+"""For Python, `$` is also before a line break at the end; so what is stored is made of the number alone."""
 
 ORDER = """
 SELECT o.order_id, o.user_id, o.product_id, o.quantity, o.orderedAt, o.status, c.completedAt
@@ -95,15 +96,15 @@ class Shop:
                 identity.
         """
         with self._connections.transaction() as cursor:
-            now = _now()
-            numbers = _number(wanted.userid), _number(wanted.productid)
+            now, user, product = _now(), _number(wanted.userid), _number(wanted.productid)
             try:
-                cursor.execute(INSERT, (*numbers, wanted.quantity, now.replace(tzinfo=None), str(messageid)))
+                values = user, product, wanted.quantity, now.replace(tzinfo=None), str(messageid)
+                cursor.execute(INSERT, values)
             except IntegrityError as error:
                 if error.errno == ER_DUP_ENTRY:
                     return _same(_one(cursor, "o.messageid = %s", str(messageid)), wanted), False
                 raise _unknown(error, wanted) from error
-            placed = Order(cursor.lastrowid, wanted.userid, wanted.productid, wanted.quantity, now, OPEN)
+            placed = Order(cursor.lastrowid, f"user-{user}", f"product-{product}", wanted.quantity, now, OPEN)
             event = OrderEvent(
                 messageid=messageid,
                 timestamp=now,
@@ -200,11 +201,8 @@ def _found(order: Order | None, number: int) -> Order:
 
 def _same(order: Order | None, wanted: NewOrder) -> Order:
     """The order that has the identity already, if it is the one that is wanted."""
-    if order is None or (order.userid, order.productid, order.quantity) != (
-        wanted.userid,
-        wanted.productid,
-        wanted.quantity,
-    ):
+    numbers = _number(wanted.userid), _number(wanted.productid), wanted.quantity
+    if order is None or (_number(order.userid), _number(order.productid), order.quantity) != numbers:
         raise ProblemError(HTTPStatus.CONFLICT, "another order came with this Idempotency-Key")
     return order
 

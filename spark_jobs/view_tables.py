@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from eventmill import cassandra
 from eventmill.settings import Settings
 from spark_jobs.counting import Count
-from spark_jobs.tables import utc
+from spark_jobs.tables import time
 
 PRODUCT_VIEW = "INSERT INTO product_view (created_at, product_id, view_count) VALUES (?, ?, ?)"
 ORDER_VIEW = "INSERT INTO order_view (created_at, order_id, view_count) VALUES (?, ?, ?)"
@@ -21,6 +24,9 @@ ROWS = 200
 
 AT_ONCE = 16
 """Requests that are under way at a time."""
+
+PAUSE_SECONDS, AWAY_SECONDS = 2, 600
+log = logging.getLogger(__name__)
 
 
 class ViewTable:
@@ -41,11 +47,25 @@ class ViewTable:
         return self._session.prepare(self._insert)
 
     def put(self, counts: Sequence[Count]) -> None:
-        """Set the counts; done when Cassandra has all of them.
+        """Set the counts; done when Cassandra has all of them. While it is away this waits, and no other query does.
 
         Raises:
-            Exception: the driver's, when it has not.
+            Exception: the driver's, when it does not come back.
         """
+        from cassandra import OperationTimedOut, RequestExecutionException
+        from cassandra.cluster import NoHostAvailable
+
+        away = retry_if_exception_type((NoHostAvailable, OperationTimedOut, RequestExecutionException))
+        waiting = Retrying(
+            retry=away,
+            wait=wait_fixed(PAUSE_SECONDS),
+            stop=stop_after_delay(AWAY_SECONDS),
+            before_sleep=before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )
+        waiting(self._put, counts)
+
+    def _put(self, counts: Sequence[Count]) -> None:
         from cassandra.concurrent import execute_concurrent
 
         requests = [(batch, ()) for batch in self._batches(counts)]
@@ -61,5 +81,5 @@ class ViewTable:
                 # Rows of one partition are written at once, without a log of batches.
                 batch = BatchStatement(BatchType.UNLOGGED)
                 for count in rows[first : first + ROWS]:
-                    batch.add(self._prepared, (utc(window_start), self._value(count.source), count.number))
+                    batch.add(self._prepared, (time(window_start), self._value(count.source), count.number))
                 yield batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +13,20 @@ from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
 
-from eventmill import airflow, chart, demo, play, progress, settings
+from eventmill import airflow, chart, demo, play, progress, settings, views
 from eventmill.commands import data as data_commands
-from eventmill.commands import jobs, leaders, stack, verify
+from eventmill.commands import jobs, leaders, shop, stack, verify
 from eventmill.commands import sql as sql_commands
 from eventmill.commands.display import changing
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor
 from eventmill.wait import until
 
-CLICKS, GAME, CARTS = "clicks", "game", "carts"
+CLICKS, GAME, CARTS, ORDERS = "clicks", "game", "carts", "orders"
 DAG = "ecommerce_platform"
 LOOPS = 52
+STEPS = 500
+PRODUCTS, HOURS = 5, 6
 CATCH_UP_SECONDS = 3600
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
 DataOption = Annotated[Path | None, typer.Option(help="Your own clicks instead: a JSON array or JSON lines.")]
@@ -37,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the lines: clicks from a file through NiFi to MySQL, game and carts from the API to Presto.
+    """Run the lines: clicks from a file through NiFi to MySQL; game, carts and orders from the API to Presto.
 
     With your own clicks the others are left out.
     """
@@ -61,6 +64,9 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     if data is None:
         _run_game(values, console)
         _run_carts(values, console)
+        _run_orders(values, console)
+        console.rule("every event of the game, the carts and the orders accounted for")
+        verify.verify([GAME, CARTS, ORDERS])
     console.rule("product views by platform, from MySQL")
     _show(values, console)
     ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
@@ -86,7 +92,7 @@ def _run_game(values: Settings, console: Console) -> None:
 
 
 def _run_carts(values: Settings, console: Console) -> None:
-    """Let shoppers act, check all lines, and show who did most and which carts were abandoned."""
+    """Let shoppers act, and show who did most and which carts were abandoned."""
     console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
     actions, truth = demo.folder(values) / "actions.json", demo.folder(values) / "actions-truth.json"
     if not (actions.exists() and truth.exists()):
@@ -98,8 +104,26 @@ def _run_carts(values: Settings, console: Console) -> None:
     leaders.leaderboard(last="1h", once=True)
     for name in ("abandoned-by-day", "abandoned-products"):
         sql_commands.ask_named(name)
-    console.rule("every event of the game and the carts accounted for")
-    verify.verify([GAME, CARTS])
+
+
+def _run_orders(values: Settings, console: Console) -> None:
+    """Let customers order, and show how much; and which products were looked at most, from Cassandra."""
+    console.rule("orders: shop → MySQL, Kafka → Spark → Hive, Cassandra")
+    shop.run(rate=1000, steps=STEPS, seed=None)
+    _catch_up(values, console, ORDERS)
+    sql_commands.make_tables(ORDERS)
+    sql_commands.ask_named("orders-by-day")
+    console.print(_most_viewed(values))
+
+
+def _most_viewed(values: Settings) -> Table:
+    """The products that were looked at most in the newest hours of the clicks."""
+    table = Table("product", f"views in {HOURS} hours")
+    if final := demo.final_counts(values):
+        end = max(start for start, _, _ in final).replace(tzinfo=UTC)
+        for product, number in views.products(values, end - timedelta(hours=HOURS), end).most_common(PRODUCTS):
+            table.add_row(product, f"{number:,}")
+    return table
 
 
 def play_game(

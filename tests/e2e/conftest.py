@@ -22,6 +22,8 @@ def stack() -> Iterator[StackBeside]:
         clicks_max_offsets_per_trigger=4000,
         game_trigger_seconds=2,
         game_max_offsets_per_trigger=20000,
+        orders_trigger_seconds=2,
+        views_trigger_seconds=2,
         carts_trigger_seconds=2,
         carts_max_offsets_per_trigger=5000,
     )

@@ -1,11 +1,13 @@
-"""The shop: an order and its event never part, while its parts are killed."""
+"""The orders line: an order and its event never part, and looks are counted right, while its parts are killed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,11 +16,12 @@ import pytest
 from eventmill import mysql, reader
 from eventmill.beside import StackBeside
 from eventmill.customers import Customers
-from eventmill.events import LineItem, OrderEvent, OrderView
+from eventmill.events import LineItem, OrderEvent, OrderView, ProductView, utc
 from eventmill.wait import until
+from tests.e2e.clicks import Clicks
 from tests.e2e.line import Line
 
-STEPS = 4000
+STEPS = 3000
 
 
 class Row(NamedTuple):
@@ -37,7 +40,7 @@ class Shop(Line):
 
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "orders")
-        stack.eventmill("up", seconds=900)
+        self.start()
         self._begin = {topic: reader.ends(stack.settings, topic) for topic in (self.orders, self.views)}
 
     @property
@@ -75,6 +78,16 @@ class Shop(Line):
             limits = {number: reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
             return [record.value for record in reader.between(client, topic, limits)]
 
+    def in_tables(self) -> None:
+        """Wait until the job has processed all that is published, and let Hive find it."""
+        self.wait_until_processed()
+        self.stack.eventmill("tables", "orders")
+
+    def looks(self, table: str, column: str) -> Counter[tuple[str, str]]:
+        """How often each was looked at, by the minute and its name, as Cassandra has it."""
+        rows = self.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
+        return Counter({(str(r["created_at"]), str(r[column])): int(str(r["view_count"])) for r in rows})
+
     def wait_until_published(self) -> None:
         """Wait until the outbox is empty."""
         until(lambda: self.query("SELECT COUNT(*) FROM outbox") == [(0,)], 120, "the outbox is not empty", every=0.5)
@@ -89,7 +102,9 @@ def shop(stack: StackBeside) -> Shop:
 def test_killed_parts_part_no_order_from_its_event(shop: Shop) -> None:
     busy = Customers(shop.stack.settings, seed=41, patience=180)
     done: list[str] = []
-    kills: tuple[Callable[[], None], ...] = tuple(partial(shop.kill, name) for name in ("api", "mysql", "kafka"))
+    kills: tuple[Callable[[], None], ...] = tuple(
+        partial(shop.kill, name) for name in ("api", "mysql", "cassandra", "kafka", "jobs")
+    )
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(lambda: done.extend(islice(busy.steps(), STEPS)))
         for number, kill in enumerate(kills, 1):
@@ -112,6 +127,25 @@ def test_killed_parts_part_no_order_from_its_event(shop: Shop) -> None:
         identity: (row.orderid, row.userid, [LineItem(row.productid, row.quantity)]) for identity, row in rows.items()
     }
     assert len([event for event in events if str(event.messageid) in busy.ordered]) == len(ours)
-    views = [msgspec.json.decode(value, type=OrderView) for value in shop.published(shop.views)]
-    looked = [view for view in views if view.orderid in busy.ordered.values()]
-    assert len(looked) >= done.count("looked up")
+
+    shop.in_tables()
+    shop.stack.eventmill("verify", "orders")
+    numbers = set(busy.ordered.values())
+    views = {msgspec.json.decode(value, type=OrderView) for value in shop.published(shop.views)}
+    looks = Counter((f"{view.timestamp:%Y-%m-%d %H:%M:00}", str(view.orderid)) for view in views)
+    expected = {key: number for key, number in looks.items() if int(key[1]) in numbers}
+    found = shop.looks("order_view", "order_id")
+    assert {key: number for key, number in found.items() if int(key[1]) in numbers} == expected
+    assert sum(expected.values()) >= done.count("looked up") > 0
+
+
+def test_looks_at_products_are_counted_by_the_minute(shop: Shop, clicks: Clicks, tmp_path: Path) -> None:
+    sound = ("--late", "0%", "--duplicates", "0%", "--broken", "0%")
+    sample = clicks.generate(tmp_path, "products", "--count", "3000", "--span", "1h", "--seed", "14", *sound)
+    clicks.send(sample.file)
+    shop.wait_until_processed()
+    views = [msgspec.json.decode(line, type=ProductView) for line in sample.file.read_bytes().splitlines()]
+    expected = Counter((f"{utc(view.timestamp):%Y-%m-%d %H:%M:00}", view.properties.productid) for view in views)
+    minutes = {minute for minute, _ in expected}
+    found = shop.looks("product_view", "product_id")
+    assert {key: number for key, number in found.items() if key[0] in minutes} == expected

@@ -1,0 +1,57 @@
+"""Views of products over a span of time: whole windows, and none outside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from eventmill import cassandra, views
+from eventmill.settings import Settings
+from tests.support import settings
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Session:
+    """Takes the place of Cassandra's driver."""
+
+    def prepare(self, statement: str) -> str:
+        """As the driver's own."""
+        return statement
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The windows that are asked for; each has product-1 once and product-2 twice."""
+    windows: list[datetime] = []
+
+    @contextmanager
+    def session(_: Settings) -> Iterator[Session]:
+        yield Session()
+
+    def execute(_client: Session, _query: str, given: Sequence[tuple[datetime]], concurrency: int) -> Any:
+        windows.extend(window for (window,) in given)
+        return [(True, [("product-1", 1), ("product-2", 2)]) for _ in given]
+
+    monkeypatch.setattr(cassandra, "session", session)
+    monkeypatch.setattr("cassandra.concurrent.execute_concurrent_with_args", execute)
+    return windows
+
+
+def test_views_are_added_up_over_windows(asked: list[datetime]) -> None:
+    found = views.products(settings(), NOON, NOON + timedelta(minutes=3))
+    assert found == Counter({"product-2": 6, "product-1": 3})
+    assert asked == [NOON + timedelta(minutes=number) for number in range(3)]
+
+
+def test_a_window_counts_if_it_starts_in_the_span(asked: list[datetime]) -> None:
+    views.products(settings(), NOON + timedelta(seconds=1), NOON + timedelta(seconds=61))
+    assert asked == [NOON + timedelta(minutes=1)]
+    asked.clear()
+    views.products(settings(), NOON, NOON)
+    assert asked == []
