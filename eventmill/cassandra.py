@@ -36,6 +36,14 @@ def session(settings: Settings, keyspace: str | None = KEYSPACE) -> Iterator[Any
         client.cluster.shutdown()
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether Cassandra cannot do now what it can do later."""
+    from cassandra import OperationTimedOut, RequestExecutionException
+    from cassandra.cluster import NoHostAvailable
+
+    return isinstance(error, NoHostAvailable | OperationTimedOut | RequestExecutionException)
+
+
 def apply_tables(settings: Settings) -> None:
     """Make the keyspace and the tables that are missing."""
     with session(settings, None) as client:

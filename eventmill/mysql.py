@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mysql.connector
+from mysql.connector.errorcode import (
+    ER_LOCK_DEADLOCK,
+    ER_LOCK_WAIT_TIMEOUT,
+    ER_SERVER_SHUTDOWN,
+    ER_SESSION_WAS_KILLED,
+)
 
 from eventmill import sql
 from eventmill.settings import ROOT, Settings
@@ -15,6 +21,11 @@ from eventmill.settings import ROOT, Settings
 SCRIPTS = ROOT / "sql" / "mysql"
 SHOP = "orders"
 """The line whose tables are the shop's own, in its own database."""
+
+CLIENT_ERRORS = 2000
+"""Where the numbers of errors begin that are about the connection."""
+
+PASSING = {ER_SERVER_SHUTDOWN, ER_SESSION_WAS_KILLED, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK}
 
 
 @contextmanager
@@ -33,6 +44,13 @@ def connect(settings: Settings, database: str = "") -> Iterator[Any]:
         connection.close()
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether MySQL cannot do now what it can do later: it is away, it ends, or another transaction is in the way."""
+    if not isinstance(error, mysql.connector.Error):
+        return False
+    return error.errno in PASSING or CLIENT_ERRORS <= error.errno < CLIENT_ERRORS + 1000
+
+
 def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     """What a connection or a pool of them is made from."""
     return {
@@ -46,6 +64,13 @@ def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
         "autocommit": False,
         "connection_timeout": 10,
     }
+
+
+def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Execute a statement for each of the rows, in one transaction."""
+    with connect(settings) as connection:
+        connection.cursor().executemany(statement, rows)
+        connection.commit()
 
 
 def apply(settings: Settings, script: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from eventmill import mysql
 from eventmill.settings import Settings
 from spark_jobs.carts import Score
+from spark_jobs.patience import patiently
 from spark_jobs.tables import utc
 
 UPSERT = """
@@ -21,6 +22,4 @@ def upsert(settings: Settings, scores: Sequence[Score]) -> None:
     if not scores:
         return
     rows = [(utc(s.window_start), utc(s.window_end), s.userid, s.action, s.number) for s in scores]
-    with mysql.connect(settings) as connection:
-        connection.cursor().executemany(UPSERT, rows)
-        connection.commit()
+    patiently(lambda: mysql.write(settings, UPSERT, rows), mysql.is_away)

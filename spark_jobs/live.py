@@ -10,6 +10,7 @@ from rich.table import Table
 from eventmill import mysql
 from eventmill.settings import Settings
 from spark_jobs.counting import Count
+from spark_jobs.patience import patiently
 from spark_jobs.tables import time, utc
 
 SHOWN = 20
@@ -23,11 +24,8 @@ ON DUPLICATE KEY UPDATE source_number = new.source_number, closed = new.closed
 def upsert(settings: Settings, counts: Sequence[Count], closed: int) -> None:
     """Set the counts in MySQL, all or none; windows that end by `closed` (microseconds since the epoch) are final."""
     rows = [(utc(c.window_start), utc(c.window_end), c.source, c.number, c.window_end <= closed) for c in counts]
-    if not rows:
-        return
-    with mysql.connect(settings) as connection:
-        connection.cursor().executemany(UPSERT, rows)
-        connection.commit()
+    if rows:
+        patiently(lambda: mysql.write(settings, UPSERT, rows), mysql.is_away)
 
 
 def show(console: Console, counts: Sequence[Count], batch: int) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from eventmill import cassandra
 from eventmill.settings import Settings
 from spark_jobs.counting import Count
+from spark_jobs.patience import patiently
 from spark_jobs.tables import time
 
 PRODUCT_VIEW = "INSERT INTO product_view (created_at, product_id, view_count) VALUES (?, ?, ?)"
@@ -24,9 +22,6 @@ ROWS = 200
 
 AT_ONCE = 16
 """Requests that are under way at a time."""
-
-PAUSE_SECONDS, AWAY_SECONDS = 2, 600
-log = logging.getLogger(__name__)
 
 
 class ViewTable:
@@ -47,23 +42,12 @@ class ViewTable:
         return self._session.prepare(self._insert)
 
     def put(self, counts: Sequence[Count]) -> None:
-        """Set the counts; done when Cassandra has all of them. While it is away this waits, and no other query does.
+        """Set the counts; done when Cassandra has all of them.
 
         Raises:
             Exception: the driver's, when it does not come back.
         """
-        from cassandra import OperationTimedOut, RequestExecutionException
-        from cassandra.cluster import NoHostAvailable
-
-        away = retry_if_exception_type((NoHostAvailable, OperationTimedOut, RequestExecutionException))
-        waiting = Retrying(
-            retry=away,
-            wait=wait_fixed(PAUSE_SECONDS),
-            stop=stop_after_delay(AWAY_SECONDS),
-            before_sleep=before_sleep_log(log, logging.WARNING),
-            reraise=True,
-        )
-        waiting(self._put, counts)
+        patiently(lambda: self._put(counts), cassandra.is_away)
 
     def _put(self, counts: Sequence[Count]) -> None:
         from cassandra.concurrent import execute_concurrent

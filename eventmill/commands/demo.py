@@ -25,7 +25,7 @@ from eventmill.wait import until
 CLICKS, GAME, CARTS, ORDERS = "clicks", "game", "carts", "orders"
 DAG = "ecommerce_platform"
 LOOPS = 52
-STEPS = 500
+STEPS, FAST = 500, 1000.0
 PRODUCTS, HOURS = 5, 6
 CATCH_UP_SECONDS = 3600
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
@@ -55,18 +55,22 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     clicks, truth = (data, None) if data else _sample(values, count)
     demo.export_from_shop(values, clicks)
     data_commands.send_clicks(clicks)
-    console.rule("Spark: Kafka → HDFS")
-    _catch_up(values, console, CLICKS)
+    lines = [CLICKS]
+    if data is None:
+        console.rule("data: players, shoppers, customers → API → Kafka")
+        play_game(LOOPS)
+        _send_actions(values)
+        shop.run(rate=FAST, steps=STEPS)
+        lines += [GAME, CARTS, ORDERS]
+    console.rule("Spark: Kafka → HDFS, MySQL, Cassandra")
+    for line in lines:
+        _catch_up(values, console, line)
     console.rule("Airflow: HDFS → Hive → MySQL")
     _run_dag(values, console)
-    console.rule("every record accounted for")
-    verify.verify([CLICKS], truth=truth)
     if data is None:
-        _run_game(values, console)
-        _run_carts(values, console)
-        _run_orders(values, console)
-        console.rule("every event of the game, the carts and the orders accounted for")
-        verify.verify([GAME, CARTS, ORDERS])
+        _show_lines(values, console)
+    console.rule("every record accounted for")
+    verify.verify(lines, truth=truth)
     console.rule("product views by platform, from MySQL")
     _show(values, console)
     ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
@@ -81,36 +85,27 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
     return clicks, truth
 
 
-def _run_game(values: Settings, console: Console) -> None:
-    """Let players come, and show what Presto makes of it."""
-    console.rule("game: players → Kafka → Spark → Hive → Presto")
-    play_game(LOOPS)
-    _catch_up(values, console, GAME)
-    sql_commands.make_tables(GAME)
-    for name in ("game-purchases", "game-spending", "guild-sizes"):
-        sql_commands.ask_named(name)
-
-
-def _run_carts(values: Settings, console: Console) -> None:
-    """Let shoppers act, and show who did most and which carts were abandoned."""
-    console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
+def _send_actions(values: Settings) -> None:
+    """What shoppers do, generated once."""
     actions, truth = demo.folder(values) / "actions.json", demo.folder(values) / "actions-truth.json"
     if not (actions.exists() and truth.exists()):
         start = demo.next_start(values, CARTS).isoformat()
         data_commands.generate_carts(actions, truth, start=start)
     data_commands.send_carts(actions)
-    _catch_up(values, console, CARTS)
+
+
+def _show_lines(values: Settings, console: Console) -> None:
+    """Show what Presto, MySQL and Cassandra make of the game, the carts and the orders."""
+    console.rule("game: players → Kafka → Spark → Hive → Presto")
+    sql_commands.make_tables(GAME)
+    for name in ("game-purchases", "game-spending", "guild-sizes"):
+        sql_commands.ask_named(name)
+    console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
     sql_commands.make_tables(CARTS)
     leaders.leaderboard(last="1h", once=True)
     for name in ("abandoned-by-day", "abandoned-products"):
         sql_commands.ask_named(name)
-
-
-def _run_orders(values: Settings, console: Console) -> None:
-    """Let customers order, and show how much; and which products were looked at most, from Cassandra."""
     console.rule("orders: shop → MySQL, Kafka → Spark → Hive, Cassandra")
-    shop.run(rate=1000, steps=STEPS, seed=None)
-    _catch_up(values, console, ORDERS)
     sql_commands.make_tables(ORDERS)
     sql_commands.ask_named("orders-by-day")
     console.print(_most_viewed(values))

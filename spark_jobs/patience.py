@@ -1,0 +1,28 @@
+"""Writing to a store that may be away for a while: the batch at work waits for it, and no other line does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_delay, wait_fixed
+
+PAUSE_SECONDS = 2
+AWAY_SECONDS = 600
+"""How long a store may be away; after that its error ends the process, which is started anew."""
+
+Result = TypeVar("Result")
+log = logging.getLogger(__name__)
+
+
+def patiently(write: Callable[[], Result], is_away: Callable[[BaseException], bool]) -> Result:
+    """What `write` returns, tried again as long as its error says that the store is away."""
+    trying = Retrying(
+        retry=retry_if_exception(is_away),
+        wait=wait_fixed(PAUSE_SECONDS),
+        stop=stop_after_delay(AWAY_SECONDS),
+        before_sleep=before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
+    return trying(write)
