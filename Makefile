@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags integration e2e compose-test bench fuzz lock clean distclean
+.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags e2e compose-test bench fuzz lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ status: bootstrap ## show the services: state, memory, port
 logs: bootstrap ## follow the logs of an engine: make logs ENGINE=kafka
 	@$(EVENTMILL) logs $(ENGINE) --follow
 
-demo: setup ## run the clicks and the game on sample data; DATA=file: your clicks
+demo: setup ## run all lines on sample data; DATA=file: your clicks
 	@$(EVENTMILL) demo $(if $(DATA),--data '$(DATA)')
 
 demo-compose: ## the same in containers, by docker compose
@@ -51,13 +51,13 @@ dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags
 
 e2e: setup browser ## whole lines on a stack of its own
-	@.venv/bin/pytest tests/e2e
+	@.venv/bin/pytest tests/e2e --durations 12
 
 browser: # without one its tests fail, the others can run
 	@bin/browser || true
 
-compose-test: setup setup-docker ## the clicks line in containers, with kill -9
-	@.venv/bin/pytest tests/compose
+compose-test: setup setup-docker ## the lines in containers, with kill -9
+	@.venv/bin/pytest tests/compose --durations 12
 
 fuzz: bootstrap ## 100,000 requests made from its description to the API of the running stack
 	@.venv/bin/python -m tests.e2e.fuzz

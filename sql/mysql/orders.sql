@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS completed_orders (
   order_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
   completedAt DATETIME(3) NOT NULL,
   status TINYINT NOT NULL DEFAULT 1,
+  completion_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE COMMENT 'in which order they were completed',
   CONSTRAINT completed_order FOREIGN KEY (order_id) REFERENCES orders (order_id)
 );
 
