@@ -50,6 +50,14 @@ def connections(settings: Settings, home: Path) -> dict[str, Connection]:
             "login": settings.mysql_user,
             "extra": {"password_file": (home / "mysql.password").as_uri()},
         },
+        "sqoop_shop": {
+            "conn_type": "sqoop",
+            "host": f"jdbc:mysql://{settings.mysql_host}",
+            "port": settings.mysql_port,
+            "schema": settings.shop_database,
+            "login": settings.mysql_user,
+            "extra": {"password_file": (home / "mysql.password").as_uri()},
+        },
         "smtp_default": {
             "conn_type": "smtp",
             "host": settings.mail_host,

@@ -13,8 +13,16 @@ from eventmill import tables
 from eventmill.settings import ROOT, Settings
 from spark_jobs.conf import configuration
 
-# Not "@daily": that would make up for the last midnight when a stack is new less than 144 minutes after it.
-DAILY = CronTriggerTimetable("0 0 * * *", timezone="UTC", run_immediately=timedelta(0))
+
+def cron(expression: str) -> CronTriggerTimetable:
+    """Runs at the times of a cron expression in UTC, the first at the next of them.
+
+    A bare expression would make up for the last one when a stack is new less than a tenth of the time after it.
+    """
+    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))
+
+
+DAILY = cron("0 0 * * *")
 
 DEFAULTS = {
     "owner": "eventmill",
@@ -28,12 +36,17 @@ DEFAULTS = {
 
 def bounded_run(settings: Settings, line: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:
     """A run of the line's streaming job up to what Kafka holds now."""
+    return spark_job(settings, "run", line, "--bounded", task_id=task_id, doc_md=doc_md)
+
+
+def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) -> SparkSubmitOperator:
+    """A Spark job, by the arguments of `python -m spark_jobs`."""
     return SparkSubmitOperator(
         task_id=task_id,
         doc_md=doc_md,
-        name=f"eventmill-{line}",
+        name=f"eventmill-{task_id}",
         application=str(ROOT / "spark_jobs" / "__main__.py"),
-        application_args=["run", line, "--bounded"],
+        application_args=[*arguments],
         conf=configuration(settings),
     )
 

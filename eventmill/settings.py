@@ -176,6 +176,7 @@ class Settings(BaseSettings):
     carts_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
     views_trigger_seconds: Seconds = 10
     views_window_seconds: Seconds = 60
+    orders_schedule: Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$", description="a cron expression")] = "*/5 * * * *"
     orders_trigger_seconds: Seconds = 10
     orders_watermark_seconds: Seconds = 3600
     orders_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000

@@ -9,6 +9,9 @@ from eventmill import sql
 from eventmill.settings import ROOT, Settings
 
 FOLDER = ROOT / "sql" / "hive"
+PLANNED = "'discover.partitions' = 'false'"
+"""What says of a table that its days are not looked for: a plan says where they are."""
+
 TABLE = re.compile(r"CREATE EXTERNAL TABLE IF NOT EXISTS (\w+)")
 
 
@@ -36,8 +39,8 @@ def lines() -> tuple[str, ...]:
 def partitioned(line: str) -> tuple[str, ...]:
     """The line's tables that are partitioned by day."""
     made = sql.statements(script(line).read_text("utf-8"))
-    found = ((TABLE.search(statement), statement) for statement in made)
-    return tuple(name[1] for name, statement in found if name and "PARTITIONED BY" in statement)
+    by_day = [statement for statement in made if "PARTITIONED BY" in statement and PLANNED not in statement]
+    return tuple(name[1] for name in map(TABLE.search, by_day) if name)
 
 
 def find_days(line: str) -> str:

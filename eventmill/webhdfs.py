@@ -1,4 +1,4 @@
-"""Reading HDFS over its REST interface, for programs that have no Java."""
+"""HDFS over its REST interface, for programs that have no Java."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from eventmill.settings import Settings
 
 TIMEOUT = 30
 NOT_FOUND = 404
+
+
+class HdfsError(RuntimeError):
+    """HDFS did not do what was asked; the message says what."""
 
 
 def names(settings: Settings, folder: str) -> list[str]:
@@ -36,10 +40,35 @@ def read(settings: Settings, path: str) -> bytes:
 
 def delete(settings: Settings, path: str) -> None:
     """Delete a file, or a folder with all that it holds; one that is not there is no error."""
-    url = f"http://{settings.hdfs_host}:{settings.hdfs_http_port}/webhdfs/v1{path}"
-    requests.delete(url, params={"op": "DELETE", "recursive": "true"}, timeout=TIMEOUT).raise_for_status()
+    parameters = {"op": "DELETE", "recursive": "true"}
+    requests.delete(_url(settings, path), params=parameters, timeout=TIMEOUT).raise_for_status()
+
+
+def make_folder(settings: Settings, path: str) -> None:
+    """Make a folder and those above it; one that is there is no error."""
+    _put(settings, path, {"op": "MKDIRS"})
+
+
+def rename(settings: Settings, path: str, target: str) -> None:
+    """Give a file or folder another name, at once.
+
+    Raises:
+        HdfsError: when it is not there, or something has that name.
+    """
+    if not _put(settings, path, {"op": "RENAME", "destination": target}):
+        raise HdfsError(f"HDFS does not rename {path} to {target}: is it there, and nothing of that name?")
+
+
+def _put(settings: Settings, path: str, parameters: dict[str, str]) -> bool:
+    """What the NameNode says to a change."""
+    reply = requests.put(_url(settings, path), params=parameters, timeout=TIMEOUT)
+    reply.raise_for_status()
+    return bool(reply.json()["boolean"])
 
 
 def _get(settings: Settings, path: str, operation: str) -> requests.Response:
-    url = f"http://{settings.hdfs_host}:{settings.hdfs_http_port}/webhdfs/v1{path}"
-    return requests.get(url, params={"op": operation}, timeout=TIMEOUT)
+    return requests.get(_url(settings, path), params={"op": operation}, timeout=TIMEOUT)
+
+
+def _url(settings: Settings, path: str) -> str:
+    return f"http://{settings.hdfs_host}:{settings.hdfs_http_port}/webhdfs/v1{path}"

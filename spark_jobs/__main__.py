@@ -42,6 +42,21 @@ def run(
         _run(settings, own, bounded)
 
 
+@app.command()
+def warehouse() -> None:
+    """Clean what is new in the shop's lake, and write the days of the warehouse that it changes anew."""
+    from spark_jobs.hadoop import Files
+    from spark_jobs.lines import root
+    from spark_jobs.session import session
+    from spark_jobs.warehouse import Warehouse
+
+    settings = load()
+    spark = session(settings, "warehouse")
+    plan = Warehouse(spark, Files(spark, root(settings, "orders"))).refresh()
+    Console().print(f"warehouse: rows until {plan.until}" if plan else "warehouse: nothing new")
+    spark.stop()
+
+
 def _known(lines: Sequence[str] | None) -> Sequence[str]:
     """Those lines, or all."""
     from spark_jobs.lines import LINES

@@ -24,7 +24,7 @@ ORDER = [
 
 def test_all_files_are_parsed(dagbag: Any) -> None:
     assert dagbag.import_errors == {}
-    assert set(dagbag.dags) == {"ecommerce_platform", "game_report"}
+    assert set(dagbag.dags) == {"ecommerce_platform", "game_report", "orders_warehouse"}
 
 
 def test_tasks_follow_one_after_the_other(clicks: Any) -> None:
@@ -123,15 +123,17 @@ def test_the_mail_without_any_clicks_has_no_row(clicks: Any) -> None:
 
 
 @pytest.mark.parametrize("minutes", [1, 30, 143, 145, 1439])
-def test_a_new_stack_waits_for_the_next_midnight(dagbag: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_stack_waits_for_the_next_time(dagbag: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.timetables.base import TimeRestriction
 
     now = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=minutes)
     monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: now)
-    for dag in dagbag.dags.values():
+    midnight, five_minutes = datetime(2026, 11, 24, tzinfo=UTC), timedelta(minutes=-minutes % 5)
+    due = {"ecommerce_platform": midnight, "game_report": midnight, "orders_warehouse": now + five_minutes}
+    for name, dag in dagbag.dags.items():
         info = dag.timetable.next_dagrun_info(
             last_automated_data_interval=None,
             restriction=TimeRestriction(earliest=None, latest=None, catchup=dag.catchup),
         )
         assert info is not None
-        assert info.run_after == datetime(2026, 11, 24, tzinfo=UTC)
+        assert info.run_after == due[name]

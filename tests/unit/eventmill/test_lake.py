@@ -1,0 +1,81 @@
+"""The lake: what was imported is known by its folders, and each import is there once."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from eventmill import lake, webhdfs
+from eventmill.lake import Rows
+from eventmill.settings import Settings
+from tests.support import settings
+
+
+class Hdfs:
+    """Folders in memory."""
+
+    def __init__(self, *paths: str) -> None:
+        self.paths = set(paths)
+
+    def names(self, _: Settings, folder: str) -> list[str]:
+        """As WebHDFS."""
+        inside = (PurePosixPath(path) for path in self.paths if path.startswith(f"{folder}/"))
+        return sorted({path.relative_to(folder).parts[0] for path in inside})
+
+    def make_folder(self, _: Settings, path: str) -> None:
+        """As WebHDFS."""
+
+    def rename(self, _: Settings, path: str, target: str) -> None:
+        """As WebHDFS."""
+        self.paths = {known.replace(path, target) if known.startswith(path) else known for known in self.paths}
+
+    def delete(self, _: Settings, path: str) -> None:
+        """As WebHDFS."""
+        self.paths = {known for known in self.paths if not known.startswith(path)}
+
+
+@pytest.fixture
+def hdfs(monkeypatch: pytest.MonkeyPatch) -> Hdfs:
+    """One with a lake that has the first ten orders."""
+    made = Hdfs(f"{lake.LAKE}/orders/{Rows(0, 10).folder}/part-m-00000", f"{lake.LAKE}/orders/_temporary/part")
+    for name in ("names", "make_folder", "rename", "delete"):
+        monkeypatch.setattr(webhdfs, name, getattr(made, name))
+    return made
+
+
+@pytest.fixture
+def newest(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The highest number of each table of the shop."""
+    numbers = {"orders": 0, "completed_orders": 0}
+    monkeypatch.setattr(lake, "_newest", lambda _, source: numbers[source.name])
+    return numbers
+
+
+def test_what_is_wanted_follows_what_is_there(hdfs: Hdfs, newest: dict[str, int]) -> None:
+    newest["orders"] = 25
+    assert lake.wanted(settings(), "orders") == Rows(10, 25)
+    assert lake.wanted(settings(), "completed_orders") == Rows(0, 0)
+    assert lake.until(settings()) == {"orders": 10, "completed_orders": 0}
+
+
+def test_a_shop_that_lost_rows_is_no_reason_to_import_again(hdfs: Hdfs, newest: dict[str, int]) -> None:
+    newest["orders"] = 7
+    assert lake.wanted(settings(), "orders") == Rows(10, 10)
+
+
+def test_of_several_tries_the_last_becomes_a_part(hdfs: Hdfs) -> None:
+    rows = Rows(10, 25)
+    for attempt in (2, 10):
+        hdfs.paths.add(f"{lake.aside('orders', rows)}/{attempt}/part-m-0000{attempt}")
+    lake.publish(settings(), "orders", rows)
+    assert lake.imported(settings(), "orders") == [Rows(0, 10), rows]
+    assert f"{lake.LAKE}/orders/{rows.folder}/part-m-000010" in hdfs.paths
+    assert not [path for path in hdfs.paths if path.startswith(lake.ASIDE)]
+
+
+def test_a_part_that_is_there_stays_as_it_is(hdfs: Hdfs) -> None:
+    before = set(hdfs.paths)
+    hdfs.paths.add(f"{lake.aside('orders', Rows(0, 10))}/1/part-m-00000")
+    lake.publish(settings(), "orders", Rows(0, 10))
+    assert hdfs.paths == before
