@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import psutil
 import pytest
 
-from eventmill import mysql, reader
+from eventmill import airflow, mysql, reader, sql
 from eventmill.beside import StackBeside
 from eventmill.customers import Customers
 from eventmill.events import LineItem, OrderEvent, OrderView, ProductView, utc
@@ -22,6 +23,7 @@ from tests.e2e.clicks import Clicks
 from tests.e2e.line import Line
 
 STEPS = 3000
+DAG = "orders_warehouse"
 
 
 class Row(NamedTuple):
@@ -88,6 +90,27 @@ class Shop(Line):
         rows = self.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
         return Counter({(str(r["created_at"]), str(r[column])): int(str(r["view_count"])) for r in rows})
 
+    def keep_busy(self, seed: int, steps: int) -> None:
+        """Let customers do so many things."""
+        self.stack.eventmill("shop", "run", "--rate", "1000", "--steps", str(steps), "--seed", str(seed))
+
+    def run_dag(self) -> dict[str, str]:
+        """Run the DAG of the warehouse to its end; returns the state of each task."""
+        run = airflow.trigger(self.stack.settings, DAG)
+        return airflow.wait(self.stack.settings, DAG, run, seconds=900)
+
+    def warehouse(self, engine: str, suffix: str = "") -> set[tuple[object, ...]]:
+        """The orders of the warehouse as an engine reads them."""
+        query = f"SELECT order_id, user_id, product_id, quantity, ordered_at, status FROM orders{suffix}"
+        rows = [tuple(row.values()) for row in self.rows(engine, query)]
+        assert len(rows) == len(set(rows)), "an order is there twice"
+        return set(rows)
+
+    def in_shop(self) -> set[tuple[object, ...]]:
+        """The same as the shop has them."""
+        query = "SELECT order_id, user_id, product_id, quantity, orderedAt, status FROM orders"
+        return {(*row[:4], sql.time(row[4]), row[5]) for row in self.query(query)}
+
     def wait_until_published(self) -> None:
         """Wait until the outbox is empty."""
         until(lambda: self.query("SELECT COUNT(*) FROM outbox") == [(0,)], 120, "the outbox is not empty", every=0.5)
@@ -137,6 +160,35 @@ def test_killed_parts_part_no_order_from_its_event(shop: Shop) -> None:
     found = shop.looks("order_view", "order_id")
     assert {key: number for key, number in found.items() if int(key[1]) in numbers} == expected
     assert sum(expected.values()) >= done.count("looked up") > 0
+
+
+def test_the_warehouse_has_what_the_shop_has(shop: Shop) -> None:
+    shop.keep_busy(seed=51, steps=200)
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(shop.run_dag)
+        until(lambda: run.done() or sqoop_runs(), 300, "Sqoop did not start", every=0.1)
+        assert not run.done(), run.result()
+        shop.kill("mysql")
+        assert set(run.result().values()) == {"success"}
+    assert shop.warehouse("presto") == shop.warehouse("hive") == shop.warehouse("hive", "_text") == shop.in_shop()
+
+    shop.keep_busy(seed=52, steps=200)
+    assert shop.warehouse("presto") != shop.in_shop()
+    assert set(shop.run_dag().values()) == {"success"}
+    assert shop.warehouse("presto") == shop.warehouse("hive", "_text") == shop.in_shop()
+
+    again = shop.run_dag()
+    assert (again["new_orders"], again["anything_new"], again["clean"]) == ("skipped", "skipped", "skipped")
+    assert shop.warehouse("presto") == shop.in_shop()
+
+
+def sqoop_runs() -> bool:
+    """Whether an import is under way."""
+    return any(
+        "org.apache.sqoop.Sqoop" in process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"]
+    )
 
 
 def test_looks_at_products_are_counted_by_the_minute(shop: Shop, clicks: Clicks, tmp_path: Path) -> None:
