@@ -59,9 +59,9 @@ def publish(settings: Settings) -> Plan | None:
     for table, day, folder in changes(plan, before):
         for form, suffix in SUFFIXES.items():
             location = f"{settings.hdfs_url}{LINE}/{FOLDER}/{table}/{form}/{folder}/day={day}"
-            partition = f"{table}{suffix} {{}} PARTITION (`day` = '{day}')"
-            sql.hive(settings, f"ALTER TABLE {partition.format('ADD IF NOT EXISTS')} LOCATION '{location}'")
-            sql.hive(settings, f"ALTER TABLE {partition.format('')} SET LOCATION '{location}'")
+            name, partition = f"{table}{suffix}", f"PARTITION (`day` = '{day}')"
+            sql.hive(settings, f"ALTER TABLE {name} ADD IF NOT EXISTS {partition} LOCATION '{location}'")
+            sql.hive(settings, f"ALTER TABLE {name} {partition} SET LOCATION '{location}'")
     webhdfs.make_folder(settings, f"{LINE}/{PLANS}")
     webhdfs.rename(settings, f"{LINE}/{STAGED}/{plans[-1]}", f"{LINE}/{PLANS}/{plans[-1]}")
     webhdfs.delete(settings, f"{LINE}/{STAGED}")

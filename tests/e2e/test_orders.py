@@ -184,11 +184,8 @@ def test_the_warehouse_has_what_the_shop_has(shop: Shop) -> None:
 
 def sqoop_runs() -> bool:
     """Whether an import is under way."""
-    return any(
-        "org.apache.sqoop.Sqoop" in process.info["cmdline"]
-        for process in psutil.process_iter(["cmdline"])
-        if process.info["cmdline"]
-    )
+    commands = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
+    return any("org.apache.sqoop.Sqoop" in command for command in commands)
 
 
 def test_looks_at_products_are_counted_by_the_minute(shop: Shop, clicks: Clicks, tmp_path: Path) -> None:

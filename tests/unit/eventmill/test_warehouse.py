@@ -69,13 +69,14 @@ def test_days_that_moved_are_told_to_hive_in_both_forms(hdfs: Hdfs) -> None:
     hdfs.put(PLANS, "1", FIRST)
     hdfs.put(STAGED, "2", SECOND)
     assert warehouse.publish(settings()) == SECOND
-    place = "hdfs://127.0.0.1:8020/eventmill/orders/data_warehouse/orders"
-    assert hdfs.statements == [
-        f"ALTER TABLE orders ADD IF NOT EXISTS PARTITION (`day` = '2026-01-02') LOCATION '{place}/parquet/v2/day=2026-01-02'",
-        f"ALTER TABLE orders PARTITION (`day` = '2026-01-02') SET LOCATION '{place}/parquet/v2/day=2026-01-02'",
-        f"ALTER TABLE orders_text ADD IF NOT EXISTS PARTITION (`day` = '2026-01-02') LOCATION '{place}/csv/v2/day=2026-01-02'",
-        f"ALTER TABLE orders_text PARTITION (`day` = '2026-01-02') SET LOCATION '{place}/csv/v2/day=2026-01-02'",
-    ]
+    folder = "hdfs://127.0.0.1:8020/eventmill/orders/data_warehouse/orders"
+    day = "PARTITION (`day` = '2026-01-02')"
+    expected = []
+    for table, form in (("orders", "parquet"), ("orders_text", "csv")):
+        place = f"LOCATION '{folder}/{form}/v2/day=2026-01-02'"
+        expected.append(f"ALTER TABLE {table} ADD IF NOT EXISTS {day} {place}")
+        expected.append(f"ALTER TABLE {table} {day} SET {place}")
+    assert hdfs.statements == expected
     assert warehouse.newest(settings()) == SECOND
     assert hdfs.names(settings(), f"{LINE}/{STAGED}") == []
 
