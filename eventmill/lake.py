@@ -91,8 +91,11 @@ def aside(table: str, rows: Rows) -> str:
 
 
 def publish(settings: Settings, table: str, rows: Rows) -> None:
-    """Make what the last try imported a part of the lake, once; removes what earlier ones have left."""
-    if rows not in imported(settings, table):
+    """Make what the last try imported a part of the lake; removes what earlier ones have left.
+
+    Rows that do not follow what is there, because another run was faster, are left to the next run.
+    """
+    if rows.after == until(settings)[table]:
         folder = aside(table, rows)
         last = max(webhdfs.names(settings, folder), key=int)
         webhdfs.make_folder(settings, f"{LAKE}/{table}")

@@ -74,8 +74,9 @@ def test_of_several_tries_the_last_becomes_a_part(hdfs: Hdfs) -> None:
     assert not [path for path in hdfs.paths if path.startswith(lake.ASIDE)]
 
 
-def test_a_part_that_is_there_stays_as_it_is(hdfs: Hdfs) -> None:
+@pytest.mark.parametrize("rows", [Rows(0, 10), Rows(0, 7), Rows(0, 25), Rows(5, 25), Rows(11, 25)])
+def test_what_does_not_follow_the_lake_changes_nothing(hdfs: Hdfs, rows: Rows) -> None:
     before = set(hdfs.paths)
-    hdfs.paths.add(f"{lake.aside('orders', Rows(0, 10))}/1/part-m-00000")
-    lake.publish(settings(), "orders", Rows(0, 10))
+    hdfs.paths.add(f"{lake.aside('orders', rows)}/1/part-m-00000")
+    lake.publish(settings(), "orders", rows)
     assert hdfs.paths == before
