@@ -52,9 +52,9 @@ class Containers:
         """Run the command line."""
         return self._run("eventmill", *arguments, seconds=seconds)
 
-    def python(self, code: str, *arguments: str) -> str:
+    def python(self, code: str, *arguments: str, seconds: float = 180) -> str:
         """What a program prints that runs beside the command line."""
-        return self._run("python", "-W", "ignore", "-c", code, *arguments, seconds=180).strip()
+        return self._run("python", "-W", "ignore", "-c", code, *arguments, seconds=seconds).strip()
 
     def _run(self, *command: str, seconds: float) -> str:
         """What a command prints in the container of the command line, which is started for the first of them."""

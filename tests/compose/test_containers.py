@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from eventmill.settings import ROOT
 from eventmill.wait import until
@@ -26,6 +27,13 @@ EVENTS = f"SELECT COUNT(*) FROM game_events WHERE host = '{HOST}'"
 IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
 ACTIONS = "SELECT COUNT(*) FROM user_actions"
 SEND_CARTS = ("send", "carts", "--batch", "100", "--patience", "180")
+SHOP_RUN = ("shop", "run", "--rate", "1000", "--steps", "300", "--patience", "180")
+SHOP = "SELECT order_id, user_id, product_id, quantity, status FROM {} ORDER BY 1"
+RUN_DAG = """
+from eventmill import airflow, settings
+values = settings.load()
+print(set(airflow.wait(values, "orders_warehouse", airflow.trigger(values, "orders_warehouse"), seconds=600).values()))
+"""
 SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
 
@@ -71,14 +79,16 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
 def test_killed_services_cost_no_record(containers: Containers) -> None:
     samples, loads = [], []
     stored = number(containers, ACTIONS)
-    for seed, service in enumerate(("kafka", "namenode", "jobs", "api")):
+    for seed, service in enumerate(("kafka", "namenode", "jobs", "api", "cassandra")):
         samples.append(generate(containers, service, 10_000, *SOUND))
         loads.append(Load(containers.api, HOST, batches=40, seed=seed))
         actions, _ = generate(containers, service, 5_000, *SOUND, line="carts")
         before = held(containers)
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(3) as pool:
             containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
-            sending = pool.submit(loads[-1].send), pool.submit(containers.eventmill, *SEND_CARTS, actions)
+            sending: list[Future[Any]] = [pool.submit(loads[-1].send)]
+            commands = (*SEND_CARTS, actions), (*SHOP_RUN, "--seed", str(seed))
+            sending += [pool.submit(containers.eventmill, *command) for command in commands]
             until(lambda: held(containers) > before, 120, "nothing has come to Kafka")  # noqa: B023 - called at once
             containers.kill(service)
             for sent in sending:
@@ -86,11 +96,12 @@ def test_killed_services_cost_no_record(containers: Containers) -> None:
         until(lambda: held(containers) >= before + 10_000, 300, "Kafka has not got all clicks", every=1)  # noqa: B023
         wait_until_processed(containers, "clicks")
         wait_until_processed(containers, "carts")
-    wait_until_processed(containers, "game")
+    for line in ("game", "orders"):
+        wait_until_processed(containers, line)
     containers.eventmill("demo", "--data", samples[-1][0])
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
-    containers.eventmill("verify", "game", "carts")
+    containers.eventmill("verify", "game", "carts", "orders")
     assert number(containers, EVENTS) == number(containers, IDENTITIES) == sum(len(load.sent) for load in loads)
     assert number(containers, ACTIONS) - stored == 5_000 * len(samples)
 
@@ -109,6 +120,16 @@ def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(con
         assert "every record is accounted for" in demo.result()
     containers.eventmill("verify", "clicks", "--truth", truth)
     assert counts(containers, "hive") == counts(containers, "mysql")
+
+
+def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
+    containers.eventmill(*SHOP_RUN, "--seed", "60")
+    assert containers.python(RUN_DAG, seconds=660) == "{'success'}"
+    in_shop, in_warehouse = (
+        json.loads(containers.eventmill("sql", engine, SHOP.format(table), "--format", "json"))
+        for engine, table in (("mysql", "eCommerce.orders"), ("presto", "orders"))
+    )
+    assert in_shop == in_warehouse != []
 
 
 def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers) -> None:
