@@ -80,6 +80,5 @@ def _query(asked: type[msgspec.Struct]) -> list[Json]:
 
 
 def _given(field: Json) -> Json:
-    """What a parameter may be when it's given: None stands for one that is not."""
-    kinds = [kind for kind in field.get("anyOf", []) if kind.get("type") != "null"]
-    return kinds[0] if kinds else {name: value for name, value in field.items() if name != "default"}
+    """What a parameter may be when it's given."""
+    return {name: value for name, value in field.items() if name != "default"}

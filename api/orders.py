@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from api import bodies
 from api.intake import Receipt
@@ -39,8 +39,8 @@ class ProductsAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 class OrdersAsked(ProductsAsked, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which orders are asked for; all of them, or those of a status or of a user."""
 
-    status: Literal[0, 1] | None = None
-    userid: UserId | None = None
+    status: Literal[0, 1] | UnsetType = UNSET
+    userid: UserId | UnsetType = UNSET
 
 
 class Many(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from mysql.connector.errorcode import ER_DUP_ENTRY, ER_NO_REFERENCED_ROW_2
 from mysql.connector.errors import IntegrityError
 
@@ -137,12 +137,14 @@ class Shop:
         with self._connections.transaction() as cursor:
             return _found(_one(cursor, "o.order_id = %s", number), number)
 
-    def orders(self, after: int, limit: int, status: int | None = None, userid: str | None = None) -> list[Order]:
+    def orders(
+        self, after: int, limit: int, status: int | UnsetType = UNSET, userid: str | UnsetType = UNSET
+    ) -> list[Order]:
         """At most so many orders with higher numbers, ascending: all, or those of a status or a user."""
         wanted: dict[str, object] = {"o.order_id > %s": after}
-        if status is not None:
+        if status is not UNSET:
             wanted["o.status = %s"] = status
-        if userid is not None:
+        if userid is not UNSET:
             wanted["o.user_id = %s"] = _number(userid)
         with self._connections.transaction() as cursor:
             where = " AND ".join(wanted)

@@ -79,7 +79,7 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
 def test_killed_services_cost_no_record(containers: Containers) -> None:
     samples, loads = [], []
     stored = number(containers, ACTIONS)
-    for seed, service in enumerate(("kafka", "namenode", "jobs", "api", "cassandra")):
+    for seed, service in enumerate(("kafka", "namenode", "jobs", "api")):
         samples.append(generate(containers, service, 10_000, *SOUND))
         loads.append(Load(containers.api, HOST, batches=40, seed=seed))
         actions, _ = generate(containers, service, 5_000, *SOUND, line="carts")

@@ -26,7 +26,7 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 250
 """Requests of each operation that one seed makes; operations with few possible requests make those."""
 
-EACH_SEED = 2000
+EACH_SEED = 3400
 """Requests that one seed makes at least."""
 
 SECONDS = 900

@@ -11,6 +11,7 @@ import psutil
 
 from eventmill import progress
 from eventmill.beside import StackBeside
+from eventmill.engines import SERVICES
 from eventmill.supervisor import Supervisor
 from eventmill.wait import until
 
@@ -25,7 +26,9 @@ class Line:
 
     def start(self) -> None:
         """Start what does not run, the continuous jobs too, and wait until the line's has nothing left to do."""
-        self.stack.eventmill("up", seconds=900)
+        programs = self.supervisor.programs()
+        if not all(programs[service.name].state == "RUNNING" for service in SERVICES):
+            self.stack.eventmill("up", seconds=900)
         self.stack.eventmill("jobs", "start")
         self.wait_until_processed()
 

@@ -111,7 +111,7 @@ def test_a_killed_job_goes_on_where_it_was(clicks: Clicks, tmp_path: Path) -> No
     clicks.send(sample.file)
     clicks.supervisor.start("jobs")
     chance = random.Random(13)
-    for _ in range(5):
+    for _ in range(3):
         clicks.wait_for_a_batch()
         clicks.wait(chance.uniform(0, 4))
         clicks.kill("jobs")
