@@ -1,5 +1,6 @@
 """The container files keep to the rules, and the rules find what breaks them."""
 
+import re
 from copy import deepcopy
 from typing import Any
 
@@ -79,3 +80,10 @@ def test_every_service_of_the_stack_runs_in_a_container_of_its_name() -> None:
 def test_the_containers_wait_for_what_their_services_need() -> None:
     for service in SERVICES:
         assert set(service.needs) <= set(COMPOSE["services"][service.name].get("depends_on", ()))
+
+
+def test_every_volume_is_put_on_a_folder_of_the_images() -> None:
+    mounted = {volume.partition(":")[2] for s in COMPOSE["services"].values() for volume in s.get("volumes", ())}
+    made = re.search(r"for name in (.+); do", DOCKERFILE)
+    assert made
+    assert mounted <= {f"/data/{name}" for name in made[1].split()}
