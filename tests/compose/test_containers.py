@@ -101,6 +101,8 @@ def test_killed_services_cost_no_record(containers: Containers) -> None:
     containers.eventmill("demo", "--data", samples[-1][0])
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
+    for line in ("game", "carts", "orders"):
+        containers.eventmill("tables", line)
     containers.eventmill("verify", "game", "carts", "orders")
     assert number(containers, EVENTS) == number(containers, IDENTITIES) == sum(len(load.sent) for load in loads)
     assert number(containers, ACTIONS) - stored == 5_000 * len(samples)
