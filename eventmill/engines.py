@@ -18,7 +18,7 @@ class Service:
     """One process of the stack.
 
     `name` is also the argument of the engine's `run` and `ready`; `ports` are names of settings, the first is the one
-    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps.
+    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Service:
     needs: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     memory_mb: int = 0
+    stop_signal: str = "TERM"
 
     @property
     def run(self) -> Path:
@@ -53,6 +54,7 @@ SERVICES = (
         175,
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
+    Service("postgres", "postgres", (), ("postgres_port",), 60, "INT"),
     Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680),
     Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),

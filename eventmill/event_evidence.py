@@ -75,6 +75,7 @@ class Rows:
         identities: distinct ones among them.
         duplicates: and `late`: rows of their tables; 0 where a line has no such table.
         parts: the tables of some stored events, by name.
+        remote: duplicates that the job had counted as stored, for their first copies came too long before.
     """
 
     stored: int = 0
@@ -82,6 +83,7 @@ class Rows:
     duplicates: int = 0
     late: int = 0
     parts: Mapping[str, Part] = field(default_factory=dict)
+    remote: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -42,10 +42,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         messageid: identity of the event, made by its sender; a second event with the same one is a duplicate.
         timestamp: when it happened, `yyyy-MM-dd HH:mm:ss` or RFC 3339; UTC where it has no offset.
+        unix_time: whether a time may also be a number of seconds since the epoch.
     """
 
     messageid: UUID
     timestamp: datetime
+    unix_time: ClassVar[bool] = False
 
 
 class Product(msgspec.Struct, frozen=True, gc=False):
@@ -196,6 +198,51 @@ class OrderView(Event, frozen=True, gc=False, kw_only=True):
     orderid: Count
 
 
+Text = Annotated[str, Meta(max_length=8192, description="at most 8192 characters")]
+
+
+class PageOption(msgspec.Struct, frozen=True, gc=False):
+    """A choice that a visitor made on a product's page, such as its colour."""
+
+    option_id: Name
+    option_label: Name
+
+
+class PageLog(Event, frozen=True, gc=False, kw_only=True):
+    """A visitor looked at a product's page in one of the stores, as the stores' web servers log it.
+
+    Attributes:
+        messageid: `id` in the log.
+        timestamp: `time_stamp` in the log, in seconds since the epoch.
+        api_version: of the log's format.
+        collection: what was done; `view_product_detail` is a look at a product's page.
+        current_url: the page.
+        device_id: the visitor's device; keys the Kafka record.
+        email: the visitor's address; empty or None when nobody was logged in.
+        ip: the address that the request came from.
+        local_time: the clock at the visitor's place.
+        option: what the visitor chose on the page.
+        referrer_url: the page that the visitor came from; empty or None when there was none.
+        user_agent: the header User-Agent.
+    """
+
+    unix_time: ClassVar[bool] = True
+    messageid: UUID = msgspec.field(name="id")
+    timestamp: datetime = msgspec.field(name="time_stamp")
+    api_version: Name
+    collection: Literal["view_product_detail"]
+    current_url: Text
+    device_id: Name
+    email: Text | None = None
+    ip: Text
+    local_time: datetime
+    option: list[PageOption] | None = None
+    product_id: Name
+    referrer_url: Text | None = None
+    store_id: Name
+    user_agent: Text | None = None
+
+
 EventType = TypeVar("EventType", bound=Event)
 
 
@@ -219,12 +266,17 @@ def decode_many(contract: type[Event]) -> Callable[[bytes], Any]:
     It is twice as fast. The caller checks those texts with `UUID_TEXT` and the times with `check_time`, and gives what
     fails anywhere to `decode`, whose word counts.
     """
-    return msgspec.json.Decoder(_variant(contract, optional=())).decode
+    return _decoder(contract, _variant(contract, optional=()))
 
 
 def decode_draft(contract: type[Event]) -> Callable[[bytes], Any]:
     """As `decode_many`, but identity and time may be missing, and are then `msgspec.UNSET`."""
-    return msgspec.json.Decoder(_variant(contract, optional=("messageid", "timestamp"))).decode
+    return _decoder(contract, _variant(contract, optional=("messageid", "timestamp")))
+
+
+def _decoder(contract: type[Event], kind: type) -> Callable[[bytes], Any]:
+    # What is not strict reads numbers as times, and text as numbers: a contract with such times has no other numbers.
+    return msgspec.json.Decoder(kind, strict=not contract.unix_time).decode
 
 
 def _variant(contract: type[Event], optional: tuple[str, ...]) -> type:
@@ -242,7 +294,7 @@ def _variant(contract: type[Event], optional: tuple[str, ...]) -> type:
 def _field(field: msgspec.structs.FieldInfo, optional: bool) -> tuple[str, Any, Any]:
     kind = str if field.type is UUID else field.type
     if optional:
-        return field.name, kind | UnsetType, UNSET
+        return field.name, kind | UnsetType, msgspec.field(default=UNSET, name=field.encode_name)
     return field.name, kind, msgspec.field(default=field.default, name=field.encode_name)
 
 
@@ -253,7 +305,7 @@ def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> 
         EventError: when it breaks the contract.
     """
     try:
-        event = msgspec.json.decode(raw or b"", type=contract)
+        event = msgspec.json.decode(raw or b"", type=contract, strict=not contract.unix_time)
     except (ValueError, RecursionError) as error:
         raise broken(raw, error) from error
     check_time(event, received)
@@ -267,9 +319,14 @@ def check_time(event: Any, received: datetime) -> None:
         EventError: when the event is older than EARLIEST or more than AHEAD later than it was received.
     """
     if utc(event.timestamp) < EARLIEST:
-        raise EventError(f"before {EARLIEST:%Y-%m-%d}", "timestamp")
+        raise EventError(f"before {EARLIEST:%Y-%m-%d}", json_name(type(event), "timestamp"))
     if utc(event.timestamp) > received + AHEAD:
-        raise EventError("more than a day after the event was received", "timestamp")
+        raise EventError("more than a day after the event was received", json_name(type(event), "timestamp"))
+
+
+def json_name(contract: type, field: str) -> str:
+    """What a field of a contract is called in the JSON."""
+    return next(each.encode_name for each in msgspec.structs.fields(contract) if each.name == field)
 
 
 def utc(time: datetime) -> datetime:
@@ -305,6 +362,7 @@ def _field_reason(message: str) -> tuple[str, str | None]:
     path = path.removesuffix("`")
     if missing := re.fullmatch(r"Object missing required field `([^`]+)`", what):
         return "missing", f"{path}.{missing[1]}" if path else missing[1]
+    what = what.strip()
     if what == "Invalid RFC3339 encoded datetime":
         what = "is not a time such as 2026-01-31 23:59:59 or 2026-01-31T23:59:59Z"
     if own := re.fullmatch(r"(\w+): (.+)", what):
@@ -314,4 +372,8 @@ def _field_reason(message: str) -> tuple[str, str | None]:
 
 def json_schema(contract: type[Event]) -> dict[str, Any]:
     """The contract as a JSON Schema (2020-12)."""
-    return msgspec.json.schema(contract)
+    schema = msgspec.json.schema(contract)
+    if contract.unix_time:
+        fields = schema["$defs"][contract.__name__]["properties"]
+        fields[json_name(contract, "timestamp")]["type"] = ["integer", "string"]
+    return schema

@@ -1,10 +1,10 @@
-"""What a running stack gets before its first event: topics, tables of MySQL and Cassandra, and the NiFi flows."""
+"""What a running stack gets before its first event: topics, the tables of its databases, and the NiFi flows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from eventmill import cassandra, mysql, topics
+from eventmill import cassandra, mysql, postgres, topics
 from eventmill.settings import Settings, load
 from nifi import deploy
 
@@ -17,6 +17,8 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
     mysql.apply_tables(settings)
     on_step("Cassandra tables")
     cassandra.apply_tables(settings)
+    on_step("PostgreSQL tables")
+    postgres.apply_tables(settings)
     on_step("NiFi flows")
     deploy.deploy(settings)
 

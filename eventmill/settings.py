@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     postgres_port: Port = 5432
     postgres_user: Name = "eventmill"
     postgres_password: Secret
+    postgres_database: Name = "eventmill"
 
     airflow_database: Literal["sqlite", "postgres"] = "sqlite"
     airflow_host: str = "127.0.0.1"
@@ -147,6 +148,8 @@ class Settings(BaseSettings):
     orders_partitions: Partitions = 4
     order_views_topic: TopicName = "order-views"
     order_views_partitions: Partitions = 4
+    visits_topic: TopicName = "page-logs"
+    visits_partitions: Partitions = 4
 
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"
@@ -180,6 +183,11 @@ class Settings(BaseSettings):
     orders_trigger_seconds: Seconds = 10
     orders_watermark_seconds: Seconds = 3600
     orders_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
+    visits_trigger_seconds: Seconds = 10
+    visits_watermark_seconds: Seconds = 3600
+    visits_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
+    visits_locations: str = ""
+    visits_key: Secret
 
     @field_validator("state_dir", "lib_dir")
     @classmethod

@@ -166,6 +166,20 @@ def cassandra(settings: Settings, statement: str) -> Result:
         return _result(found.column_names or (), [tuple(row) for row in found])
 
 
+def postgres(settings: Settings, statement: str) -> Result:
+    """Ask PostgreSQL; what the statement changes is kept."""
+    from psycopg import Error
+
+    from eventmill.postgres import connect
+
+    with connect(settings) as connection:
+        try:
+            cursor = connection.execute(_single(statement))
+            return _fetch(cursor)
+        except Error as error:
+            raise SqlError(f"PostgreSQL: {_first_line(str(error))}") from error
+
+
 @contextmanager
 def _log_aside(path: Path) -> Iterator[None]:
     """Let this process and those that it starts write their standard error to a file."""
@@ -186,6 +200,7 @@ ENGINES: dict[str, Callable[[Settings, str], Result]] = {
     "mysql": mysql,
     "spark": spark,
     "cassandra": cassandra,
+    "postgres": postgres,
 }
 
 

@@ -22,7 +22,7 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 
 STOP_SECONDS = 60
-JOB_LINES = ("clicks", "game", "carts", "orders")
+JOB_LINES = ("clicks", "game", "carts", "orders", "visits")
 ALL_JOBS = "jobs"
 """The job that runs all lines in one process."""
 
@@ -77,17 +77,18 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
     config["supervisorctl"] = {"serverurl": socket}
-    commands = [(s.name, f"{s.run} {s.name}") for s in SERVICES]
-    commands += [(name, f"{ENGINES / 'spark' / 'run'} {name}") for name in job_programs()]
-    for priority, (name, command) in enumerate(commands, start=1):
-        config[f"program:{name}"] = _program(command, priority, log_file(settings, name))
+    commands = [(s.name, f"{s.run} {s.name}", s.stop_signal) for s in SERVICES]
+    commands += [(name, f"{ENGINES / 'spark' / 'run'} {name}", "TERM") for name in job_programs()]
+    for priority, (name, command, stop_signal) in enumerate(commands, start=1):
+        config[f"program:{name}"] = _program(command, priority, stop_signal, log_file(settings, name))
     return config
 
 
-def _program(command: str, priority: int, log: Path) -> dict[str, str]:
+def _program(command: str, priority: int, stop_signal: str, log: Path) -> dict[str, str]:
     return {
         "command": command,
         "priority": str(priority),
+        "stopsignal": stop_signal,
         "autostart": "false",
         "autorestart": "true",
         "startsecs": "1",

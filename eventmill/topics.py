@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eventmill.events import CartTimedOut, Event, GameEvent, OrderEvent, OrderView, ProductView, UserAction
+from eventmill.events import CartTimedOut, Event, GameEvent, OrderEvent, OrderView, PageLog, ProductView, UserAction
 from eventmill.settings import Settings, SettingsError
 
 
@@ -20,7 +20,7 @@ class Topic:
         key: the field that keys its records.
         config: its settings in Kafka.
         contract: what its records are; None for rejected ones, which are anything.
-        taken: whether the API takes events for it; what the shop or the jobs alone write to, it does not.
+        taken: whether the API takes events for it; what the shop, the forwarder or the jobs write, it does not.
     """
 
     name: str
@@ -45,9 +45,10 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
     carts = ("carts", "userid", "what shoppers do", UserAction)
     orders = ("orders", "userid", "orders of the shop", OrderEvent)
     views = ("order_views", "orderid", "looks at orders that are not delivered", OrderView)
+    visits = ("visits", "device_id", "looks at product pages, as other shops log them", PageLog)
     sources = (topic for line in (clicks, game, carts, orders) for topic in _of_line(settings, *line))
-    looks = (replace(topic, taken=False) for topic in _of_line(settings, *views))
-    return (*sources, *looks, *_results(settings))
+    others = (replace(topic, taken=False) for line in (views, visits) for topic in _of_line(settings, *line))
+    return (*sources, *others, *_results(settings))
 
 
 def _results(settings: Settings) -> tuple[Topic, ...]:

@@ -52,7 +52,7 @@ class Truth(msgspec.Struct, frozen=True):
     windows: list[Expected]
 
 
-def write(truth: Truth, path: Path) -> None:
+def write(truth: msgspec.Struct, path: Path) -> None:
     """Write the truth as indented JSON, whole or not at all."""
     with aside(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")

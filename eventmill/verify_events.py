@@ -19,7 +19,7 @@ class EventReport(msgspec.Struct, frozen=True):
 
     Attributes:
         accepted: records that Kafka has taken.
-        stored: rows of the table of stored events, as Hive counts them.
+        stored: rows of the table of stored events.
         rejected: distinct records that the job rejected.
         duplicates: and `late`: rows of their tables.
         waiting: records that the job has still to process.
@@ -77,9 +77,9 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
 def _job(evidence: EventEvidence) -> Iterator[Difference]:
     found = {
         "records": evidence.counted(),
-        "stored": evidence.rows.stored,
+        "stored": evidence.rows.stored + evidence.rows.remote,
         "rejected": evidence.rejected_by_job,
-        "duplicates": evidence.rows.duplicates,
+        "duplicates": evidence.rows.duplicates - evidence.rows.remote,
         "late": evidence.rows.late,
     }
     return balance.job(evidence, found)

@@ -84,11 +84,20 @@ class EventTables(MicroBatch):
 
     layout = IDENTITIES
 
-    def __init__(self, files: Files, source: Source, tables: Sequence[EventTable], pace: Pace, reject: Reject) -> None:
+    def __init__(
+        self,
+        files: Files,
+        source: Source,
+        tables: Sequence[EventTable],
+        pace: Pace,
+        reject: Reject,
+        keep: Sequence[str] = (),
+    ) -> None:
+        """`keep` are paths of fields that stay with the events though no table has them."""
         super().__init__(files, StateStore(files, self.layout, source.window_seconds), pace, reject)
         self._source = source
         self._tables = tables
-        self._keep = sorted({path for table in tables for path in table.columns})
+        self._keep = sorted({path for table in tables for path in table.columns}.union(keep))
 
     def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
         tag = tagger(self._source.contract, self._source.label, self._rule(before), self._keep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -60,6 +61,10 @@ class Files:
             stream.write(bytearray(content))
         finally:
             stream.close()
+
+    def bring(self, local: Path, path: str) -> None:
+        """Copy a file of this machine; not atomic, so do it aside and `replace`."""
+        self._fs.copyFromLocalFile(False, True, self._hadoop.fs.Path(local.as_uri()), self._path(path))
 
     def replace(self, source: str, target: str) -> None:
         """Give a file its final name in one step, in place of the file that may have had it."""

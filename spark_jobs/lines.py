@@ -12,10 +12,11 @@ from rich.console import Console
 from eventmill import topics
 from eventmill.events import CartTimedOut
 from eventmill.settings import Settings
-from spark_jobs import leader_board, live
+from spark_jobs import leader_board, live, locations
 from spark_jobs.carts import Carts, Results, Times
 from spark_jobs.clicks import Clicks, Outputs
 from spark_jobs.counting import Count
+from spark_jobs.enrichment import Enrichment
 from spark_jobs.game import Game
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import Reject
@@ -23,9 +24,11 @@ from spark_jobs.once import OncePublisher
 from spark_jobs.orders import Orders
 from spark_jobs.rejected import rejected_records, write_rejected
 from spark_jobs.shopping_carts import shopping_carts
+from spark_jobs.star_schema import StarSchema
 from spark_jobs.state import State
 from spark_jobs.view_tables import ORDER_VIEW, PRODUCT_VIEW, ViewTable
 from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
+from spark_jobs.visits import Visits
 from spark_jobs.watermark import Pace
 from spark_jobs.window_counts import Windows
 
@@ -166,6 +169,19 @@ def _view_windows(settings: Settings, partitions: int, bounded: bool) -> Windows
     return Windows(settings.views_window_seconds, Pace(settings.clicks_watermark_seconds * 1_000_000, idle, partitions))
 
 
+def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
+    """The line of page logs; a bounded run and a continuous one are the same to it."""
+    watermark = settings.visits_watermark_seconds * 1_000_000
+    pace = Pace(watermark, idle=watermark, expected=settings.visits_partitions)
+    files = Files(spark, root(settings, "visits"))
+    enrichment = Enrichment(locations.ship(spark, files, locations.databases(settings)), settings.visits_key)
+    reject = _reject(settings, settings.visits_topic)
+    process = Visits(files, pace, reject, enrichment, StarSchema(settings).load)
+    return Line(
+        settings.visits_topic, settings.visits_trigger_seconds, settings.visits_max_offsets_per_trigger, process
+    )
+
+
 def _reject(settings: Settings, topic: str) -> Reject:
     def reject(tagged: DataFrame) -> None:
         write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
@@ -178,4 +194,5 @@ LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
     "game": game,
     "carts": carts,
     "orders": orders,
+    "visits": visits,
 }

@@ -104,7 +104,8 @@ class Tagging:
         self._rule = rule
         self._keep = keep
         self._schema = records_schema(contract, keep)
-        self._decoder = BatchDecoder(contract, {"messageid": "messageid", "label": label} | {_kept(p): p for p in keep})
+        identity = events.json_name(contract, "messageid")
+        self._decoder = BatchDecoder(contract, {"messageid": identity, "label": label} | {_kept(p): p for p in keep})
         self._newest = dict(rule.newest) if rule else {}
 
     def judge(self, batch: pa.RecordBatch) -> Tagged:

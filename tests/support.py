@@ -13,6 +13,7 @@ SECRETS: dict[str, Any] = {
     "nifi_sensitive_key": "n" * 12,
     "airflow_password": "a" * 12,
     "airflow_jwt_secret": "j" * 64,
+    "visits_key": "v" * 12,
 }
 
 

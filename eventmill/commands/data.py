@@ -17,11 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eventmill import settings
 from eventmill.carts_truth import CartsTruth
 from eventmill.commands.display import wide
+from eventmill.page_logs import PageLogsTruth
 from eventmill.plan import Plan
 from eventmill.truth import Truth
 
 Wanted = TypeVar("Wanted", bound=Plan)
-Known = TypeVar("Known", Truth, CartsTruth)
+Known = TypeVar("Known", Truth, CartsTruth, PageLogsTruth)
 
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
 send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args_is_help=True)
@@ -121,6 +122,33 @@ def generate_carts(
     result = _generate(sessions.write, wanted, out, truth)
     carts = Counter(cart.outcome for cart in result.carts)
     wide().print(f"carts: {carts['ordered']} ordered, {carts['abandoned']} abandoned, {carts['open']} open at the end")
+
+
+@generate_app.command("visits")
+def generate_visits(
+    out: Annotated[Path, typer.Option(help="File to write, JSON lines.")] = Path("page-logs.json"),
+    truth: Annotated[Path, typer.Option(help="File for the views that the star schema must come to.")] = Path(
+        "visits-truth.json"
+    ),
+    count: Annotated[int, typer.Option(help="Unique page logs.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    span: Annotated[str, typer.Option(help="Time that they cover, such as 90m or 6h.")] = "6h",
+    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
+    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    start: Annotated[str, typer.Option(help="Time of the first log.")] = "2026-01-01T00:00:00Z",
+) -> None:
+    """Write page logs, some of them doubled or broken, and the truth about them."""
+    from eventmill import page_logs, plan
+
+    wanted = plan.Plan(
+        count=count,
+        seed=seed,
+        start=plan.moment(start),
+        span=plan.seconds(span),
+        duplicates=plan.share(duplicates),
+        broken=plan.share(broken),
+    )
+    _generate(page_logs.write, wanted, out, truth)
 
 
 def _generate(

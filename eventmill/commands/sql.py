@@ -23,6 +23,7 @@ class Engine(StrEnum):
     mysql = "mysql"
     spark = "spark"
     cassandra = "cassandra"
+    postgres = "postgres"
 
 
 class Console(StrEnum):
@@ -58,7 +59,7 @@ def ask(
     statement: Annotated[str, typer.Argument(help='One statement, such as "SELECT * FROM commerce".')],
     shape: ShapeOption = Shape.table,
 ) -> None:
-    """Ask Presto, Hive, MySQL, Spark or Cassandra. Times are UTC."""
+    """Ask Presto, Hive, MySQL, Spark, Cassandra or PostgreSQL. Times are UTC."""
     _print(sql.ENGINES[engine](settings.load(), statement), shape)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WINDOWS = "clicks"
 """The line that counts by windows; the others store single events."""
 
+STAR_SCHEMA = "visits"
+"""The line whose events are stored in PostgreSQL, not in Hive's tables."""
+
 SHOWN = 20
 Again = TypeVar("Again")
 Count = Callable[[Settings, str, Mapping[int, Bounds], Callable[[int], object]], Again]
@@ -108,9 +111,9 @@ def _check_windows(values: Settings, truth: Truth | None, again: bool, allow_wai
 
 
 def _check_events(values: Settings, line: str, again: bool, allow_waiting: bool) -> EventReport:
-    from eventmill import event_evidence, gaps, recount, verify_events
+    from eventmill import event_evidence, gaps, recount, verify_events, visit_evidence
 
-    found = event_evidence.gather(values, line)
+    found = (visit_evidence if line == STAR_SCHEMA else event_evidence).gather(values, line)
     counted = _counted(values, found, recount.count) if again else None
     return verify_events.report(line, gaps.count(values, found, counted), allow_waiting=allow_waiting)
 
