@@ -19,7 +19,7 @@ class Topic:
         partitions: their number, which the setting of the line decides that is named in `setting`.
         key: the field that keys its records.
         config: its settings in Kafka.
-        contract: what its records are; None for rejected ones, which are anything.
+        contract: what its records are; None for those that may be anything, such as rejected ones.
         taken: whether the API takes events for it; what the shop or the jobs alone write to, it does not.
     """
 
@@ -46,8 +46,9 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
     orders = ("orders", "userid", "orders of the shop", OrderEvent)
     views = ("order_views", "orderid", "looks at orders that are not delivered", OrderView)
     sources = (topic for line in (clicks, game, carts, orders) for topic in _of_line(settings, *line))
-    looks = (replace(topic, taken=False) for topic in _of_line(settings, *views))
-    return (*sources, *looks, *_results(settings))
+    visits = ("visits", "device_id", "visits of the shop's pages, from the source cluster", None)
+    others = (replace(topic, taken=False) for line in (views, visits) for topic in _of_line(settings, *line))
+    return (*sources, *others, *_results(settings))
 
 
 def _results(settings: Settings) -> tuple[Topic, ...]:
@@ -59,7 +60,7 @@ def _results(settings: Settings) -> tuple[Topic, ...]:
     return tuple(replace(topic, setting="CARTS_PARTITIONS", taken=False) for topic in (added, over))
 
 
-def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event]) -> tuple[Topic, Topic]:
+def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event] | None) -> tuple[Topic, Topic]:
     """A line's topic and that of its rejected records."""
     name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
     safe = _safe(settings)
@@ -85,11 +86,12 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 
 @contextmanager
-def administration(settings: Settings) -> Iterator[Any]:
-    """A client for Kafka's administration, closed at the end."""
+def administration(settings: Settings, **cluster: Any) -> Iterator[Any]:
+    """A client for Kafka's administration, closed at the end; `cluster` as for `reader.consumer`."""
     from kafka import KafkaAdminClient
 
-    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, bootstrap_timeout_ms=10_000)
+    options = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": 10_000}
+    client = KafkaAdminClient(**(options | cluster))
     try:
         yield client
     finally:
