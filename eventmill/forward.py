@@ -51,7 +51,7 @@ def source_configuration(settings: Settings) -> dict[str, str]:
     }
 
 
-def _login(settings: Settings) -> dict[str, Any]:
+def login(settings: Settings) -> dict[str, Any]:
     """The same for kafka-python."""
     return {
         "bootstrap_servers": settings.forward_source,
@@ -85,7 +85,7 @@ def apply_topics(settings: Settings) -> None:
     if settings.forward_bootstrap:
         return
     name = settings.forward_topic
-    with _asking(settings), topics.administration(settings, **_login(settings)) as client:
+    with _asking(settings), topics.administration(settings, **login(settings)) as client:
         if name not in topics.existing(client):
             options = {"num_partitions": settings.visits_partitions, "replication_factor": 1}
             client.create_topics({name: options}, wait_for_metadata=True)
@@ -98,7 +98,7 @@ def status(settings: Settings) -> list[Copied]:
         ForwardError: when the source cluster does not answer, or has no such topic.
     """
     done = _copied(settings)
-    with _asking(settings), reader.consumer(settings, **_login(settings)) as client:
+    with _asking(settings), reader.consumer(settings, **login(settings)) as client:
         try:
             held = reader.bounds(client, settings.forward_topic)
         except reader.TopicError as error:
