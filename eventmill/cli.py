@@ -40,6 +40,7 @@ COMMANDS = {
     "play": Entry("demo", "Let players visit the game."),
     "shop": Entry("shop", "Keep the shop busy: customers who order and look up orders."),
     "leaderboard": Entry("leaders", "Show the users who did most in the shop, live."),
+    "forward": Entry("forward", "Look at the forwarder, which copies visits from the source cluster."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 

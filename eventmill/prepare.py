@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eventmill import cassandra, mysql, postgres, topics
+from eventmill import cassandra, forward, mysql, postgres
 from eventmill.settings import Settings, load
 from nifi import deploy
 
@@ -12,7 +12,7 @@ from nifi import deploy
 def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> None:
     """Make what is missing; again, it does nothing."""
     on_step("topics")
-    topics.apply(settings)
+    forward.apply_topics(settings)
     on_step("MySQL tables")
     mysql.apply_tables(settings)
     on_step("Cassandra tables")
@@ -21,6 +21,12 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
     postgres.apply_tables(settings)
     on_step("NiFi flows")
     deploy.deploy(settings)
+
+
+def before(settings: Settings, service: str) -> None:
+    """Make what a service must have before it can be ready."""
+    if service == "forwarder":
+        forward.apply_topics(settings)
 
 
 def main() -> None:

@@ -23,12 +23,15 @@ class Bounds(NamedTuple):
 
 
 @contextmanager
-def consumer(settings: Settings) -> Iterator[Any]:
-    """A consumer that reads fast, commits nothing and sees only what is committed, closed at the end."""
+def consumer(settings: Settings, **cluster: Any) -> Iterator[Any]:
+    """A consumer that reads fast, commits nothing and sees only what is committed, closed at the end.
+
+    `cluster` are the client's options for another cluster than ours.
+    """
     from kafka import KafkaConsumer
 
     client = KafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
+        **({"bootstrap_servers": settings.kafka_bootstrap} | cluster),
         bootstrap_timeout_ms=10_000,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +27,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 Seconds = Annotated[int, Field(ge=1)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Partitions = Annotated[int, Field(ge=1, le=1000)]
+Password = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$", description="without spaces, quotes and backslashes")]
+Brokers = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*)?$")]
 API_KEYS = r"^([A-Za-z0-9_.-]+:[0-9a-f]{64}(,[A-Za-z0-9_.-]+:[0-9a-f]{64})*)?$"
 """Names of clients, each with the SHA-256 of its key: `shop:<64 hex digits>,game:<64 hex digits>`."""
 
@@ -121,6 +123,19 @@ class Settings(BaseSettings):
     source_port: Port = 8089
     clicks_url: str = ""
 
+    source_kafka_host: str = "127.0.0.1"
+    source_kafka_port: Port = 9095
+    source_kafka_controller_port: Port = 9096
+    source_kafka_heap: Heap = "256m"
+
+    forward_bootstrap: Brokers = ""
+    forward_topic: TopicName = "product-views"
+    forward_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    forward_user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]+$")] = "forwarder"
+    forward_password: Password
+    forward_port: Port = 8083
+    forward_heap: Heap = "192m"
+
     api_host: str = "127.0.0.1"
     api_port: Port = 8000
     api_workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -194,10 +209,22 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return ROOT / path
 
+    @field_validator("forward_mechanism")
+    @classmethod
+    def _known_there(cls, mechanism: str, known: ValidationInfo) -> str:
+        if mechanism != "PLAIN" and not known.data.get("forward_bootstrap"):
+            raise ValueError("the demo's source cluster knows only PLAIN; name your own in FORWARD_BOOTSTRAP")
+        return mechanism
+
     @property
     def kafka_bootstrap(self) -> str:
         """The plain listeners of all brokers as `host:port,host:port`."""
         return ",".join(f"{host}:{self.kafka_port}" for host in (self.kafka_nodes or self.kafka_host).split(","))
+
+    @property
+    def forward_source(self) -> str:
+        """The source cluster's brokers: FORWARD_BOOTSTRAP, or the demo's own."""
+        return self.forward_bootstrap or f"{self.source_kafka_host}:{self.source_kafka_port}"
 
     @property
     def real_time(self) -> bool:
@@ -215,9 +242,9 @@ class Settings(BaseSettings):
         return self.clicks_url or f"http://{self.source_host}:{self.source_port}/clicks.json"
 
     def environment(self) -> dict[str, str]:
-        """All settings as the environment variables that the engines' `run` scripts read, and KAFKA_BOOTSTRAP."""
+        """All settings as the environment variables that the engines' `run` scripts read, and where both Kafkas are."""
         values = {name.upper(): str(value) for name, value in self.model_dump().items() if value is not None}
-        return values | {"KAFKA_BOOTSTRAP": self.kafka_bootstrap}
+        return values | {"KAFKA_BOOTSTRAP": self.kafka_bootstrap, "FORWARD_SOURCE": self.forward_source}
 
 
 def explain(error: ValidationError) -> str:

@@ -115,13 +115,13 @@ def _spark_classes(settings: Settings) -> Part:
 def _engine(folder: Path, settings: Settings) -> Part | None:
     """What `engines/fetch` brings; None for an engine that needs nothing but Python."""
     target = settings.lib_dir / folder.name
-    poms = sorted(folder.rglob("pom.xml"))
+    poms, sources = sorted(folder.rglob("pom.xml")), sorted(folder.rglob("*.java"))
     scripts = [ENGINES / "fetch", *folder.glob("fetch")]
     if not poms and len(scripts) == 1:
         return None
     locks = list(REQUIREMENTS.glob(f"{folder.name}.txt"))
     command = (str(ENGINES / "fetch"), folder.name)
-    return Part(folder.name, "maven" if poms else "apt", (*scripts, *poms, *locks), target, command)
+    return Part(folder.name, "maven" if poms else "apt", (*scripts, *poms, *sources, *locks), target, command)
 
 
 def fetch(settings: Settings, on_change: Callable[[list[Part]], None] = lambda _: None) -> list[Part]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from eventmill import preflight
+from eventmill import preflight, prepare
 from eventmill.engines import SERVICES, Service, service_environment, with_needs
 from eventmill.settings import Settings
 from eventmill.supervisor import Program, StackError, Supervisor, log_file
@@ -60,6 +60,7 @@ def up(
         programs = supervisor.programs()
         for p in progress:
             if p.state == "waiting" and done.issuperset(p.service.needs):
+                prepare.before(settings, p.service.name)
                 supervisor.start(p.service.name)
                 p.state = "starting"
             elif p.state == "starting":

@@ -60,7 +60,7 @@ def _results(settings: Settings) -> tuple[Topic, ...]:
     return tuple(replace(topic, setting="CARTS_PARTITIONS", taken=False) for topic in (added, over))
 
 
-def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event]) -> tuple[Topic, Topic]:
+def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event] | None) -> tuple[Topic, Topic]:
     """A line's topic and that of its rejected records."""
     name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
     safe = _safe(settings)
@@ -86,11 +86,12 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 
 @contextmanager
-def administration(settings: Settings) -> Iterator[Any]:
-    """A client for Kafka's administration, closed at the end."""
+def administration(settings: Settings, **cluster: Any) -> Iterator[Any]:
+    """A client for Kafka's administration, closed at the end; `cluster` as for `reader.consumer`."""
     from kafka import KafkaAdminClient
 
-    client = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, bootstrap_timeout_ms=10_000)
+    options = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": 10_000}
+    client = KafkaAdminClient(**(options | cluster))
     try:
         yield client
     finally:

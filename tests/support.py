@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from eventmill.settings import Settings
 
 SECRETS: dict[str, Any] = {
+    "forward_password": "f" * 12,
     "kafka_sasl_password": "k" * 12,
     "mysql_password": "m" * 12,
     "postgres_password": "p" * 12,

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 WIDE = 1000
+
+
+class Shape(StrEnum):
+    """How a result is shown."""
+
+    table = "table"
+    json = "json"
 
 
 def wide() -> Console:

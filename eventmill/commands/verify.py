@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from eventmill import batches, settings
 from eventmill.commands.data import progress_bar
-from eventmill.commands.display import wide
+from eventmill.commands.display import Shape, wide
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
 from eventmill.supervisor import JOB_LINES, StackError
@@ -36,13 +35,6 @@ LinesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="LINE", help=f"Of {', '.join(JOB_LINES)}; all that have processed anything if none."),
 ]
-
-
-class Shape(StrEnum):
-    """How the result is shown."""
-
-    table = "table"
-    json = "json"
 
 
 def register(app: typer.Typer) -> None:

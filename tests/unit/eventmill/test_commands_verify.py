@@ -11,6 +11,7 @@ import typer
 from eventmill import batches, event_evidence, evidence, gaps, recount, truth
 from eventmill import settings as settings_module
 from eventmill.commands import verify
+from eventmill.commands.display import Shape
 from eventmill.event_evidence import EventEvidence
 from eventmill.line_evidence import LineEvidence
 from eventmill.settings import Settings
@@ -52,7 +53,7 @@ def test_all_lines_that_have_processed_anything_are_checked(engines: object, cap
 
 
 def test_the_lines_named_are_checked_once(engines: object, capsys: Shown) -> None:
-    verify.verify(["carts", "carts"], shape=verify.Shape.json)
+    verify.verify(["carts", "carts"], shape=Shape.json)
     assert [report["line"] for report in json.loads(capsys.readouterr().out)] == ["carts"]
 
 

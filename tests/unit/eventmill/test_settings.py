@@ -73,3 +73,18 @@ def test_the_environment_has_each_setting_in_capitals() -> None:
     environment = settings(kafka_port=19092).environment()
     assert environment["KAFKA_PORT"] == "19092"
     assert "JAVA_HOME" not in environment
+
+
+def test_the_source_cluster_is_the_demos_unless_one_is_named() -> None:
+    assert settings(source_kafka_port=7).forward_source == "127.0.0.1:7"
+    assert settings(forward_bootstrap="a:1,b:2").environment()["FORWARD_SOURCE"] == "a:1,b:2"
+
+
+def test_the_demos_source_cluster_knows_only_plain() -> None:
+    assert "FORWARD_MECHANISM" in complaint(forward_mechanism="SCRAM-SHA-256")
+    assert settings(forward_bootstrap="a:1", forward_mechanism="SCRAM-SHA-256").forward_mechanism == "SCRAM-SHA-256"
+
+
+@pytest.mark.parametrize("password", ['a"b', "a b", "a\\b", ""])
+def test_a_password_that_kafka_would_read_otherwise_is_refused(password: str) -> None:
+    assert "FORWARD_PASSWORD" in complaint(forward_password=password)

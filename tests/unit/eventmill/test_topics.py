@@ -23,6 +23,8 @@ THERE = {
     "orders.rejected": 1,
     "order-views": 4,
     "order-views.rejected": 1,
+    "page-logs": 4,
+    "page-logs.rejected": 1,
     "carts.abandoned": 4,
     "carts.timed-out": 4,
 }

@@ -1,0 +1,149 @@
+"""The forwarder: what the source cluster has is in ours exactly once, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import Producer
+
+from eventmill import forward, reader
+from eventmill.beside import StackBeside
+from eventmill.engines import service, service_environment
+from eventmill.reader import Bounds
+from eventmill.stack import why_not_ready
+from eventmill.wait import until
+from tests.e2e.line import Line
+
+SLICE = 6000
+PATIENCE = 300
+VICTIMS = ("forwarder", "kafka", "forwarder", "source-kafka", "forwarder", "kafka", "source-kafka")
+
+
+class Record(NamedTuple):
+    """All that a copy must keep of a record."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp: int
+
+
+class Visits(Line):
+    """The source's topic and its copy, from where both are equally far."""
+
+    def __init__(self, stack: StackBeside) -> None:
+        super().__init__(stack, "visits")
+        self.acknowledged = 0
+        self.settle()
+        self._source, self._ours = self._ends(source=True), self._ends(source=False)
+
+    def _ends(self, *, source: bool) -> dict[int, int]:
+        settings = self.stack.settings
+        login = forward.login(settings) if source else {}
+        with reader.consumer(settings, **login) as client:
+            topic = settings.forward_topic if source else settings.visits_topic
+            return {partition: held.end for partition, held in reader.bounds(client, topic).items()}
+
+    def copies(self) -> bool:
+        """Whether the forwarder says that its task runs."""
+        environment = os.environ | service_environment(self.stack.settings)
+        return why_not_ready(service("forwarder"), environment) is None
+
+    def settle(self) -> None:
+        """Wait until the forwarder has copied all."""
+        self.stack.eventmill("up", "forwarder", seconds=900)
+        until(lambda: self.lag() == 0, PATIENCE, f"{self.lag()} records are not copied", every=1)
+
+    def lag(self) -> int:
+        """How many records `forward status` says are left."""
+        shown = json.loads(self.stack.eventmill("forward", "status", "--format", "json").stdout)
+        return sum(part["lag"] for part in shown)
+
+    def send(self, records: Iterator[dict[str, Any]], **options: str) -> None:
+        """Put records into the source's topic, each once and in their order, whatever happens to its broker."""
+        producer = Producer(
+            forward.source_configuration(self.stack.settings)
+            | {"enable.idempotence": "true", "delivery.timeout.ms": "600000"}
+            | options
+        )
+        for record in records:
+            producer.produce(self.stack.settings.forward_topic, **record, on_delivery=self._acknowledge)
+            producer.poll(0.001)
+        assert producer.flush(PATIENCE) == 0
+
+    def _acknowledge(self, error: object, _: object) -> None:
+        assert error is None, error
+        self.acknowledged += 1
+
+    def held_by(self, *, source: bool) -> dict[int, list[Record]]:
+        """What came since to each partition, in order, as who reads only what is committed sees it."""
+        settings, begin = self.stack.settings, self._source if source else self._ours
+        topic, login = (settings.forward_topic, forward.login(settings)) if source else (settings.visits_topic, {})
+        found: dict[int, list[Record]] = {partition: [] for partition in begin}
+        with reader.consumer(settings, **login) as client:
+            limits = {number: Bounds(begin[number], held.end) for number, held in reader.bounds(client, topic).items()}
+            for record in reader.between(client, topic, limits):
+                found[record.partition].append(
+                    Record(record.key, record.value, tuple(record.headers), record.timestamp)
+                )
+        return found
+
+
+def seeded(seed: int, count: int) -> Iterator[dict[str, Any]]:
+    """Records with and without key, value and headers."""
+    chance = random.Random(seed)
+    for number in range(count):
+        device = chance.randrange(200)
+        headers = [("n", str(number)), ("n", chance.randbytes(3)), ("empty", None)][: chance.randrange(4)]
+        yield {
+            "key": f"device-{device}" if device else None,
+            "value": chance.randbytes(chance.randrange(400)) or None,
+            "headers": [("seed", f"{seed}"), *headers],
+        }
+
+
+@pytest.fixture
+def visits(stack: StackBeside) -> Visits:
+    """The forwarder of the stack."""
+    return Visits(stack)
+
+
+def test_killed_parts_lose_and_double_nothing(visits: Visits) -> None:
+    for seed, victim in enumerate(VICTIMS):
+        until(visits.copies, PATIENCE, "the forwarder does not copy")
+        before = visits.acknowledged
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(visits.send, seeded(seed, SLICE))
+            wanted = before + SLICE // 4
+            until(lambda: visits.acknowledged >= wanted or sending.done(), PATIENCE, "nothing is sent")  # noqa: B023
+            visits.kill(victim)
+            sending.result()
+    visits.settle()
+
+    source, ours = visits.held_by(source=True), visits.held_by(source=False)
+    assert sum(map(len, source.values())) == visits.acknowledged == len(VICTIMS) * SLICE
+    assert {partition: len(records) for partition, records in ours.items()} == {
+        partition: len(records) for partition, records in source.items()
+    }
+    assert ours == source
+
+
+def test_only_what_is_committed_is_copied(visits: Visits) -> None:
+    settings = visits.stack.settings
+    producer = Producer(forward.source_configuration(settings) | {"transactional.id": "test-forward"})
+    producer.init_transactions(60)
+    for value, end in ((b"aborted", producer.abort_transaction), (b"committed", producer.commit_transaction)):
+        producer.begin_transaction()
+        for number in range(20):
+            producer.produce(settings.forward_topic, key=f"device-{number}", value=value)
+        producer.flush(60)
+        end(60)
+    visits.settle()
+    values = [record.value for records in visits.held_by(source=False).values() for record in records]
+    assert values == [b"committed"] * 20
