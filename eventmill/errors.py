@@ -17,6 +17,8 @@ def explain(error: Exception) -> str | None:
         return f"Kafka: {error.args[0].str()}; {UP}"
     if library == "mysql":
         return f"MySQL: {error}; {UP}"
+    if library == "psycopg":
+        return f"PostgreSQL: {error}; {UP}"
     if library == "cassandra":
         return f"Cassandra: {error}; {UP}"
     if library == "thrift":

@@ -80,11 +80,15 @@ def lines_in(path: Path) -> int:
     Raises:
         PostingError: when it cannot be read.
     """
-    return sum(1 for _ in _lines(path))
+    return sum(1 for _ in lines(path))
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file that are not blank."""
+def lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file that are not blank.
+
+    Raises:
+        PostingError: when it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             yield from filter(None, (line.strip() for line in file))
@@ -126,7 +130,7 @@ class Poster:
         limit, most_bytes = min(most, self._settings.api_batch_events), self._settings.api_batch_bytes
         with requests.Session() as session:
             session.headers.update(self._headers)
-            for number, batch in enumerate(batches(_lines(path), limit, most_bytes)):
+            for number, batch in enumerate(batches(lines(path), limit, most_bytes)):
                 digest = sha256(b"\n".join(batch)).hexdigest()
                 answer = self._post(session, batch, f"{digest}-{number}")
                 self._result.accepted += answer.accepted

@@ -216,6 +216,20 @@ def send_carts(
     wide().print(f"Kafka has {result.accepted} events of {file}; the API rejected {result.rejected}")
 
 
+@send_app.command("visits")
+def send_visits(
+    file: Annotated[Path, typer.Argument(help="Page logs, one JSON object a line.")],
+    patience: Annotated[int, typer.Option(min=1, help="Seconds that the source cluster may be away for.")] = 60,
+) -> None:
+    """Write page logs to the source cluster, from where the forwarder copies them; ends when it has all of them."""
+    from eventmill import posting, visitors
+
+    with progress_bar() as progress:
+        task = progress.add_task("written", total=posting.lines_in(file))
+        number = visitors.send(settings.load(), file, patience, lambda done: progress.update(task, completed=done))
+    wide().print(f"the source cluster has {number} page logs of {file}")
+
+
 def watch(
     topic: Annotated[str, typer.Argument(help="Any topic, such as clicks or clicks.rejected.")],
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start with the oldest record.")] = False,
