@@ -308,20 +308,20 @@ def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> 
         event = msgspec.json.decode(raw or b"", type=contract, strict=not contract.unix_time)
     except (ValueError, RecursionError) as error:
         raise broken(raw, error) from error
-    check_time(event, received)
+    check_time(event, received, json_name(contract, "timestamp"))
     return event
 
 
-def check_time(event: Any, received: datetime) -> None:
-    """Refuse a time that cannot be true.
+def check_time(event: Any, received: datetime, field: str = "timestamp") -> None:
+    """Refuse a time that cannot be true; `field` is its name in the JSON.
 
     Raises:
         EventError: when the event is older than EARLIEST or more than AHEAD later than it was received.
     """
     if utc(event.timestamp) < EARLIEST:
-        raise EventError(f"before {EARLIEST:%Y-%m-%d}", json_name(type(event), "timestamp"))
+        raise EventError(f"before {EARLIEST:%Y-%m-%d}", field)
     if utc(event.timestamp) > received + AHEAD:
-        raise EventError("more than a day after the event was received", json_name(type(event), "timestamp"))
+        raise EventError("more than a day after the event was received", field)
 
 
 def json_name(contract: type, field: str) -> str:

@@ -116,6 +116,15 @@ def status(settings: Settings) -> list[Copied]:
     ]
 
 
+def lag(settings: Settings) -> int:
+    """How many of the source's records are not copied yet.
+
+    Raises:
+        ForwardError: as `status`.
+    """
+    return sum(part.lag for part in status(settings))
+
+
 def _lags(client: Any, topic: str, left: Mapping[int, Bounds]) -> dict[int, int]:
     """How many records are left in each partition; as many as offsets, where there are too many to count."""
     lags = {partition: max(0, bounds.end - bounds.first) for partition, bounds in left.items()}

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
 
-from eventmill import airflow, chart, demo, play, progress, settings, views
+from eventmill import airflow, chart, demo, forward, play, progress, settings, views
 from eventmill.commands import data as data_commands
 from eventmill.commands import jobs, leaders, shop, stack, verify
 from eventmill.commands import sql as sql_commands
@@ -22,7 +22,7 @@ from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor
 from eventmill.wait import until
 
-CLICKS, GAME, CARTS, ORDERS = "clicks", "game", "carts", "orders"
+CLICKS, GAME, CARTS, ORDERS, VISITS = "clicks", "game", "carts", "orders", "visits"
 DAG = "ecommerce_platform"
 LOOPS = 52
 STEPS, FAST = 500, 1000.0
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the lines: clicks from a file through NiFi to MySQL; game, carts and orders from the API to Presto.
+    """Run the lines: clicks from a file to MySQL, game, carts and orders from the API to Presto, visits to PostgreSQL.
 
     With your own clicks the others are left out.
     """
@@ -61,8 +61,10 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
         play_game(LOOPS)
         _send_actions(values)
         shop.run(rate=FAST, steps=STEPS)
-        lines += [GAME, CARTS, ORDERS]
-    console.rule("Spark: Kafka → HDFS, MySQL, Cassandra")
+        console.rule("data: source cluster → MirrorMaker → Kafka")
+        _send_page_logs(values)
+        lines += [GAME, CARTS, ORDERS, VISITS]
+    console.rule("Spark: Kafka → HDFS, MySQL, Cassandra, PostgreSQL")
     for line in lines:
         _catch_up(values, console, line)
     console.rule("Airflow: HDFS → Hive → MySQL")
@@ -94,6 +96,15 @@ def _send_actions(values: Settings) -> None:
     data_commands.send_carts(actions)
 
 
+def _send_page_logs(values: Settings) -> None:
+    """Looks at product pages of other shops, generated once; ends when all of them are forwarded."""
+    logs, truth = demo.folder(values) / "page-logs.json", demo.folder(values) / "visits-truth.json"
+    if not (logs.exists() and truth.exists()):
+        data_commands.generate_visits(logs, truth)
+    data_commands.send_visits(logs)
+    until(lambda: not forward.lag(values), CATCH_UP_SECONDS, "not all page logs are forwarded", every=1)
+
+
 def _show_lines(values: Settings, console: Console) -> None:
     """Show what Presto, MySQL and Cassandra make of the game, the carts and the orders."""
     console.rule("game: players → Kafka → Spark → Hive → Presto")
@@ -109,6 +120,8 @@ def _show_lines(values: Settings, console: Console) -> None:
     sql_commands.make_tables(ORDERS)
     sql_commands.ask_named("orders-by-day")
     console.print(_most_viewed(values))
+    console.rule("visits: source cluster → Kafka → Spark → PostgreSQL")
+    sql_commands.ask_named("top-countries")
 
 
 def _most_viewed(values: Settings) -> Table:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eventmill import page_logs, postgres
+from eventmill import forward, page_logs, postgres
 from eventmill.beside import StackBeside
 from eventmill.page_logs import PageLogsTruth
 from eventmill.wait import until
@@ -45,8 +45,7 @@ class Visits(Line):
 
     def lag(self) -> int:
         """How many records are not copied yet."""
-        shown = json.loads(self.stack.eventmill("forward", "status", "--format", "json").stdout)
-        return sum(part["lag"] for part in shown)
+        return forward.lag(self.stack.settings)
 
     def views(self, since: str) -> dict[str, dict[str, int]]:
         """The views since a time, by what the truth has them by."""

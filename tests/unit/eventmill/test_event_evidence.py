@@ -41,7 +41,7 @@ def game(monkeypatch: pytest.MonkeyPatch) -> Hive:
 
 
 def test_every_line_with_a_job_is_checked() -> None:
-    assert {"clicks", *LINES} == set(JOB_LINES)
+    assert {"clicks", *LINES, "visits"} == set(JOB_LINES)
 
 
 @pytest.mark.parametrize("name", LINES)
