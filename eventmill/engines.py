@@ -65,7 +65,7 @@ SERVICES = (
     Service("mail", "mail", (), ("mail_port",), 30),
     Service("source", "source", (), ("source_port",), 20),
     Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210),
-    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 220),
+    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200),
     Service("api-server", "airflow", (), ("airflow_port",), 290),
     Service("scheduler", "airflow", ("api-server",), (), 450),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
