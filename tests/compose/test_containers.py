@@ -26,6 +26,12 @@ HOST = "load.example.org"
 EVENTS = f"SELECT COUNT(*) FROM game_events WHERE host = '{HOST}'"
 IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
 ACTIONS = "SELECT COUNT(*) FROM user_actions"
+FACTS = "SELECT COUNT(*) AS number FROM fact_product_views"
+LAG = "from eventmill import forward, settings; print(forward.lag(settings.load()))"
+KILLED = {"kafka": "cassandra", "namenode": "postgres", "jobs": "forwarder", "api": "source-kafka"}
+"""What is killed at once."""
+
+SEND_VISITS = ("send", "visits", "--patience", "180")
 SEND_CARTS = ("send", "carts", "--batch", "100", "--patience", "180")
 SHOP_RUN = ("shop", "run", "--rate", "1000", "--steps", "300", "--patience", "180")
 SHOP = "SELECT order_id, user_id, product_id, quantity, status FROM {} ORDER BY 1"
@@ -43,12 +49,11 @@ def held(stack: Containers) -> int:
     return int(stack.python(HELD, "clicks"))
 
 
-def generate(stack: Containers, name: str, count: int, *faults: str, line: str = "clicks") -> tuple[str, str]:
+def generate(stack: Containers, name: str, count: int, *options: str, line: str = "clicks") -> tuple[str, str]:
     """A sample in the demo's volume that is newer than all that was counted: its path and its truth's."""
     sample, truth = f"/data/demo/{line}-{name}.json", f"/data/demo/{line}-{name}-truth.json"
-    start = stack.python(NEXT_START, line)
-    options = ("--start", start, "--span", "2h", "--out", sample, "--truth", truth)
-    stack.eventmill("generate", line, "--count", str(count), *options, *faults)
+    start = ("--start", stack.python(NEXT_START, line), "--span", "2h")
+    stack.eventmill("generate", line, "--count", str(count), *start, "--out", sample, "--truth", truth, *options)
     return sample, truth
 
 
@@ -60,6 +65,12 @@ def wait_until_processed(stack: Containers, line: str) -> None:
 def number(stack: Containers, query: str) -> int:
     """The one number that Presto answers."""
     ((found,),) = (row.values() for row in json.loads(stack.eventmill("sql", "presto", query, "--format", "json")))
+    return int(found)
+
+
+def facts(stack: Containers) -> int:
+    """How many views the star schema has."""
+    ((found,),) = (row.values() for row in json.loads(stack.eventmill("sql", "postgres", FACTS, "--format", "json")))
     return int(found)
 
 
@@ -78,39 +89,44 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
 
 def test_killed_services_cost_no_record(containers: Containers) -> None:
     samples, loads = [], []
-    stored = number(containers, ACTIONS)
-    for seed, service in enumerate(("kafka", "namenode", "jobs", "api")):
+    stored, viewed = number(containers, ACTIONS), facts(containers)
+    for seed, (service, other) in enumerate(KILLED.items()):
         samples.append(generate(containers, service, 10_000, *SOUND))
         loads.append(Load(containers.api, HOST, batches=40, seed=seed))
         # Samples of one seed have the same identities.
         actions, _ = generate(containers, service, 5_000, *SOUND, "--seed", str(seed), line="carts")
+        logs, _ = generate(containers, service, 2_000, "--seed", str(seed), line="visits")
         before = held(containers)
-        with ThreadPoolExecutor(3) as pool:
+        with ThreadPoolExecutor(4) as pool:
             containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
             sending: list[Future[Any]] = [pool.submit(loads[-1].send)]
-            commands = (*SEND_CARTS, actions), (*SHOP_RUN, "--seed", str(seed))
+            commands = (*SEND_CARTS, actions), (*SHOP_RUN, "--seed", str(seed)), (*SEND_VISITS, logs)
             sending += [pool.submit(containers.eventmill, *command) for command in commands]
             until(lambda: held(containers) > before, 120, "nothing has come to Kafka")  # noqa: B023 - called at once
             containers.kill(service)
+            containers.kill(other)
             for sent in sending:
                 sent.result()
         until(lambda: held(containers) >= before + 10_000, 300, "Kafka has not got all clicks", every=1)  # noqa: B023
         wait_until_processed(containers, "clicks")
         wait_until_processed(containers, "carts")
-    for line in ("game", "orders"):
+    until(lambda: containers.python(LAG) == "0", 300, "not all page logs are forwarded", every=1)
+    for line in ("game", "orders", "visits"):
         wait_until_processed(containers, line)
-    containers.eventmill("demo", "--data", samples[-1][0])
+    run_demo_and_kill_mysql(containers, samples[-1][0])
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
     for line in ("game", "carts", "orders"):
         containers.eventmill("tables", line)
-    containers.eventmill("verify", "game", "carts", "orders")
+    containers.eventmill("verify", "game", "carts", "orders", "visits")
     assert number(containers, EVENTS) == number(containers, IDENTITIES) == sum(len(load.sent) for load in loads)
     assert number(containers, ACTIONS) - stored == 5_000 * len(samples)
+    assert facts(containers) - viewed == 2_000 * len(samples)
+    assert counts(containers, "hive") == counts(containers, "mysql")
 
 
-def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(containers: Containers) -> None:
-    sample, truth = generate(containers, "export", 20_000)
+def run_demo_and_kill_mysql(containers: Containers, sample: str) -> None:
+    """Run the demo with a sample, and kill MySQL in the middle of the export."""
     with ThreadPoolExecutor(1) as pool:
         demo = pool.submit(containers.eventmill, "demo", "--data", sample)
         until(
@@ -121,8 +137,6 @@ def test_mysql_killed_in_the_middle_of_the_export_holds_all_of_it_in_the_end(con
         assert not demo.done(), demo.result()
         containers.kill("mysql")
         assert "every record is accounted for" in demo.result()
-    containers.eventmill("verify", "clicks", "--truth", truth)
-    assert counts(containers, "hive") == counts(containers, "mysql")
 
 
 def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:

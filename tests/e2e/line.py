@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -71,7 +72,9 @@ class Line:
         """End a service or job at once, with all its processes, as a power cut would."""
         parent = psutil.Process(self.supervisor.programs()[name].pid)
         for process in [parent, *parent.children(recursive=True)]:
-            os.kill(process.pid, signal.SIGKILL)
+            # Some end by themselves as soon as their parent has.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
     def rows(self, engine: str, query: str) -> list[dict[str, object]]:
         """The rows that `eventmill sql` gives, by column."""
