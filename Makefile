@@ -66,6 +66,7 @@ bench: setup ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.streaming
 	@.venv/bin/python -m bench.api
 	@.venv/bin/python -m bench.filter
+	@.venv/bin/python -m bench.visits
 
 setup-docker: ## make this machine ready for docker compose up
 	@bin/setup-docker

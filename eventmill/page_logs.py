@@ -188,7 +188,7 @@ class Generator:
 
 def host(url: str) -> str:
     """The host that the generator's referrers stand for."""
-    return url.split("/")[2] if url else DIRECT
+    return url.split("/")[2].removeprefix("www.") if url else DIRECT
 
 
 @lru_cache

@@ -242,6 +242,12 @@ def _looks(databases: tuple[str, ...]) -> Look:
     return find
 
 
+def forget() -> None:
+    """Forget all that was remembered, as a new worker."""
+    for cached in (_agent, _referrer, _pseudonym, _looks):
+        cached.cache_clear()
+
+
 def _file(name: str) -> Path:
     """A file that Spark has brought to this worker, or one by its path."""
     from pyspark import SparkFiles
