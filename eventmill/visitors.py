@@ -44,7 +44,7 @@ def send(settings: Settings, path: Path, patience: int, on_progress: Callable[[i
     lines = posting.lines(path)
     while chunk := list(islice(lines, CHUNK)):
         for line in chunk:
-            producer.produce(settings.forward_topic, line, _key(line), on_delivery=delivered)
+            producer.produce(settings.forward_topic, line, key(line), on_delivery=delivered)
         left = producer.flush(patience)
         done += len(chunk) - len(failed) - left
         if failed or left:
@@ -54,7 +54,7 @@ def send(settings: Settings, path: Path, patience: int, on_progress: Callable[[i
     return done
 
 
-def _key(line: bytes) -> str | None:
+def key(line: bytes) -> str | None:
     """The device that a log names; None when it's broken."""
     try:
         return msgspec.json.decode(line, type=Keyed).device_id
