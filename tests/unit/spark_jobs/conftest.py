@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from spark_jobs.conf import sql_configuration
 from spark_jobs.session import use_this_python
 from tests.support import settings
-from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine, ViewsLine
+from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine, ViewsLine, VisitsLine
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +61,13 @@ def views(spark: SparkSession, tmp_path: Path) -> Callable[..., ViewsLine]:
 def game(spark: SparkSession, tmp_path: Path) -> GameLine:
     """A game line."""
     return GameLine(spark, tmp_path / "game")
+
+
+@pytest.fixture
+def visits(spark: SparkSession, tmp_path: Path) -> Callable[[], VisitsLine]:
+    """Makes visits lines, each on a folder of its own."""
+    numbers = count()
+    return lambda: VisitsLine(spark, tmp_path / f"visits-{next(numbers)}")
 
 
 @pytest.fixture

