@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     postgres_user: Name = "eventmill"
     postgres_password: Secret
     postgres_database: Name = "eventmill"
+    adminer_port: Port = 8085
 
     airflow_database: Literal["sqlite", "postgres"] = "sqlite"
     airflow_host: str = "127.0.0.1"

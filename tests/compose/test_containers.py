@@ -6,6 +6,8 @@ import json
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import requests
+
 from eventmill.settings import ROOT
 from eventmill.wait import until
 from tests.compose.containers import Containers, docker, inspect
@@ -66,6 +68,11 @@ def number(stack: Containers, query: str) -> int:
     """The one number that Presto answers."""
     ((found,),) = (row.values() for row in json.loads(stack.eventmill("sql", "presto", query, "--format", "json")))
     return int(found)
+
+
+def secret(name: str) -> str:
+    """A password of the stack."""
+    return (ROOT / ".eventmill" / "secrets" / name).read_text().strip()
 
 
 def facts(stack: Containers) -> int:
@@ -137,6 +144,17 @@ def run_demo_and_kill_mysql(containers: Containers, sample: str) -> None:
         assert not demo.done(), demo.result()
         containers.kill("mysql")
         assert "every record is accounted for" in demo.result()
+
+
+def test_adminer_shows_the_tables_of_who_logs_in(containers: Containers) -> None:
+    page, browser = f"http://127.0.0.1:{containers.environment['ADMINER_PORT']}/", requests.Session()
+    login = {"server": "PostgreSQL", "username": "eventmill", "db": "eventmill", "driver": "pgsql"}
+    for password, shown in (("wrong", False), (secret("postgres_password"), True)):
+        form = {f"auth[{name}]": value for name, value in (login | {"password": password}).items()}
+        answer = browser.post(page, data=form, timeout=30)
+        assert ("fact_product_views" in answer.text) is shown
+    elsewhere = {f"auth[{name}]": value for name, value in (login | {"server": "metastore"}).items()}
+    assert "fact_product_views" not in requests.post(page, data=elsewhere, timeout=30).text
 
 
 def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
