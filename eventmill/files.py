@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -21,3 +21,13 @@ def aside(path: Path) -> Iterator[BinaryIO]:
         hidden.replace(path)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def write_lines(path: Path, chunks: Iterable[list[bytes]], on_progress: Callable[[int], object]) -> None:
+    """Write lines, some at a time; the file appears whole or not at all. `on_progress` gets lines done."""
+    done = 0
+    with aside(path) as file:
+        for chunk in filter(None, chunks):
+            file.write(b"\n".join(chunk) + b"\n")
+            done += len(chunk)
+            on_progress(done)

@@ -72,6 +72,12 @@ class Tally:
     broken: Counter[str] = field(default_factory=Counter)
 
 
+def due(waiting: list[tuple[float, int, bytes]], time: float) -> Iterator[bytes]:
+    """The duplicates that come until then, which are taken out of a heap of their times, places and lines."""
+    while waiting and waiting[0][0] <= time:
+        yield heapq.heappop(waiting)[2]
+
+
 class Plant:
     """The places at which faults of one sort come, and the chance that decides about them."""
 
@@ -108,7 +114,7 @@ class Generator:
         """All records, some thousand at a time."""
         for first in range(0, self.plan.count, CHUNK):
             yield self._chunk(range(first, min(first + CHUNK, self.plan.count)))
-        yield self._due(inf)
+        yield list(due(self._waiting, inf))
 
     def _chunk(self, indexes: range) -> list[bytes]:
         arrivals = self.plan.span * (np.arange(indexes.start, indexes.stop) + 1) / self.plan.count
@@ -117,7 +123,7 @@ class Generator:
         late, broken = self._late_after(indexes, views), self._broken_after(indexes, views)
         lines: list[bytes] = []
         for index, arrival, view in zip(indexes, arrivals.tolist(), views, strict=True):
-            lines += self._due(arrival)
+            lines += due(self._waiting, arrival)
             lines.append(encode(view))
             if index in doubled:
                 self._double(index, arrival, view, lines[-1])
@@ -140,13 +146,6 @@ class Generator:
         delay = self._duplicates.chance.random() * self.plan.watermark * 2 / 5
         heapq.heappush(self._waiting, (arrival + delay, index, line))
         self._count(self.tally.duplicates, [view])
-
-    def _due(self, arrival: float) -> list[bytes]:
-        """The duplicates that arrive until then."""
-        due = []
-        while self._waiting and self._waiting[0][0] <= arrival:
-            due.append(heapq.heappop(self._waiting)[2])
-        return due
 
     def _late_after(self, indexes: range, views: list[View]) -> dict[int, bytes]:
         """By index, a view of the same user that is six to twelve watermarks older, though not before the start."""

@@ -21,8 +21,8 @@ import numpy as np
 
 from eventmill import truth as truths
 from eventmill.faults import PAGE_LOG_FAULTS, Event
-from eventmill.files import aside
-from eventmill.generate import Plant, Progress, skewed, uuids
+from eventmill.files import write_lines
+from eventmill.generate import CHUNK, Plant, Progress, due, skewed, uuids
 from eventmill.plan import Plan
 from eventmill.settings import ROOT
 from eventmill.truth import Planted
@@ -39,7 +39,6 @@ LOGGED_IN = 0.4
 REFERRERS = {"https://www.google.com/": 420, "": 240, "https://www.bing.com/search?q=ring": 90}
 REFERRERS |= {"https://www.facebook.com/": 130, "https://t.co/x1": 60, "https://blog.example.org/gold?page=2": 60}
 OPTIONS = {"alloy": ("white-375", "yellow-585", "red-750"), "diamond": ("sapphire", "ruby", "brilliant")}
-CHUNK = 10_000
 
 
 class PageLogsTruth(msgspec.Struct, frozen=True):
@@ -96,14 +95,14 @@ class Generator:
         """All records, some thousand at a time."""
         for first in range(0, self.plan.count, CHUNK):
             yield self._chunk(range(first, min(first + CHUNK, self.plan.count)))
-        yield self._due(inf)
+        yield list(due(self._waiting, inf))
 
     def _chunk(self, indexes: range) -> list[bytes]:
         times = self.plan.span * np.arange(indexes.start, indexes.stop) / self.plan.count
         doubled, broken = set(self._duplicates.within(indexes)), set(self._broken.within(indexes))
         lines: list[bytes] = []
         for index, time, log in zip(indexes, times.tolist(), self._logs(times.astype(np.int64).tolist()), strict=True):
-            lines += self._due(time)
+            lines += due(self._waiting, time)
             lines.append(msgspec.json.encode(log))
             if index in doubled:
                 delay = self._duplicates.chance.random() * self.plan.span / 10
@@ -114,12 +113,6 @@ class Generator:
                 lines.append(fault(log))
                 self._broken_kinds[kind] += 1
         return lines
-
-    def _due(self, time: float) -> list[bytes]:
-        due = []
-        while self._waiting and self._waiting[0][0] <= time:
-            due.append(heapq.heappop(self._waiting)[2])
-        return due
 
     def _logs(self, after: Sequence[int]) -> list[Event]:
         """Logs so many seconds after the start; counted."""
@@ -235,12 +228,8 @@ def log(
 
 def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> PageLogsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
-    generator, done = Generator(plan), 0
-    with aside(path) as file:
-        for chunk in filter(None, generator.chunks()):
-            file.write(b"\n".join(chunk) + b"\n")
-            done += len(chunk)
-            on_progress(done)
+    generator = Generator(plan)
+    write_lines(path, generator.chunks(), on_progress)
     result = generator.truth()
     truths.write(result, truth_path)
     return result

@@ -22,8 +22,8 @@ from kafka.partitioner import murmur2
 from eventmill import carts_truth, shopping
 from eventmill.carts_truth import CartsTruth
 from eventmill.faults import ACTION_FAULTS, Event
-from eventmill.files import aside
-from eventmill.generate import EAST, PRODUCTS, STYLES, Plant, skewed, uuids
+from eventmill.files import write_lines
+from eventmill.generate import EAST, PRODUCTS, STYLES, Plant, due, skewed, uuids
 from eventmill.plan import CartsPlan
 from eventmill.shopping import Action
 from eventmill.truth import Planted
@@ -53,7 +53,7 @@ class Generator:
         """All records."""
         waiting: list[tuple[float, int, bytes]] = []
         for index, action in enumerate(self.actions):
-            yield from _due(waiting, action.time)
+            yield from due(waiting, action.time)
             line = encode(action)
             yield line
             if index in self._doubled:
@@ -63,7 +63,7 @@ class Generator:
                 yield self._late[index]
             if index in self._broken:
                 yield self._broken[index]
-        yield from _due(waiting, inf)
+        yield from due(waiting, inf)
 
     def _late_after(self) -> dict[int, bytes]:
         """By index, the late action that comes after the one there, though not before the start."""
@@ -114,12 +114,6 @@ class Generator:
             totals=carts_truth.totals(actions),
             windows=carts_truth.scores(actions, plan.window),
         )
-
-
-def _due(waiting: list[tuple[float, int, bytes]], time: float) -> Iterator[bytes]:
-    """The duplicates that come until then."""
-    while waiting and waiting[0][0] <= time:
-        yield heapq.heappop(waiting)[2]
 
 
 def _behind(actions: list[Action], places: set[int], partitions: int) -> dict[int, int]:
@@ -175,13 +169,9 @@ def encode(action: Action) -> bytes:
 
 def write(plan: CartsPlan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> CartsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
-    generator, done = Generator(plan), 0
+    generator = Generator(plan)
     lines = generator.lines()
-    with aside(path) as file:
-        while chunk := list(islice(lines, CHUNK)):
-            file.write(b"\n".join(chunk) + b"\n")
-            done += len(chunk)
-            on_progress(done)
+    write_lines(path, iter(lambda: list(islice(lines, CHUNK)), []), on_progress)
     result = generator.truth()
     carts_truth.write(result, truth_path)
     return result
