@@ -24,10 +24,14 @@ LOG_LINES = 20
 
 @dataclass
 class Progress:
-    """How far one service is; `state` is waiting, starting, ready or failed."""
+    """How far one service is; `state` is waiting, starting, ready or failed.
+
+    It is started `begun` and was asked last `seconds` after the beginning.
+    """
 
     service: Service
     state: str = "waiting"
+    begun: float = 0.0
     seconds: float = 0.0
     reason: str = ""
 
@@ -62,7 +66,7 @@ def up(
             if p.state == "waiting" and done.issuperset(p.service.needs):
                 prepare.before(settings, p.service.name)
                 supervisor.start(p.service.name)
-                p.state = "starting"
+                p.state, p.begun = "starting", time.monotonic() - begun
             elif p.state == "starting":
                 _look(p, programs[p.service.name], environment, time.monotonic() - begun)
             on_change(progress)
@@ -82,7 +86,7 @@ def _look(p: Progress, program: Program, environment: dict[str, str], seconds: f
         p.seconds = seconds
         p.reason = why_not_ready(p.service, environment) or ""
         p.state = "starting" if p.reason else "ready"
-    if p.state == "starting" and seconds > READY_SECONDS:
+    if p.state == "starting" and seconds > p.begun + READY_SECONDS:
         p.state, p.reason = "failed", f"not ready after {READY_SECONDS} s ({p.reason})"
 
 

@@ -76,12 +76,14 @@ class Containers:
         """How often Docker has started a service's container again."""
         return int(inspect(self.container(service), "{{.RestartCount}}"))
 
-    def kill(self, service: str) -> None:
-        """End every process of a service at once, as a power cut would, and wait until it is healthy again."""
-        before = self.restarts(service)
-        # The shell dies with the rest, so its exit says nothing.
-        self.compose("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
-        until(lambda: self.restarts(service) > before, 60, f"{service} was not started again", every=0.5)
+    def kill(self, *services: str) -> None:
+        """End every process of these services at once, as a power cut would, and wait until all is healthy again."""
+        before = {service: self.restarts(service) for service in services}
+        for service in services:
+            # The shell dies with the rest, so its exit says nothing.
+            self.compose("exec", "-T", service, "bash", "-c", "kill -9 -1", check=False)
+        for service in services:
+            until(lambda: self.restarts(service) > before[service], 60, f"{service} was not started again", every=0.5)  # noqa: B023
         self.up()
 
     def has_process(self, service: str, text: str) -> bool:

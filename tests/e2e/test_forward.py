@@ -22,7 +22,7 @@ from tests.e2e.line import Line
 
 SLICE = 6000
 PATIENCE = 300
-VICTIMS = ("forwarder", "kafka", "source-kafka", "forwarder")
+VICTIMS = ("forwarder", "kafka", "source-kafka")
 
 
 class Record(NamedTuple):
