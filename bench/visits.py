@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,12 +30,10 @@ from eventmill.settings import Settings
 from eventmill.supervisor import Supervisor
 from eventmill.wait import until
 from spark_jobs import enrichment, locations
-from spark_jobs.enrichment import COPIED, ENRICHED, Enrichment
+from spark_jobs.enrichment import COPIED, ENRICHED, READ, Enrichment
 
 BATCH = 20_000
-INPUT = pa.schema(
-    [*map(ENRICHED.field, COPIED), *((name, pa.string()) for name in ("email", "ip", "user_agent", "referrer_url"))]
-)
+INPUT = pa.schema([*map(ENRICHED.field, COPIED), *((name, pa.string()) for name in READ)])
 SECONDS = 600
 
 
@@ -90,7 +88,6 @@ class Copying:
         self.stack = StackBeside("bench", 41000)
         self.values: Settings = self.stack.settings
         self.supervisor = Supervisor(self.values)
-        self.copied = 0
 
     def start(self, file: Path, count: int) -> None:
         """Fill the source's topic."""
@@ -103,7 +100,10 @@ class Copying:
     def forwarder(self) -> float:
         """Records a second of the forwarder."""
         self.supervisor.start("forwarder")
-        return self._rate(lambda: sum(part.copied for part in forward.status(self.values)))
+        until(lambda: self._copied() > 0, SECONDS, "nothing is forwarded", every=0.05)
+        first, begun = self._copied(), time.monotonic()
+        until(lambda: self._copied() >= self.count, SECONDS, "not all is forwarded", every=0.05)
+        return (self.count - first) / (time.monotonic() - begun)
 
     def copy_loop(self) -> float:
         """Records a second of a plain loop, to another topic of as many partitions."""
@@ -125,11 +125,8 @@ class Copying:
         consumer.close()
         return done / (time.monotonic() - begun)
 
-    def _rate(self, copied: Callable[[], int]) -> float:
-        until(lambda: copied() > 0, SECONDS, "nothing is forwarded", every=0.05)
-        first, begun = copied(), time.monotonic()
-        until(lambda: copied() >= self.count, SECONDS, "not all is forwarded", every=0.05)
-        return (self.count - first) / (time.monotonic() - begun)
+    def _copied(self) -> int:
+        return sum(part.copied for part in forward.status(self.values))
 
 
 def main(

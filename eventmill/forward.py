@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eventmill import reader, topics
+from eventmill import producer, reader, topics
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
 
@@ -36,7 +36,7 @@ class Copied:
     lag: int
 
 
-def source_configuration(settings: Settings) -> dict[str, str]:
+def source_configuration(settings: Settings) -> dict[str, object]:
     """The options of librdkafka for a client of the source cluster."""
     return {
         "bootstrap.servers": settings.forward_source,
@@ -44,10 +44,7 @@ def source_configuration(settings: Settings) -> dict[str, str]:
         "sasl.mechanism": settings.forward_mechanism,
         "sasl.username": settings.forward_user,
         "sasl.password": settings.forward_password,
-        # As ours: what a key's partition is there, it is here.
-        "partitioner": "murmur2_random",
-        "message.max.bytes": "1200000",
-        "allow.auto.create.topics": "false",
+        **producer.SHARED,
     }
 
 

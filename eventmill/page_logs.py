@@ -25,7 +25,7 @@ from eventmill.files import write_lines
 from eventmill.generate import CHUNK, Plant, Progress, due, skewed, uuids
 from eventmill.plan import Plan
 from eventmill.settings import ROOT
-from eventmill.truth import Planted
+from eventmill.truth import PageLogsTruth, Planted
 
 FOLDER = ROOT / "data" / "visits"
 UNKNOWN = "Unknown"
@@ -39,21 +39,6 @@ LOGGED_IN = 0.4
 REFERRERS = {"https://www.google.com/": 420, "": 240, "https://www.bing.com/search?q=ring": 90}
 REFERRERS |= {"https://www.facebook.com/": 130, "https://t.co/x1": 60, "https://blog.example.org/gold?page=2": 60}
 OPTIONS = {"alloy": ("white-375", "yellow-585", "red-750"), "diamond": ("sapphire", "ruby", "brilliant")}
-
-
-class PageLogsTruth(msgspec.Struct, frozen=True):
-    """The truth of one generated file.
-
-    `count` is the number of unique logs, `lines` that of all records. `views` has, by what they are grouped by (such as
-    `product_id`, `country_code` or `hour`), the number of unique logs of each value.
-    """
-
-    seed: int
-    count: int
-    lines: int
-    planted: Planted
-    broken_kinds: dict[str, int]
-    views: dict[str, dict[str, int]]
 
 
 class Choice:

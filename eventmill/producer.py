@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from eventmill.settings import Settings
 
+SHARED: dict[str, object] = {
+    # Java's: a key is in the same partition, whoever writes it.
+    "partitioner": "murmur2_random",
+    # What the brokers take: the API keeps events well below it, rejected ones come with many headers.
+    "message.max.bytes": 1_200_000,
+    "allow.auto.create.topics": False,
+}
+"""The options that hold for every cluster."""
+
 
 def configuration(settings: Settings, client: str) -> dict[str, object]:
     """The options that all producers share, for the one of that name."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": f"eventmill-{client}",
-        # Java's: a key is in the same partition, whoever writes it.
-        "partitioner": "murmur2_random",
-        # What the brokers take: the API keeps events well below it, rejected ones come with many headers.
-        "message.max.bytes": 1_200_000,
-        "allow.auto.create.topics": False,
+        **SHARED,
     }

@@ -52,6 +52,21 @@ class Truth(msgspec.Struct, frozen=True):
     windows: list[Expected]
 
 
+class PageLogsTruth(msgspec.Struct, frozen=True):
+    """The truth of one generated file of page logs.
+
+    `count` is the number of unique logs, `lines` that of all records. `views` has, by what they are grouped by (such as
+    `product_id`, `country_code` or `hour`), the number of unique logs of each value.
+    """
+
+    seed: int
+    count: int
+    lines: int
+    planted: Planted
+    broken_kinds: dict[str, int]
+    views: dict[str, dict[str, int]]
+
+
 def write(truth: msgspec.Struct, path: Path) -> None:
     """Write the truth as indented JSON, whole or not at all."""
     with aside(path) as file:

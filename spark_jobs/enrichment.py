@@ -48,6 +48,10 @@ COPIED = ("log_id", "partition", "offset", "viewed_at", "local_time", "product_i
 """The columns that are taken as they are."""
 
 
+READ = ("email", "ip", "user_agent", "referrer_url")
+"""The fields of a log that the others are found by; none of them is kept."""
+
+
 class Place(NamedTuple):
     """Where an address is."""
 
@@ -198,16 +202,14 @@ class Enrichment:
     key: str
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The function for `mapInArrow`: rows with the columns COPIED and email, ip, user_agent and referrer_url."""
+        """The function for `mapInArrow`: rows with the columns COPIED and READ."""
         where = _looks(tuple(self.databases))
         for batch in batches:
             yield self.enrich(batch, where)
 
     def enrich(self, batch: pa.RecordBatch, where: Look) -> pa.RecordBatch:
         """The rows as rows of ENRICHED."""
-        emails, ips, agents, urls = (
-            batch.column(name).to_pylist() for name in ("email", "ip", "user_agent", "referrer_url")
-        )
+        emails, ips, agents, urls = (batch.column(name).to_pylist() for name in READ)
         places, browsers = [where(ip) or Place() for ip in ips], [_agent(header) for header in agents]
         columns = {name: batch.column(name) for name in COPIED} | {
             "customer": [_pseudonym(self.key, email.strip().lower()) if email else None for email in emails],

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.events import PageLog
-from spark_jobs.enrichment import COPIED, ENRICHED, Enrichment
+from spark_jobs.enrichment import COPIED, ENRICHED, READ, Enrichment
 from spark_jobs.event_tables import EventTables, Source
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import Outcome, Reject
@@ -18,7 +18,8 @@ from spark_jobs.packs import Verdict
 from spark_jobs.watermark import Pace
 
 LABEL = "collection"
-KEEP = ("id", "local_time", "product_id", "store_id", "email", "ip", "user_agent", "referrer_url")
+FIELDS = (*COPIED[4:], *READ)
+"""The fields of a log that are taken by their own names."""
 
 Load = Callable[[pa.Table, pa.Table], None]
 """Takes a batch's views, rows of ENRICHED, and its duplicates: partition, offset and log_id."""
@@ -28,7 +29,7 @@ class Visits(EventTables):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, pace: Pace, reject: Reject, enrichment: Enrichment, load: Load) -> None:
-        super().__init__(files, Source(PageLog, LABEL), (), pace, reject, KEEP)
+        super().__init__(files, Source(PageLog, LABEL), (), pace, reject, ("id", *FIELDS))
         self._enrichment = enrichment
         self._load = load
 
@@ -46,5 +47,5 @@ def with_verdict(judged: DataFrame, verdict: Verdict) -> DataFrame:
         "partition",
         "offset",
         F.col("time").alias("viewed_at"),
-        *(F.col(f"event.{name}") for name in (*COPIED[4:], "email", "ip", "user_agent", "referrer_url")),
+        *(F.col(f"event.{name}") for name in FIELDS),
     )

@@ -17,12 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eventmill import settings
 from eventmill.carts_truth import CartsTruth
 from eventmill.commands.display import wide
-from eventmill.page_logs import PageLogsTruth
 from eventmill.plan import Plan
-from eventmill.truth import Truth
+from eventmill.truth import PageLogsTruth, Truth
 
 Wanted = TypeVar("Wanted", bound=Plan)
 Known = TypeVar("Known", Truth, CartsTruth, PageLogsTruth)
+
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
+LateOption = Annotated[str, typer.Option(help="Late ones to add, of the count.")]
+DuplicatesOption = Annotated[str, typer.Option(help="Duplicates to add, of the count.")]
+BrokenOption = Annotated[str, typer.Option(help="Broken records to add, of the count.")]
 
 generate_app = typer.Typer(help="Write seeded sample events and the truth about them.", no_args_is_help=True)
 send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args_is_help=True)
@@ -59,11 +63,11 @@ def generate_clicks(
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("clicks.json"),
     truth: Annotated[Path, typer.Option(help="File for the counts that the stack must come to.")] = Path("truth.json"),
     count: Annotated[int, typer.Option(help="Unique product views that are on time.")] = 100_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    seed: SeedOption = 7,
     span: Annotated[str, typer.Option(help="Event time that they cover, such as 90m or 6h.")] = "6h",
-    late: Annotated[str, typer.Option(help="Late ones to add, of the count.")] = "1%",
-    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
-    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    late: LateOption = "1%",
+    duplicates: DuplicatesOption = "1%",
+    broken: BrokenOption = "0.5%",
     start: Annotated[str, typer.Option(help="Time of the first event.")] = "2026-01-01T00:00:00Z",
     layout: Annotated[Layout, typer.Option("--format", help="JSON lines or one JSON array.")] = Layout.lines,
 ) -> None:
@@ -94,11 +98,11 @@ def generate_carts(
     ),
     count: Annotated[int, typer.Option(help="Unique actions that are on time.")] = 20_000,
     users: Annotated[int, typer.Option(help="Shoppers at most.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    seed: SeedOption = 7,
     span: Annotated[str, typer.Option(help="Event time that they cover, such as 90m or 6h.")] = "2h",
-    late: Annotated[str, typer.Option(help="Late ones to add, of the count.")] = "1%",
-    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
-    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    late: LateOption = "1%",
+    duplicates: DuplicatesOption = "1%",
+    broken: BrokenOption = "0.5%",
     start: Annotated[str, typer.Option(help="Time from which on they act.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write what shoppers do, some of it late, doubled or broken, and the truth about their carts."""
@@ -131,10 +135,10 @@ def generate_visits(
         "visits-truth.json"
     ),
     count: Annotated[int, typer.Option(help="Unique page logs.")] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 7,
+    seed: SeedOption = 7,
     span: Annotated[str, typer.Option(help="Time that they cover, such as 90m or 6h.")] = "6h",
-    duplicates: Annotated[str, typer.Option(help="Duplicates to add, of the count.")] = "1%",
-    broken: Annotated[str, typer.Option(help="Broken records to add, of the count.")] = "0.5%",
+    duplicates: DuplicatesOption = "1%",
+    broken: BrokenOption = "0.5%",
     start: Annotated[str, typer.Option(help="Time of the first log.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write page logs, some of them doubled or broken, and the truth about them."""

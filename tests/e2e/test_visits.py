@@ -11,7 +11,7 @@ import pytest
 
 from eventmill import forward, page_logs, postgres
 from eventmill.beside import StackBeside
-from eventmill.page_logs import PageLogsTruth
+from eventmill.truth import PageLogsTruth
 from eventmill.wait import until
 from spark_jobs.enrichment import UNKNOWN
 from tests.e2e.line import Line

@@ -12,6 +12,7 @@ import pytest
 from eventmill import events, faults, page_logs
 from eventmill.events import PageLog
 from eventmill.plan import Plan
+from eventmill.truth import PageLogsTruth
 from spark_jobs.enrichment import DIRECT, UNKNOWN, Place, agent, look, referrer
 from tests.unit.spark_jobs.support import CITIES
 
@@ -19,7 +20,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FAULTY = Plan(count=3_000, duplicates=0.02, broken=0.02)
 
 
-def written(folder: Path, wanted: Plan) -> tuple[list[bytes], page_logs.PageLogsTruth]:
+def written(folder: Path, wanted: Plan) -> tuple[list[bytes], PageLogsTruth]:
     """The records of a plan as they lie in the file, and its truth as read back."""
     result = page_logs.write(wanted, folder / "logs.json", folder / "truth.json")
     assert page_logs.read_truth(folder / "truth.json") == result
