@@ -190,4 +190,5 @@ def ecommerce_platform() -> None:
     )
 
 
-ecommerce_platform()
+if "clicks" in load().lines:
+    ecommerce_platform()

@@ -129,4 +129,5 @@ def game_report() -> None:
     )
 
 
-game_report()
+if LINE in load().lines:
+    game_report()

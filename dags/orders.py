@@ -121,4 +121,5 @@ def orders_warehouse() -> None:
     chain(news, clean(load()), hive_tables(), publish(), reconcile())
 
 
-orders_warehouse()
+if "orders" in load().lines:
+    orders_warehouse()

@@ -18,7 +18,8 @@ class Service:
     """One process of the stack.
 
     `name` is also the argument of the engine's `run` and `ready`; `ports` are names of settings, the first is the one
-    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it.
+    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it;
+    `lines` are those that need it, all when there are none.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Service:
     ports: tuple[str, ...] = ()
     memory_mb: int = 0
     stop_signal: str = "TERM"
+    lines: tuple[str, ...] = ()
 
     @property
     def run(self) -> Path:
@@ -54,18 +56,18 @@ SERVICES = (
         175,
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
-    Service("postgres", "postgres", (), ("postgres_port",), 60, "INT"),
-    Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680),
+    Service("postgres", "postgres", (), ("postgres_port",), 60, "INT", lines=("visits",)),
+    Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680, lines=("orders",)),
     Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),
-    Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600),
+    Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600, lines=("clicks",)),
     Service("api", "api", ("kafka", "mysql"), ("api_port",), 170),
-    Service("game", "api", ("kafka", "mysql"), ("game_port",), 170),
+    Service("game", "api", ("kafka", "mysql"), ("game_port",), 170, lines=("game",)),
     Service("mail", "mail", (), ("mail_port",), 30),
-    Service("source", "source", (), ("source_port",), 20),
-    Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210),
-    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200),
+    Service("source", "source", (), ("source_port",), 20, lines=("clicks",)),
+    Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210, lines=("visits",)),
+    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200, lines=("visits",)),
     Service("api-server", "airflow", (), ("airflow_port",), 290),
     Service("scheduler", "airflow", ("api-server",), (), 450),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
@@ -86,13 +88,26 @@ def service(name: str) -> Service:
 
 
 def with_needs(names: Iterable[str]) -> tuple[Service, ...]:
-    """The named services and all that they need, in order of dependency; all services when none is named."""
-    wanted = set(names) or {s.name for s in SERVICES}
+    """The named services and all that they need, in order of dependency."""
+    named = set(names)
     for s in reversed(SERVICES):
-        wanted |= set(s.needs) if s.name in wanted else set()
-    if unknown := wanted - {s.name for s in SERVICES}:
+        named |= set(s.needs) if s.name in named else set()
+    if unknown := named - {s.name for s in SERVICES}:
         service(unknown.pop())
-    return tuple(s for s in SERVICES if s.name in wanted)
+    return tuple(s for s in SERVICES if s.name in named)
+
+
+def wanted(settings: Settings) -> tuple[Service, ...]:
+    """The services of the stack as it is set, in order of dependency."""
+    return tuple(s for s in SERVICES if _is_wanted(s, settings))
+
+
+def _is_wanted(s: Service, settings: Settings) -> bool:
+    if s.name == "source-kafka" and settings.forward_bootstrap:
+        return False
+    if s.name == "postgres" and settings.airflow_database == "postgres":
+        return True
+    return not s.lines or not set(s.lines).isdisjoint(settings.lines)
 
 
 def service_environment(settings: Settings) -> dict[str, str]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eventmill import cassandra, forward, mysql, postgres
+from eventmill import cassandra, forward, mysql, postgres, topics
 from eventmill.settings import Settings, load
 from nifi import deploy
+
+OF_LINES = (
+    ("visits", "topics of the forwarder", forward.apply_topics),
+    ("visits", "PostgreSQL tables", postgres.apply_tables),
+    ("orders", "Cassandra tables", cassandra.apply_tables),
+    ("clicks", "NiFi flows", deploy.deploy),
+)
+"""What only one line needs: the line, what it is, and how it is made."""
 
 
 def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> None:
     """Make what is missing; again, it does nothing."""
     on_step("topics")
-    forward.apply_topics(settings)
+    topics.apply(settings)
     on_step("MySQL tables")
     mysql.apply_tables(settings)
-    on_step("Cassandra tables")
-    cassandra.apply_tables(settings)
-    on_step("PostgreSQL tables")
-    postgres.apply_tables(settings)
-    on_step("NiFi flows")
-    deploy.deploy(settings)
+    for line, what, make in OF_LINES:
+        if line in settings.lines:
+            on_step(what)
+            make(settings)
 
 
 def before(settings: Settings, service: str) -> None:

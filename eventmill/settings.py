@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ENV_FILE = ROOT / ".env"
 SECRETS_DIR = Path("/run/secrets")
 
+LINES = ("clicks", "game", "carts", "orders", "visits")
+"""The data paths, by the nouns that name their files in every layer."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Heap = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$", description="a Java heap such as 384m or 2g")]
 Secret = Annotated[str, Field(min_length=12, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -46,6 +49,8 @@ class Settings(BaseSettings):
     lib_dir: Path = Path(".eventmill/lib")
     java_home: Path | None = None
     services_by: Literal["supervisor", "compose"] = "supervisor"
+    enabled_lines: str = ",".join(LINES)
+    compose_profiles: str = "${ENABLED_LINES}"
 
     kafka_host: str = "127.0.0.1"
     kafka_nodes: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*)?$")] = ""
@@ -210,12 +215,25 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return ROOT / path
 
+    @field_validator("enabled_lines")
+    @classmethod
+    def _known_lines(cls, names: str) -> str:
+        given = set(names.split(","))
+        if not given.issubset(LINES):
+            raise ValueError(f"must be of {','.join(LINES)}, separated by commas")
+        return ",".join(line for line in LINES if line in given)
+
     @field_validator("forward_mechanism")
     @classmethod
     def _known_there(cls, mechanism: str, known: ValidationInfo) -> str:
         if mechanism != "PLAIN" and not known.data.get("forward_bootstrap"):
             raise ValueError("the demo's source cluster knows only PLAIN; name your own in FORWARD_BOOTSTRAP")
         return mechanism
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that run."""
+        return tuple(self.enabled_lines.split(","))
 
     @property
     def kafka_bootstrap(self) -> str:

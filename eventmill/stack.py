@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from eventmill import preflight, prepare
-from eventmill.engines import SERVICES, Service, service_environment, with_needs
+from eventmill.engines import SERVICES, Service, service_environment, wanted, with_needs
 from eventmill.settings import Settings
 from eventmill.supervisor import Program, StackError, Supervisor, log_file
 from eventmill.wait import until
@@ -41,14 +41,15 @@ def up(
     names: Sequence[str] = (),
     on_change: Callable[[list[Progress]], None] = lambda _: None,
 ) -> bool:
-    """Start the named services and what they need (all when none is named) and wait until each is ready.
+    """Start the named services and what they need (all that are wanted when none is named) and wait for each.
 
     Returns whether anything had to be started.
 
     Raises:
         StackError: with the last log lines of the service that failed.
     """
-    services = with_needs(names)
+    services = with_needs(names) if names else wanted(settings)
+    chosen = {service.name for service in services}
     supervisor = Supervisor(settings)
     if not supervisor.runs():
         preflight.check(settings, services)
@@ -63,7 +64,7 @@ def up(
         done = {p.service.name for p in progress if p.state == "ready"}
         programs = supervisor.programs()
         for p in progress:
-            if p.state == "waiting" and done.issuperset(p.service.needs):
+            if p.state == "waiting" and done.issuperset(chosen.intersection(p.service.needs)):
                 prepare.before(settings, p.service.name)
                 supervisor.start(p.service.name)
                 p.state, p.begun = "starting", time.monotonic() - begun

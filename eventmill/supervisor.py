@@ -18,13 +18,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from eventmill.engines import ENGINES, SERVICES, service_environment
-from eventmill.settings import Settings
+from eventmill.settings import LINES, Settings
 from eventmill.wait import until
 
 STOP_SECONDS = 60
-JOB_LINES = ("clicks", "game", "carts", "orders", "visits")
 ALL_JOBS = "jobs"
-"""The job that runs all lines in one process."""
+"""The job that runs all enabled lines in one process."""
 
 
 class StackError(RuntimeError):
@@ -48,8 +47,8 @@ def job_program(line: str) -> str:
 
 
 def job_programs() -> list[str]:
-    """Every job: the one for all lines, and one a line."""
-    return [ALL_JOBS, *map(job_program, JOB_LINES)]
+    """Every job: the one for all enabled lines, and one a line."""
+    return [ALL_JOBS, *map(job_program, LINES)]
 
 
 def socket_path(settings: Settings) -> Path:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from eventmill import progress
-from eventmill.settings import Settings, load
+from eventmill.settings import LINES, Settings, load
 from eventmill.wait import until
 from spark_jobs.failure import explain
 from spark_jobs.lock import LineLock
@@ -29,12 +29,14 @@ def jobs() -> None:
 
 @app.command()
 def run(
-    lines: Annotated[list[str] | None, typer.Argument(help="Lines such as clicks; all when none is given.")] = None,
+    lines: Annotated[
+        list[str] | None, typer.Argument(help="Lines such as clicks; all that are enabled if none.")
+    ] = None,
     bounded: Annotated[bool, typer.Option("--bounded", help="Process what Kafka holds now, then end.")] = False,
 ) -> None:
     """Run the jobs of these lines in one process."""
     settings = load()
-    names = _known(lines)
+    names = _known(lines) or settings.lines
     # The locks last as long as this dictionary.
     locks = {line: LineLock(settings, line) for line in names}
     own = [line for line, lock in locks.items() if _take(settings, line, lock, bounded)]
@@ -58,13 +60,11 @@ def warehouse() -> None:
 
 
 def _known(lines: Sequence[str] | None) -> Sequence[str]:
-    """Those lines, or all."""
-    from spark_jobs.lines import LINES
-
+    """Those lines, if each exists."""
     for line in lines or ():
         if line not in LINES:
             raise typer.BadParameter(f"no line is called {line!r}; there are {', '.join(LINES)}")
-    return lines or list(LINES)
+    return lines or ()
 
 
 def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -45,38 +46,57 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     With your own clicks the others are left out.
     """
     begun, console, values = time.monotonic(), Console(), settings.load()
-    if data is not None and not data.is_file():
-        raise StackError(f"there is no file {data}")
+    lines = _lines(values, data)
     if values.services_by == "supervisor":
         console.rule("the stack")
         stack.up()
         jobs.start()
+    truth = _send_clicks(values, console, data, count) if CLICKS in lines else None
+    for line, (path, send, _) in OTHERS.items():
+        if line in lines:
+            console.rule(f"data: {path}")
+            send(values)
+    console.rule("Spark: Kafka → HDFS, MySQL, Cassandra, PostgreSQL")
+    for line in lines:
+        _catch_up(values, console, line)
+    if CLICKS in lines:
+        console.rule("Airflow: HDFS → Hive → MySQL")
+        _run_dag(values, console)
+    for line, (_, _, show) in OTHERS.items():
+        if line in lines:
+            show(values, console)
+    console.rule("every record accounted for")
+    verify.verify(lines, truth=truth)
+    if CLICKS in lines:
+        console.rule("product views by platform, from MySQL")
+        _show_platforms(values, console)
+    _show_pages(values, console)
+    ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
+    console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: {ways}")
+
+
+def _lines(values: Settings, data: Path | None) -> list[str]:
+    """The lines that run; of one's own clicks theirs alone.
+
+    Raises:
+        StackError: when there are no such clicks, or their line is left out.
+    """
+    if data is None:
+        return list(values.lines)
+    if not data.is_file():
+        raise StackError(f"there is no file {data}")
+    if CLICKS not in values.lines:
+        raise StackError(f"the line {CLICKS} is left out; name it in ENABLED_LINES")
+    return [CLICKS]
+
+
+def _send_clicks(values: Settings, console: Console, data: Path | None, count: int) -> Path | None:
+    """Send one's own clicks, or the sample; returns the sample's truth."""
     console.rule("data: file → NiFi → Kafka")
     clicks, truth = (data, None) if data else _sample(values, count)
     demo.export_from_shop(values, clicks)
     data_commands.send_clicks(clicks)
-    lines = [CLICKS]
-    if data is None:
-        console.rule("data: players, shoppers, customers → API → Kafka")
-        play_game(LOOPS)
-        _send_actions(values)
-        shop.run(rate=FAST, steps=STEPS)
-        console.rule("data: source cluster → MirrorMaker → Kafka")
-        _send_page_logs(values)
-        lines += [GAME, CARTS, ORDERS, VISITS]
-    console.rule("Spark: Kafka → HDFS, MySQL, Cassandra, PostgreSQL")
-    for line in lines:
-        _catch_up(values, console, line)
-    console.rule("Airflow: HDFS → Hive → MySQL")
-    _run_dag(values, console)
-    if data is None:
-        _show_lines(values, console)
-    console.rule("every record accounted for")
-    verify.verify(lines, truth=truth)
-    console.rule("product views by platform, from MySQL")
-    _show(values, console)
-    ways = "make status, make down" if values.services_by == "supervisor" else "docker compose ps, docker compose down"
-    console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: {ways}")
+    return truth
 
 
 def _sample(values: Settings, count: int) -> tuple[Path, Path]:
@@ -105,21 +125,33 @@ def _send_page_logs(values: Settings) -> None:
     until(lambda: not forward.lag(values), CATCH_UP_SECONDS, "not all page logs are forwarded", every=1)
 
 
-def _show_lines(values: Settings, console: Console) -> None:
-    """Show what Presto, MySQL and Cassandra make of the game, the carts and the orders."""
+def _show_game(_values: Settings, console: Console) -> None:
+    """Show what Presto makes of the game."""
     console.rule("game: players → Kafka → Spark → Hive → Presto")
     sql_commands.make_tables(GAME)
     for name in ("game-purchases", "game-spending", "guild-sizes"):
         sql_commands.ask_named(name)
+
+
+def _show_carts(_values: Settings, console: Console) -> None:
+    """Show what MySQL and Presto make of the carts."""
     console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
     sql_commands.make_tables(CARTS)
     leaders.leaderboard(last="1h", once=True)
     for name in ("abandoned-by-day", "abandoned-products"):
         sql_commands.ask_named(name)
+
+
+def _show_orders(values: Settings, console: Console) -> None:
+    """Show what Presto and Cassandra make of the orders."""
     console.rule("orders: shop → MySQL, Kafka → Spark → Hive, Cassandra")
     sql_commands.make_tables(ORDERS)
     sql_commands.ask_named("orders-by-day")
     console.print(_most_viewed(values))
+
+
+def _show_visits(_values: Settings, console: Console) -> None:
+    """Show what PostgreSQL makes of the visits."""
     console.rule("visits: source cluster → Kafka → Spark → PostgreSQL")
     sql_commands.ask_named("top-countries")
 
@@ -132,6 +164,23 @@ def _most_viewed(values: Settings) -> Table:
         for product, number in views.products(values, end - timedelta(hours=HOURS), end).most_common(PRODUCTS):
             table.add_row(product, f"{number:,}")
     return table
+
+
+def _play(_values: Settings) -> None:
+    play_game(LOOPS)
+
+
+def _shop(_values: Settings) -> None:
+    shop.run(rate=FAST, steps=STEPS)
+
+
+OTHERS: dict[str, tuple[str, Callable[[Settings], None], Callable[[Settings, Console], None]]] = {
+    GAME: ("players → API → Kafka", _play, _show_game),
+    CARTS: ("shoppers → API → Kafka", _send_actions, _show_carts),
+    ORDERS: ("customers → API → Kafka", _shop, _show_orders),
+    VISITS: ("source cluster → MirrorMaker → Kafka", _send_page_logs, _show_visits),
+}
+"""Each line but the clicks: the path of its data, how they are sent, and what is shown of them."""
 
 
 def play_game(
@@ -183,8 +232,8 @@ def _task_table(states: dict[str, str]) -> Table:
     return table
 
 
-def _show(values: Settings, console: Console) -> None:
-    """Print the totals by platform and where to look further."""
+def _show_platforms(values: Settings, console: Console) -> None:
+    """Print the totals by platform, and draw them."""
     final, live = demo.final_counts(values), demo.open_counts(values)
     table = Table("source", "views in closed windows", "in open windows")
     closed_totals, open_totals = _totals(final), _totals(live)
@@ -196,6 +245,10 @@ def _show(values: Settings, console: Console) -> None:
         picture = demo.folder(values) / "platforms.svg"
         chart.draw(final, picture)
         console.print(f"chart: {picture}", soft_wrap=True)
+
+
+def _show_pages(values: Settings, console: Console) -> None:
+    """Print where to look further."""
     for name, host, port in (("API", values.api_host, values.api_port), ("game", values.game_host, values.game_port)):
         page = "docs/" if name == "API" else ""
         console.print(f"{name}: http://{_seen(host, values)}:{port}/{page}")

@@ -13,18 +13,22 @@ from rich.table import Table
 
 from eventmill import settings
 from eventmill.engines import service_environment
-from eventmill.supervisor import ALL_JOBS, JOB_LINES, Program, StackError, Supervisor, job_program
+from eventmill.settings import LINES
+from eventmill.supervisor import ALL_JOBS, Program, StackError, Supervisor, job_program
 
 app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
-LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(JOB_LINES)}.")]
-MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(JOB_LINES)}; all in one process if none.")]
+LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(LINES)}.")]
+MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(LINES)}; all in one process if none.")]
 STOPPED = ("STOPPED", "EXITED", "FATAL")
 
 
 def _supervisor(line: str | None) -> Supervisor:
-    if line is not None and line not in JOB_LINES:
-        raise StackError(f"no job is called {line!r}; there are {', '.join(JOB_LINES)}")
-    supervisor = Supervisor(settings.load())
+    values = settings.load()
+    if line is not None and line not in LINES:
+        raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
+    if line is not None and line not in values.lines:
+        raise StackError(f"{line} is left out; name it in ENABLED_LINES, then: make down, make up")
+    supervisor = Supervisor(values)
     if not supervisor.runs():
         raise StackError("the stack is down; start it with: make up")
     return supervisor
@@ -36,7 +40,7 @@ def _program(line: str | None) -> str:
 
 @app.command()
 def start(line: MaybeLine = None) -> None:
-    """Start the continuous jobs of all lines in one process, or that of one line; restarted should it end."""
+    """Start the continuous jobs of all enabled lines in one process, or that of one line; restarted should it end."""
     supervisor, name = _supervisor(line), _program(line)
     _refuse_second(supervisor, name)
     supervisor.start(name)
@@ -49,7 +53,7 @@ def _refuse_second(supervisor: Supervisor, name: str) -> None:
     Raises:
         StackError: naming the one that runs.
     """
-    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(line) for line in JOB_LINES]
+    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(line) for line in LINES]
     programs = supervisor.programs()
     for rival in rivals:
         if programs[rival].state not in STOPPED:
@@ -71,7 +75,7 @@ def show_status() -> None:
     values = settings.load()
     programs = _supervisor(None).programs()
     table = Table("line", "job", "state", "process", "waiting records")
-    for line in JOB_LINES:
+    for line in values.lines:
         program = of_line(programs, line)
         table.add_row(line, program.name, program.state, str(program.pid or ""), str(waiting(values, line)))
     Console().print(table)

@@ -13,8 +13,8 @@ from eventmill import batches, settings
 from eventmill.commands.data import progress_bar
 from eventmill.commands.display import Shape, wide
 from eventmill.reader import Bounds
-from eventmill.settings import Settings
-from eventmill.supervisor import JOB_LINES, StackError
+from eventmill.settings import LINES, Settings
+from eventmill.supervisor import StackError
 
 if TYPE_CHECKING:
     from eventmill.line_evidence import LineEvidence
@@ -33,7 +33,7 @@ Again = TypeVar("Again")
 Count = Callable[[Settings, str, Mapping[int, Bounds], Callable[[int], object]], Again]
 LinesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="LINE", help=f"Of {', '.join(JOB_LINES)}; all that have processed anything if none."),
+    typer.Argument(metavar="LINE", help=f"Of {', '.join(LINES)}; all that run and have processed anything if none."),
 ]
 
 
@@ -74,16 +74,16 @@ def _truth(values: Settings, path: Path) -> Truth:
 
 
 def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> list[str]:
-    """The lines named, or else all that have processed anything and those that are needed.
+    """The lines named, or else all that run and have processed anything, and those that are needed.
 
     Raises:
         StackError: when there is no such line, one that is needed is not named, or none has processed anything.
     """
-    if unknown := [name for name in named if name not in JOB_LINES]:
-        raise StackError(f"no line is called {unknown[0]!r}; there are {', '.join(JOB_LINES)}")
+    if unknown := [name for name in named if name not in LINES]:
+        raise StackError(f"no line is called {unknown[0]!r}; there are {', '.join(LINES)}")
     if named and (missing := [name for name in needed if name not in named]):
         raise StackError(f"the truth is about {missing[0]}: name that line too, or none")
-    wanted = named or [line for line in JOB_LINES if line in needed or batches.newest(values, line) is not None]
+    wanted = named or [line for line in values.lines if line in needed or batches.newest(values, line) is not None]
     if not wanted:
         raise StackError("no line has processed anything yet; start the jobs with: eventmill jobs start")
     return list(dict.fromkeys(wanted))

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from eventmill.preflight import is_free
-from eventmill.settings import ROOT, Settings
+from eventmill.settings import LINES, ROOT, Settings
 from eventmill.wait import until
 
 BUILD_SECONDS = 2400
@@ -18,7 +18,7 @@ UP_SECONDS = 900
 class Containers:
     """One Compose project; `values` are settings that differ from `.env`, `profiles` those that are switched on."""
 
-    def __init__(self, project: str, first_port: int, profiles: str = "", **values: str) -> None:
+    def __init__(self, project: str, first_port: int, profiles: str = ",".join(LINES), **values: str) -> None:
         self.project = project
         self.environment: dict[str, str] = (
             os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}

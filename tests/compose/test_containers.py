@@ -169,7 +169,7 @@ def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
 
 
 def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers) -> None:
-    containers.environment |= {"COMPOSE_PROFILES": "spark-cluster", "SPARK_MASTER": "spark://spark-master:7077"}
+    containers.environment |= {"SPARK_MASTER": "spark://spark-master:7077"}
     containers.up("spark-master", "spark-worker-1", "spark-worker-2", "jobs", "scheduler", alone=True)
     sample, truth = generate(containers, "cluster", 20_000)
     containers.eventmill("demo", "--data", sample)

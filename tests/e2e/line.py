@@ -12,7 +12,7 @@ import psutil
 
 from eventmill import progress
 from eventmill.beside import StackBeside
-from eventmill.engines import SERVICES
+from eventmill.engines import wanted
 from eventmill.supervisor import Supervisor
 from eventmill.wait import until
 
@@ -28,7 +28,7 @@ class Line:
     def start(self) -> None:
         """Start what does not run, the continuous jobs too, and wait until the line's has nothing left to do."""
         programs = self.supervisor.programs()
-        if not all(programs[service.name].state == "RUNNING" for service in SERVICES):
+        if not all(programs[service.name].state == "RUNNING" for service in wanted(self.stack.settings)):
             self.stack.eventmill("up", seconds=900)
         self.stack.eventmill("jobs", "start")
         self.wait_until_processed()

@@ -14,7 +14,7 @@ from tests.unit.compose_rules import in_compose, in_dockerfile
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DOCKERFILE = (ROOT / "engines" / "Dockerfile").read_text()
-PLACES = {"STATE_DIR", "LIB_DIR", "JAVA_HOME", "SERVICES_BY", "SPARK_DRIVER_HOST"}
+PLACES = {"STATE_DIR", "LIB_DIR", "JAVA_HOME", "SERVICES_BY", "SPARK_DRIVER_HOST", "COMPOSE_PROFILES"}
 """Settings that images and services have of their own."""
 
 
@@ -75,6 +75,13 @@ def test_every_service_of_the_stack_runs_in_a_container_of_its_name() -> None:
     assert {service.name: commands[service.name] for service in SERVICES} == {
         service.name: ["run", service.engine, service.name] for service in SERVICES
     }
+
+
+def test_a_service_is_in_the_profiles_of_the_lines_that_need_it() -> None:
+    always = {"postgres"}  # Airflow's, in containers
+    for service in SERVICES:
+        profiles = COMPOSE["services"][service.name].get("profiles", [])
+        assert tuple(profiles) == (() if service.name in always else service.lines)
 
 
 def test_the_containers_wait_for_what_their_services_need() -> None:

@@ -14,7 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 SQL = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "sql").rglob("*.*ql")))
-OTHER_VARIABLES = {"DATA", "ENGINE", "BIND_HOST", "EVENTMILL_DEBUG", "PYTHON", "CI", "ROOT", "UV", "COMPOSE_PROFILES"}
+OTHER_VARIABLES = {"DATA", "ENGINE", "BIND_HOST", "EVENTMILL_DEBUG", "PYTHON", "CI", "ROOT", "UV"}
 
 
 def make_targets() -> set[str]:

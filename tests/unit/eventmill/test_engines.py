@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from eventmill.engines import ENGINES, SERVICES, Service, service, with_needs
-from eventmill.settings import Settings
+from eventmill.engines import ENGINES, SERVICES, Service, service, wanted, with_needs
+from eventmill.settings import LINES, Settings
+from tests.support import settings
 
 POMS = sorted(ENGINES.rglob("pom.xml"))
 
@@ -48,5 +49,32 @@ def test_a_service_brings_what_it_needs() -> None:
     assert [s.name for s in with_needs(["hiveserver2"])] == ["namenode", "datanode", "metastore", "hiveserver2"]
 
 
-def test_no_name_means_all_services() -> None:
-    assert with_needs([]) == SERVICES
+def test_all_lines_want_all_services() -> None:
+    assert wanted(settings()) == SERVICES
+
+
+@pytest.mark.parametrize(
+    ("line", "own"),
+    [
+        ("clicks", {"nifi", "source"}),
+        ("game", {"game"}),
+        ("carts", set()),
+        ("orders", {"cassandra"}),
+        ("visits", {"postgres", "source-kafka", "forwarder"}),
+    ],
+)
+def test_a_line_that_is_left_out_needs_no_services(line: str, own: set[str]) -> None:
+    others = ",".join(name for name in LINES if name != line)
+    left = {s.name for s in SERVICES} - {s.name for s in wanted(settings(enabled_lines=others))}
+    assert left == own
+
+
+def test_the_demos_source_cluster_does_not_run_beside_a_real_one() -> None:
+    names = [s.name for s in wanted(settings(forward_bootstrap="kafka.example.org:9092"))]
+    assert "source-kafka" not in names
+    assert "forwarder" in names
+
+
+def test_airflows_database_runs_without_the_visits_too() -> None:
+    own = settings(enabled_lines="clicks", airflow_database="postgres")
+    assert "postgres" in [s.name for s in wanted(own)]

@@ -10,9 +10,9 @@ import pytest
 from eventmill import event_evidence, reader, rejected, sql, tables, webhdfs
 from eventmill.event_evidence import LINES, Part, Rows
 from eventmill.line_evidence import EvidenceError
+from eventmill.settings import LINES as ALL_LINES
 from eventmill.settings import Settings
 from eventmill.sql import Result
-from eventmill.supervisor import JOB_LINES
 from spark_jobs.packs import Verdict
 from spark_jobs.state import State
 from tests.support import settings
@@ -41,7 +41,7 @@ def game(monkeypatch: pytest.MonkeyPatch) -> Hive:
 
 
 def test_every_line_with_a_job_is_checked() -> None:
-    assert {"clicks", *LINES, "visits"} == set(JOB_LINES)
+    assert {"clicks", *LINES, "visits"} == set(ALL_LINES)
 
 
 @pytest.mark.parametrize("name", LINES)

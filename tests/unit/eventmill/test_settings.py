@@ -55,6 +55,15 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     assert "KAFKA_PROT: is not known" in explain(error.value)
 
 
+def test_a_line_that_does_not_exist_is_named_with_those_that_do() -> None:
+    sentence = "setting ENABLED_LINES: value error, must be of clicks,game,carts,orders,visits, separated by commas"
+    assert complaint(enabled_lines="clicks,swords") == sentence
+
+
+def test_lines_keep_their_order() -> None:
+    assert settings(enabled_lines="visits,clicks").lines == ("clicks", "visits")
+
+
 @pytest.mark.parametrize("heap", ["512", "1.5g", "-1m", "0g"])
 def test_a_heap_needs_a_whole_number_and_a_unit(heap: str) -> None:
     assert "KAFKA_HEAP" in complaint(kafka_heap=heap)
