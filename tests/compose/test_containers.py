@@ -168,15 +168,6 @@ def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
     assert in_shop == in_warehouse != []
 
 
-def test_spark_on_a_cluster_goes_on_with_the_same_result(containers: Containers) -> None:
-    containers.environment |= {"SPARK_MASTER": "spark://spark-master:7077"}
-    containers.up("spark-master", "spark-worker-1", "spark-worker-2", "jobs", "scheduler", alone=True)
-    sample, truth = generate(containers, "cluster", 20_000)
-    containers.eventmill("demo", "--data", sample)
-    containers.eventmill("verify", "clicks", "--truth", truth)
-    assert int(containers.python(CORES_AT_WORK)) == 2
-
-
 def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Containers) -> None:
     files = sorted((ROOT / ".eventmill" / "secrets").iterdir())
     shown = [containers.compose("--profile", "*", "config"), containers.compose("logs", "--no-color")]
@@ -188,11 +179,20 @@ def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Co
     assert [file.name for file in files if any(file.read_text() in text for text in shown)] == []
 
 
-def test_down_keeps_the_data_and_removing_the_volumes_leaves_nothing(containers: Containers) -> None:
+def test_down_keeps_the_data_with_which_the_clicks_go_on_alone_on_a_cluster(containers: Containers) -> None:
     before = counts(containers, "hive")
     containers.down()
+    containers.environment |= {"ENABLED_LINES": "clicks", "COMPOSE_PROFILES": "clicks,spark-cluster"}
+    containers.environment["SPARK_MASTER"] = "spark://spark-master:7077"
     containers.up()
+    assert "cassandra" not in containers.compose("ps", "--services").split()
     assert counts(containers, "hive") == counts(containers, "mysql") == before
-    containers.eventmill("verify", "clicks")
+    sample, truth = generate(containers, "cluster", 20_000)
+    containers.eventmill("demo", "--data", sample)
+    containers.eventmill("verify", "clicks", "--truth", truth)
+    assert int(containers.python(CORES_AT_WORK)) == 2
+
+
+def test_removing_the_volumes_leaves_nothing(containers: Containers) -> None:
     containers.remove()
     assert containers.left() == []
