@@ -69,12 +69,23 @@ class Line:
         until(lambda: time.monotonic() >= moment, seconds + 10, "time stands still", every=0.05)
 
     def kill(self, name: str) -> None:
-        """End a service or job at once, with all its processes, as a power cut would."""
-        parent = psutil.Process(self.supervisor.programs()[name].pid)
-        for process in [parent, *parent.children(recursive=True)]:
+        """End a service or job at once, with all its processes, as a power cut would.
+
+        One that is just being started again, for what it needs was killed before, is killed when it runs.
+        """
+        until(lambda: self._killed(name), 120, f"{name} does not run")
+
+    def _killed(self, name: str) -> bool:
+        try:
+            parent = psutil.Process(self.supervisor.programs()[name].pid)
+            processes = [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return False
+        for process in processes:
             # Some end by themselves as soon as their parent has.
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
+        return True
 
     def rows(self, engine: str, query: str) -> list[dict[str, object]]:
         """The rows that `eventmill sql` gives, by column."""
