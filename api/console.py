@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from api import bodies, cursor
 from api.cursor import Positions
 from api.keys import Keys
+from api.pages import harden
 from api.problems import ProblemError
 from api.recent import Helping
 from api.seen import Seen
@@ -23,12 +24,6 @@ Read = Callable[[Positions], Helping]
 """Reads what follows these positions."""
 
 FILES = ("console.js", "console.css")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -71,11 +66,7 @@ def console(read: Read, topics: list[str], keys: Keys) -> Blueprint:
         shown = Shown(cursor.encode(helping.positions), helping.behind, topics, helping.events)
         return Response(msgspec.json.encode(shown), mimetype=bodies.JSON, headers={"Cache-Control": "no-store"})
 
-    @blueprint.after_request
-    def harden(reply: Response) -> Response:
-        reply.headers.update(HEADERS)
-        return reply
-
+    blueprint.after_request(harden)
     return blueprint
 
 

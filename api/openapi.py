@@ -9,6 +9,7 @@ from api.collector import Accepted, Fault
 from api.console import Shown
 from api.describing import PROBLEM, REASONS, REF, Json, answer, problems, reference
 from api.examples import EXAMPLES
+from api.overview import Overview
 from eventmill import topics
 from eventmill.events import Event, GameEvent
 from eventmill.settings import Settings
@@ -25,7 +26,7 @@ ACTIONS = {
 def description(settings: Settings) -> Json:
     """The whole document."""
     contracts = {name: topic.contract for name, topic in topics.collected(settings).items() if topic.contract}
-    answers = (Accepted, Fault, Shown, *openapi_orders.SCHEMAS)
+    answers = (Accepted, Fault, Overview, Shown, *openapi_orders.SCHEMAS)
     _, schemas = msgspec.json.schema_components([*contracts.values(), *answers], ref_template=REF)
     for name in contracts:
         schemas[f"{name}Sent"] = _sent(schemas[name])
@@ -38,6 +39,7 @@ def description(settings: Settings) -> Json:
             **{f"/v1/game/{action}/{{name}}": {"post": _act(action, about)} for action, about in ACTIONS.items()},
             **openapi_orders.paths(),
             "/v1/console": {"get": _recent()},
+            "/v1/overview": {"get": _overview()},
             "/healthz": {"get": _plain("Whether the process lives.")},
             "/readyz": {"get": _plain("Whether Kafka can be written to.") | _unready()},
             "/metrics": {"get": _plain("Numbers for Prometheus.")},
@@ -94,6 +96,14 @@ def _recent() -> Json:
         "parameters": [{"name": "cursor", "in": "query", "description": "that of an answer before", "schema": schema}],
         "responses": {"200": answer("At most 200 events.", Shown.__name__)}
         | problems(400, 401, 403, 408, 429, 431, 503, about=about),
+    }
+
+
+def _overview() -> Json:
+    return {
+        "operationId": "overview",
+        "summary": "The pages of the stack, and how far each line's records have come.",
+        "responses": {"200": answer("As of a few seconds ago.", Overview.__name__)} | problems(401, 403, 408, 429, 431),
     }
 
 

@@ -16,6 +16,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from api import metrics
 from api.problems import MEDIA_TYPE, ProblemError
 
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What a page of our own may do in a browser."""
+
 Check = Callable[[], str | None]
 """Says what is not ready, or None."""
 
@@ -28,6 +36,12 @@ def create_app(blueprints: Iterable[Blueprint], ready: Check, openapi: dict[str,
     app.register_error_handler(ProblemError, _problem)
     app.register_error_handler(HTTPException, _http_error)
     return app
+
+
+def harden(reply: Response) -> Response:
+    """Let the browser know what a page may do."""
+    reply.headers.update(HEADERS)
+    return reply
 
 
 def _problem(problem: ProblemError) -> Response:

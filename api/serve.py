@@ -13,6 +13,7 @@ from api.guilds import Guilds
 from api.keys import Keys
 from api.orders import orders
 from api.outbox import Outbox
+from api.overview import Overviews, overview
 from api.pages import create_app
 from api.publisher import Publisher
 from api.recent import Recent
@@ -26,6 +27,7 @@ def api() -> Front:
     settings = load()
     publisher = Publisher(settings)
     blueprints = [actions(_game(settings, publisher)), _orders(settings, publisher), _console(settings)]
+    blueprints.append(overview(Overviews(settings).now, Keys(settings)))
     return _front(settings, publisher, blueprints, Outbox(settings, publisher.publish_from_thread))
 
 

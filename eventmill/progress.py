@@ -31,11 +31,23 @@ def committed(settings: Settings, line: str) -> Offsets:
 
 
 def _committed(settings: Settings, folder: str, topic: str) -> Offsets:
-    checkpoint = f"/eventmill/{folder}/checkpoint"
-    batches = [int(name) for name in webhdfs.names(settings, f"{checkpoint}/commits") if name.isdecimal()]
-    if not batches:
-        return {}
-    return parse(webhdfs.read(settings, f"{checkpoint}/offsets/{max(batches)}"), topic)
+    batch = newest_commit(settings, folder)
+    return {} if batch is None else offsets(settings, folder, topic, batch)
+
+
+def newest_commit(settings: Settings, folder: str) -> int | None:
+    """The newest batch that a query has finished for good; None before its first."""
+    names = webhdfs.names(settings, f"{_checkpoint(folder)}/commits")
+    return max((int(name) for name in names if name.isdecimal()), default=None)
+
+
+def offsets(settings: Settings, folder: str, topic: str, batch: int) -> Offsets:
+    """Where that batch of a query ended."""
+    return parse(webhdfs.read(settings, f"{_checkpoint(folder)}/offsets/{batch}"), topic)
+
+
+def _checkpoint(folder: str) -> str:
+    return f"/eventmill/{folder}/checkpoint"
 
 
 def parse(offsets: bytes, topic: str) -> Offsets:

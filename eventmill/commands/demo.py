@@ -19,6 +19,7 @@ from eventmill.commands import data as data_commands
 from eventmill.commands import jobs, leaders, shop, stack, verify
 from eventmill.commands import sql as sql_commands
 from eventmill.commands.display import changing
+from eventmill.links import links
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor
 from eventmill.wait import until
@@ -249,21 +250,8 @@ def _show_platforms(values: Settings, console: Console) -> None:
 
 def _show_pages(values: Settings, console: Console) -> None:
     """Print where to look further."""
-    for name, host, port in (("API", values.api_host, values.api_port), ("game", values.game_host, values.game_port)):
-        page = "docs/" if name == "API" else ""
-        console.print(f"{name}: http://{_seen(host, values)}:{port}/{page}")
-    console.print(f"NiFi: http://{_seen(values.nifi_host, values)}:{values.nifi_port}/nifi/")
-    login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
-    console.print(
-        f"Airflow: http://{_seen(values.airflow_host, values)}:{values.airflow_port}/ ({login})", soft_wrap=True
-    )
-    hdfs = f"{_seen(values.hdfs_host, values)}:{values.hdfs_http_port}"
-    console.print(f"HDFS: http://{hdfs}/webhdfs/v1/eventmill?op=LISTSTATUS")
-
-
-def _seen(host: str, values: Settings) -> str:
-    """The host by which a browser finds a service: Compose publishes ports on loopback."""
-    return "127.0.0.1" if values.services_by == "compose" else host
+    for link in links(values):
+        console.print(f"{link.name}: {link.address(values)} ({link.about})", soft_wrap=True)
 
 
 def _totals(rows: list[chart.Row]) -> Counter[str]:

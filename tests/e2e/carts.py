@@ -99,10 +99,14 @@ class Carts(Line):
         return sorted(str(event.messageid) for event in events if event.opened_at >= sample.begin)
 
     def put_into_carts(self, sample: Sample) -> Counter[tuple[int, int]]:
-        """Where the records of the topic of products put into carts come from, by partition and offset."""
+        """Which of the sample's records have come to the topic of products put into carts, by partition and offset.
+
+        After a kill the filter also writes some of before again, which are not the sample's.
+        """
         records = self._since(self.stack.settings.carts_abandoned_topic, sample.filtered_ends)
-        origins = (dict(record.headers) for record in records)
-        return Counter((int(o["source.partition"]), int(o["source.offset"])) for o in origins)
+        headers = (dict(record.headers) for record in records)
+        origins = ((int(each["source.partition"]), int(each["source.offset"])) for each in headers)
+        return Counter(origin for origin in origins if origin[1] >= sample.source_ends[origin[0]])
 
     def products_sent(self, sample: Sample) -> set[tuple[int, int]]:
         """Where the records are in the source topic that put a product into a cart."""

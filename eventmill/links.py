@@ -1,0 +1,51 @@
+"""The web pages of the stack: where each is, for a browser and for who asks whether it answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from eventmill.settings import Settings
+
+
+class Link(NamedTuple):
+    """A page of a service; `host` is where the other services find it."""
+
+    name: str
+    about: str
+    host: str
+    port: int
+    path: str = ""
+
+    def address(self, settings: Settings) -> str:
+        """Its address in a browser: Compose publishes ports on loopback."""
+        host = "127.0.0.1" if settings.services_by == "compose" else self.host
+        return f"http://{host}:{self.port}/{self.path}"
+
+    def inside(self) -> str:
+        """Its address for the other services."""
+        return f"http://{self.host}:{self.port}/{self.path}"
+
+
+def links(settings: Settings) -> tuple[Link, ...]:
+    """The pages of the services that run, the API's own page of all of them first."""
+    login = f"log in as {settings.airflow_user} with AIRFLOW_PASSWORD from .env"
+    always = (
+        Link("API", "events, and all pages with their health", settings.api_host, settings.api_port),
+        Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
+        Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
+        Link("HDFS", "the lines' folders", settings.hdfs_host, settings.hdfs_http_port, HDFS_FOLDER),
+    )
+    of_lines = {
+        "clicks": Link("NiFi", "the flow of the clicks", settings.nifi_host, settings.nifi_port, "nifi/"),
+        "game": Link("game", "swords, shields and guilds", settings.game_host, settings.game_port),
+    }
+    chosen = tuple(link for line, link in of_lines.items() if line in settings.lines)
+    return (*always, *chosen, *(_in_containers(settings) if settings.services_by == "compose" else ()))
+
+
+HDFS_FOLDER = "webhdfs/v1/eventmill?op=LISTSTATUS"
+
+
+def _in_containers(settings: Settings) -> tuple[Link, ...]:
+    login = f"log in as {settings.postgres_user} with POSTGRES_PASSWORD, or with MySQL's"
+    return (Link("Adminer", f"the tables of PostgreSQL and MySQL; {login}", "adminer", settings.adminer_port),)

@@ -1,0 +1,28 @@
+"""The pages of the stack: those of the lines that run, by addresses that a browser finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventmill.links import Link, links
+from tests.support import settings
+
+
+def pages(**values: Any) -> dict[str, Link]:
+    return {link.name: link for link in links(settings(**values))}
+
+
+def test_pages_of_lines_that_are_left_out_are_too() -> None:
+    assert {"NiFi", "game"} <= pages().keys()
+    assert not {"NiFi", "game"} & pages(enabled_lines="carts").keys()
+
+
+def test_only_containers_have_adminer() -> None:
+    assert "Adminer" not in pages()
+    assert "Adminer" in pages(services_by="compose")
+
+
+def test_a_browser_finds_containers_on_loopback() -> None:
+    own = settings(services_by="compose", nifi_host="nifi")
+    nifi = pages(services_by="compose", nifi_host="nifi")["NiFi"]
+    assert (nifi.address(own), nifi.inside()) == ("http://127.0.0.1:8088/nifi/", "http://nifi:8088/nifi/")
