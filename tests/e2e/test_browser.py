@@ -14,7 +14,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from eventmill.beside import StackBeside
+from tests.e2e.game import Game
 from tests.e2e.own_api import own_api
+from tests.load import Load
 
 SECONDS = 30
 PICTURE = "<img src=x onerror='window.broken=1'>"
@@ -154,3 +156,19 @@ def test_the_description_shows_the_routes_of_events(reader: Reader) -> None:
         expect(reader.page.locator(f"[data-path='/v1/events/{kind}']")).to_be_visible()
     expect(reader.page.get_by_role("link", name="Event console")).to_be_visible()
     reader.assert_content()
+
+
+def test_the_first_page_shows_what_answers_and_where_the_records_are(chromium: Browser, game: Game) -> None:
+    Load(game.api, "page.example.org", batches=2, seed=51).send()
+    game.in_tables()
+    (report,) = json.loads(game.stack.eventmill("verify", "game", "--format", "json").stdout)
+    page, settings = chromium.new_page(), game.stack.settings
+    reader = Reader(page, game.api)
+    reader.open("/")
+    expect(page.locator("#state")).to_have_text("all pages answer")
+    nifi = f"http://{settings.nifi_host}:{settings.nifi_port}/nifi/"
+    expect(page.get_by_role("link", name="NiFi")).to_have_attribute("href", nifi)
+    numbers = [f"{report[name]:,}" for name in ("accepted", "stored", "rejected", "duplicates", "late", "waiting")]
+    expect(page.locator("#lines tr", has_text="game").locator("td")).to_have_text([settings.game_topic, *numbers])
+    reader.assert_content()
+    page.close()
