@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from eventmill import progress, reader, sql, webhdfs
+from eventmill import mysql, progress, reader, sql, webhdfs
 from eventmill.line_evidence import (
     FILE,
     LineEvidence,
@@ -27,6 +27,14 @@ BATCH = f"COALESCE(CAST(REGEXP_EXTRACT(INPUT__FILE__NAME, '{FILE}', 1) AS BIGINT
 
 IDENTITY = "REGEXP_REPLACE(LOWER(GET_JSON_OBJECT(raw_event, '$.messageid')), '-', '')"
 """For Hive, a row's identity: a UUID may be written with capital letters and without hyphens."""
+
+
+PUBLISHED = """
+SELECT messageid FROM orders WHERE messageid NOT IN (
+  SELECT JSON_UNQUOTE(JSON_EXTRACT(CONVERT(value USING utf8mb4), '$.messageid')) FROM outbox
+)
+"""
+"""For MySQL, the identities of the shop's orders whose events Kafka has acknowledged, as of one moment."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +102,15 @@ class EventEvidence(LineEvidence):
         table: the table of stored events.
         rows: of the state's batch and those before it.
         days: by table, those on HDFS with such rows that Hive doesn't know.
+        promised: rows of a line's database whose events had come to Kafka before all else was asked.
+        kept: those of them whose events are stored.
     """
 
     table: str
     rows: Rows = Rows()
     days: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    promised: int = 0
+    kept: int = 0
 
     def processed(self) -> int:
         """How many records something became of."""
@@ -107,6 +119,7 @@ class EventEvidence(LineEvidence):
 
 def gather(settings: Settings, name: str) -> EventEvidence:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out."""
+    promised = _promised(settings) if name == mysql.SHOP else frozenset[str]()
     line, topic, state = LINES[name], progress.topic(settings, name), newest_state(settings, name)
     with reader.consumer(settings) as client:
         kafka = reader.bounds(client, topic)
@@ -122,7 +135,23 @@ def gather(settings: Settings, name: str) -> EventEvidence:
         table=line.stored().name,
         rows=count_rows(settings, line, state.batch) if state else Rows(),
         days=days(settings, name, line, state.batch) if state else {},
+        promised=len(promised),
+        kept=len(promised & _identities(settings, line, state.batch)) if promised and state else 0,
     )
+
+
+def _promised(settings: Settings) -> frozenset[str]:
+    """The identities of the shop's orders whose events are in Kafka, as `_identities` has them."""
+    with mysql.connect(settings, settings.shop_database) as connection:
+        cursor = connection.cursor()
+        cursor.execute(PUBLISHED)
+        return frozenset(messageid.replace("-", "") for (messageid,) in cursor.fetchall())
+
+
+def _identities(settings: Settings, line: EventLine, batch: int) -> frozenset[str]:
+    """The identities of the stored events of that batch and those before it."""
+    statement = f"SELECT {IDENTITY} FROM {line.stored().name} WHERE {BATCH} <= {batch}"  # noqa: S608 - all of it is ours
+    return frozenset(str(identity) for (identity,) in sql.hive(settings, statement).rows)
 
 
 def count_rows(settings: Settings, line: EventLine, batch: int) -> Rows:

@@ -57,6 +57,7 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
         balance.offsets(evidence),
         _identities(evidence),
         _parts(evidence),
+        _promises(evidence),
         _days(evidence),
     ]
     return EventReport(
@@ -94,6 +95,12 @@ def _parts(evidence: EventEvidence) -> Iterator[Difference]:
     """The tables of some stored events against the table of all of them."""
     for table, part in evidence.rows.parts.items():
         yield from equal(f"rows of {table}, by the labels in {evidence.table}", part.labelled, part.rows)
+
+
+def _promises(evidence: EventEvidence) -> Iterator[Difference]:
+    """That what a line's database has published is stored, once nothing waits to be."""
+    if not evidence.waiting():
+        yield from equal(f"rows of the database whose events are in {evidence.table}", evidence.promised, evidence.kept)
 
 
 def _days(evidence: EventEvidence) -> Iterator[Difference]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from eventmill import event_evidence, reader, rejected, sql, tables, webhdfs
+from eventmill import event_evidence, mysql, reader, rejected, sql, tables, webhdfs
 from eventmill.event_evidence import LINES, Part, Rows
 from eventmill.line_evidence import EvidenceError
 from eventmill.settings import LINES as ALL_LINES
@@ -108,3 +108,43 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
     assert event_evidence.days(settings(), "game", LINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
+
+
+def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
+    kafka: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def shop(_: Settings, database: str) -> Iterator[Database]:
+        assert database == "eCommerce"
+        yield Database(["0aa0-1", "0bb0-2", "0cc0-3"])
+
+    def hive(_: Settings, statement: str) -> Result:
+        if statement.startswith(f"SELECT {event_evidence.IDENTITY} FROM order_events"):
+            return Result(rows=(("0aa01",), ("0cc03",), ("another",)))
+        return Result(rows=((1, 1),))
+
+    monkeypatch.setattr(event_evidence, "newest_state", lambda _settings, _line: State(3, None))
+    monkeypatch.setattr(mysql, "connect", shop)
+    monkeypatch.setattr(sql, "hive", hive)
+    monkeypatch.setattr(event_evidence, "days", lambda *_: {})
+    found = event_evidence.gather(settings(), "orders")
+    assert (found.promised, found.kept) == (3, 2)
+
+
+class Database:
+    """MySQL with the orders whose events have left the outbox."""
+
+    def __init__(self, identities: list[str]) -> None:
+        self._identities = identities
+
+    def cursor(self) -> Database:
+        """It is its own cursor."""
+        return self
+
+    def execute(self, statement: str) -> None:
+        """Only one thing is asked."""
+        assert statement == event_evidence.PUBLISHED
+
+    def fetchall(self) -> list[tuple[str]]:
+        """The identities."""
+        return [(identity,) for identity in self._identities]

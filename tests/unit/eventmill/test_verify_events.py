@@ -53,6 +53,13 @@ def test_nothing_differs_where_all_is_in_order() -> None:
     assert differences(GOOD) == []
 
 
+def test_an_order_whose_event_is_not_stored_is_found_once_nothing_waits() -> None:
+    parted = replace(GOOD, promised=7, kept=6)
+    assert differences(parted) == ["rows of the database whose events are in game_events"]
+    behind = replace(parted, kafka={0: Bounds(0, 12), 1: Bounds(0, 14)})
+    assert differences(behind, allow_waiting=True) == []
+
+
 def test_the_report_has_every_part_of_the_balance_and_every_table() -> None:
     report = verify_events.report("game", GOOD)
     parts = (report.stored, report.rejected, report.duplicates, report.late, report.waiting)
