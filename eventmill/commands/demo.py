@@ -199,6 +199,7 @@ def _show(values: Settings, console: Console) -> None:
     for name, host, port in (("API", values.api_host, values.api_port), ("game", values.game_host, values.game_port)):
         page = "docs/" if name == "API" else ""
         console.print(f"{name}: http://{_seen(host, values)}:{port}/{page}")
+    console.print(f"dashboard: http://{_seen(values.dashboard_host, values)}:{values.dashboard_port}/")
     console.print(f"NiFi: http://{_seen(values.nifi_host, values)}:{values.nifi_port}/nifi/")
     login = f"log in as {values.airflow_user} with AIRFLOW_PASSWORD from .env"
     console.print(
