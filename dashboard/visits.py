@@ -30,14 +30,21 @@ def page() -> None:
 @st.fragment(run_every=REFRESH)
 def reports() -> None:
     """The reports on the day that is picked, the newest one with data at first."""
+    day, rows = "", pd.DataFrame()
     with panel.panel("Product pages", HINT):
         newest = frames.frame(ask("newest-visit"))
         day = pick_day(newest)
         rows = frames.frame(ask("browsers-by-hour", day=day))
         if rows.empty:
             panel.empty(nothing(day, newest))
-            return
-        summary(rows)
+        else:
+            summary(rows)
+    if not rows.empty:
+        of_day(day, rows)
+
+
+def of_day(day: str, rows: pd.DataFrame) -> None:
+    """The panels of a day that has views."""
     left, right = st.columns(2)
     with left, panel.panel("Top 10 products"):
         draw(frames.frame(ask("top-products", day=day)), "product_id")
@@ -46,10 +53,10 @@ def reports() -> None:
     left, right = st.columns(2)
     with left, panel.panel("Top 5 referrers"):
         draw(frames.frame(ask("top-referrers", day=day)), "referrer")
-    with right, panel.panel("Stores by country"):
-        stores(day)
     with left, panel.panel("A product by hour"):
         product(day)
+    with right, panel.panel("Stores by country"):
+        stores(day)
     with panel.panel("Browsers and systems by hour"):
         systems(rows)
 
