@@ -86,8 +86,9 @@ def summary(rows: pd.DataFrame) -> None:
 
 
 def draw(rows: pd.DataFrame, name: str) -> None:
-    """Bars of views by name."""
-    panel.draw(charts.bars(rows, name, "views"), f"views by {name}")
+    """Bars of views by what a column names."""
+    noun = name.removesuffix("_id")
+    panel.draw(charts.bars(rows.rename(columns={name: noun}), noun, "views"), f"views by {noun}")
 
 
 def stores(day: str) -> None:

@@ -50,7 +50,7 @@ def test_the_newest_day_is_shown_at_first(engines: Engines) -> None:
     assert page.date_input[0].value == date(2026, 3, 1)
     assert [metric.value for metric in page.metric] == ["9", "00:00, 5 views"]
     charts = charts_of(page)
-    assert charts["views by product_id"] == [{"product_id": "7", "views": 5}, {"product_id": "9", "views": 4}]
+    assert charts["views by product"] == [{"product": "7", "views": 5}, {"product": "9", "views": 4}]
     assert charts["views by country"] == [{"country": "Germany", "views": 6}, {"country": "Peru", "views": 3}]
     assert charts["views by referrer"] == [{"referrer": "direct", "views": 9}]
     assert charts["views by hour and os"] == [
