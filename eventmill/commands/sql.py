@@ -90,7 +90,7 @@ def ask_named(
 def _given(values: Iterable[str]) -> dict[str, str]:
     """The parameters of `--set name=value`."""
     if wrong := [value for value in values if "=" not in value]:
-        raise queries.QueryError(f"--set takes name=value, not {wrong[0]}")
+        raise queries.QueryError(f"--set takes name=value, not {wrong[0]!r}")
     return {name: value for name, _, value in (value.partition("=") for value in values)}
 
 
