@@ -64,6 +64,7 @@ SERVICES = (
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600, lines=("clicks",)),
     Service("api", "api", ("kafka", "mysql"), ("api_port",), 170),
     Service("game", "api", ("kafka", "mysql"), ("game_port",), 170, lines=("game",)),
+    Service("dashboard", "dashboard", (), ("dashboard_port",), 240),
     Service("mail", "mail", (), ("mail_port",), 30),
     Service("source", "source", (), ("source_port",), 20, lines=("clicks",)),
     Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210, lines=("visits",)),

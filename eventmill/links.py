@@ -31,6 +31,7 @@ def links(settings: Settings) -> tuple[Link, ...]:
     login = f"log in as {settings.airflow_user} with AIRFLOW_PASSWORD from .env"
     always = (
         Link("API", "events, and all pages with their health", settings.api_host, settings.api_port),
+        Link("dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
         Link("HDFS", "the lines' folders", settings.hdfs_host, settings.hdfs_http_port, HDFS_FOLDER),

@@ -15,6 +15,10 @@ FOLDER = ROOT / "sql" / "presto"
 HEAD = re.compile(
     r"^-- name: (?P<name>[a-z0-9-]+)\n-- about: (?P<about>.+)\n-- engines: (?P<engines>.+)\n", re.MULTILINE
 )
+PARAMETER = re.compile(r"%\((\w+)\)s")
+PARAMETRISED = ("postgres",)
+"""The engines that take values for a query's `%(name)s`."""
+
 DIGITS = 12
 """To how many digits fractions must be equal: engines add them in different orders."""
 
@@ -41,21 +45,31 @@ class Query:
         if engine not in self.engines:
             raise QueryError(f"{self.name} can be asked of {', '.join(self.engines)}, not of {engine}")
 
-    def ask(self, settings: Settings, engine: str) -> sql.Result:
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What can be given with the question; what is not given is NULL."""
+        return tuple(dict.fromkeys(PARAMETER.findall(self.statement)))
+
+    def ask(self, settings: Settings, engine: str, **given: str) -> sql.Result:
         """The answer of an engine.
 
         Raises:
-            QueryError: when the engine cannot answer it.
+            QueryError: when the engine cannot answer it, or the query has no such parameter.
         """
         self.require(engine)
-        return sql.ENGINES[engine](settings, self.statement)
+        if unknown := [name for name in given if name not in self.parameters]:
+            known = ", ".join(self.parameters) or "none"
+            raise QueryError(f"{self.name} has no parameter {unknown[0]!r}; it has {known}")
+        if not self.parameters:
+            return sql.ENGINES[engine](settings, self.statement)
+        return sql.postgres(settings, self.statement, {name: given.get(name) for name in self.parameters})
 
 
 def read(path: Path) -> Iterator[Query]:
     """The queries of a file, each below the lines `-- name: …`, `-- about: …` and `-- engines: …`.
 
     Raises:
-        QueryError: when a name has no such lines below it, or an engine is unknown.
+        QueryError: when a name has no such lines below it, an engine is unknown, or takes no parameters.
     """
     text = path.read_text(encoding="utf-8")
     heads = list(HEAD.finditer(text))
@@ -67,7 +81,10 @@ def read(path: Path) -> Iterator[Query]:
             raise QueryError(
                 f"{path}: {head['name']}: no engine is called {unknown[0]}; there are {', '.join(sql.ENGINES)}"
             )
-        yield Query(head["name"], head["about"], engines, text[head.end() : end].strip())
+        found = Query(head["name"], head["about"], engines, text[head.end() : end].strip())
+        if found.parameters and engines != PARAMETRISED:
+            raise QueryError(f"{path}: {found.name}: only {', '.join(PARAMETRISED)} can be asked with parameters")
+        yield found
 
 
 def queries() -> dict[str, Query]:

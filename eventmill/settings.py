@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     game_host: str = "127.0.0.1"
     game_port: Port = 8001
 
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: Port = 8501
+
     clicks_topic: TopicName = "clicks"
     clicks_partitions: Partitions = 4
     game_topic: TopicName = "events"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -166,15 +166,15 @@ def cassandra(settings: Settings, statement: str) -> Result:
         return _result(found.column_names or (), [tuple(row) for row in found])
 
 
-def postgres(settings: Settings, statement: str) -> Result:
-    """Ask PostgreSQL; what the statement changes is kept."""
+def postgres(settings: Settings, statement: str, values: Mapping[str, Value] | None = None) -> Result:
+    """Ask PostgreSQL, with values for the statement's `%(name)s`; what the statement changes is kept."""
     from psycopg import Error
 
     from eventmill.postgres import connect
 
     with connect(settings) as connection:
         try:
-            cursor = connection.execute(_single(statement))
+            cursor = connection.execute(_single(statement), values)
             return _fetch(cursor)
         except Error as error:
             raise SqlError(f"PostgreSQL: {_first_line(str(error))}") from error

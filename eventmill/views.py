@@ -1,19 +1,41 @@
-"""How often products were looked at, from Cassandra, by a span of time."""
+"""How often products and orders were looked at, from Cassandra, by a span of time."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from eventmill import cassandra
 from eventmill.settings import Settings
 
-OF_WINDOW = "SELECT product_id, view_count FROM product_view WHERE created_at = ?"
 AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the tables of views, by what is asked of it: the looks of a window, and when all windows start."""
+
+    of_window: str
+    windows: str
+
+
+PRODUCTS = Table(
+    "SELECT product_id, view_count FROM product_view WHERE created_at = ?",
+    "SELECT DISTINCT created_at FROM product_view",
+)
+ORDERS = Table(
+    "SELECT order_id, view_count FROM order_view WHERE created_at = ?", "SELECT DISTINCT created_at FROM order_view"
+)
 
 
 def products(settings: Settings, begin: datetime, end: datetime) -> Counter[str]:
     """The views of each product in the windows that start from `begin` on and before `end`; times in UTC."""
+    return looks(settings, PRODUCTS, begin, end)
+
+
+def looks(settings: Settings, table: Table, begin: datetime, end: datetime) -> Counter[str]:
+    """How often each was looked at in the windows that start from `begin` on and before `end`; times in UTC."""
     from cassandra.concurrent import execute_concurrent_with_args
 
     length = timedelta(seconds=settings.views_window_seconds)
@@ -22,8 +44,15 @@ def products(settings: Settings, begin: datetime, end: datetime) -> Counter[str]
     windows = [(first + number * length,) for number in range(max(0, -((first - end) // length)))]
     found: Counter[str] = Counter()
     with cassandra.session(settings) as client:
-        query = client.prepare(OF_WINDOW)
+        query = client.prepare(table.of_window)
         for _, rows in execute_concurrent_with_args(client, query, windows, concurrency=AT_ONCE):
-            for product, number in rows:
-                found[product] += number
+            for looked_at, number in rows:
+                found[str(looked_at)] += number
     return found
+
+
+def newest_end(settings: Settings, table: Table) -> datetime | None:
+    """When the newest window with any looks ends, in UTC; Cassandra goes through the keys of all windows for it."""
+    with cassandra.session(settings) as client:
+        newest = max((start for (start,) in client.execute(table.windows)), default=None)
+    return newest and newest.replace(tzinfo=UTC) + timedelta(seconds=settings.views_window_seconds)

@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 EngineOption = Annotated[Engine | None, typer.Option(help="Who is asked; by default the first that can answer.")]
 CompareOption = Annotated[bool, typer.Option("--compare", help="Ask all that can answer, and compare.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="A parameter's value, such as day=2026-03-01.")]
 ShapeOption = Annotated[Shape, typer.Option("--format", help="How the answer is shown.")]
 
 
@@ -67,22 +68,30 @@ def ask_named(
     name: Annotated[str | None, typer.Argument(help="A query of sql/presto; without one they are listed.")] = None,
     engine: EngineOption = None,
     compare: CompareOption = False,
+    values: SetOption = None,
     shape: ShapeOption = Shape.table,
 ) -> None:
     """Ask a named query. With --compare the exit code is 1 when two engines differ."""
     if name is None:
         _list(queries.queries().values())
         return
-    query, values = queries.query(name), settings.load()
-    result = query.ask(values, engine or query.engines[0])
+    query, known = queries.query(name), settings.load()
+    result = query.ask(known, engine or query.engines[0], **_given(values or ()))
     _print(result, shape)
     if compare:
         others = [other for other in query.engines if other != (engine or query.engines[0])]
-        differences = {other: queries.difference(result, query.ask(values, other)) for other in others}
+        differences = {other: queries.difference(result, query.ask(known, other)) for other in others}
         for other, difference in differences.items():
             typer.secho(f"{other}: {difference or 'the same'}", err=True)
         if any(differences.values()):
             raise typer.Exit(1)
+
+
+def _given(values: Iterable[str]) -> dict[str, str]:
+    """The parameters of `--set name=value`."""
+    if wrong := [value for value in values if "=" not in value]:
+        raise queries.QueryError(f"--set takes name=value, not {wrong[0]!r}")
+    return {name: value for name, _, value in (value.partition("=") for value in values)}
 
 
 def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:

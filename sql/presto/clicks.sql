@@ -17,6 +17,17 @@ GROUP BY window_start
 ORDER BY views DESC, window_start
 LIMIT 10;
 
+-- name: live-platforms
+-- about: product views of each platform in the newest twelve windows, open ones too
+-- engines: mysql
+SELECT window_start, window_end, source, source_number AS views, closed, updated_at
+FROM platform_counts_live
+WHERE window_start >= (
+  SELECT MIN(window_start)
+  FROM (SELECT DISTINCT window_start FROM platform_counts_live ORDER BY window_start DESC LIMIT 12) AS newest
+)
+ORDER BY window_start, views DESC, source;
+
 -- name: export-differences
 -- about: windows whose count in MySQL is not that in Hive; none after a run of the DAG
 -- engines: presto

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from eventmill.beside import StackBeside
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game
+
+BROWSER_SECONDS = 30
+"""How long a page may take to show what is expected."""
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +63,17 @@ def carts(stack: StackBeside) -> Carts:
     line = Carts(stack)
     line.start()
     return line
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("chromium is missing; run: sudo apt-get install chromium")
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=BROWSER_SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=options)
+        yield browser
+        browser.close()

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from eventmill.beside import StackBeside
 from tests.e2e.game import Game
 from tests.e2e.own_api import own_api
 from tests.load import Load
 
-SECONDS = 30
 PICTURE = "<img src=x onerror='window.broken=1'>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("chromium is missing; run: sudo apt-get install chromium")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    expect.set_options(timeout=SECONDS * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=options)
-        yield browser
-        browser.close()
 
 
 class Reader:

@@ -106,6 +106,8 @@ def test_an_unknown_command_is_named_with_what_is_like_it(eventmill: Callable[..
     ("arguments", "environment", "sentence"),
     [
         (["topics", "list"], {"KAFKA_PORT": "seven"}, "error: setting KAFKA_PORT: "),
+        (["query", "top-products", "--set", "day"], {}, "error: --set takes name=value, not 'day'"),
+        (["query", "top-products", "--set", "hour=7"], {}, "error: top-products has no parameter 'hour'; "),
         (["generate", "clicks", "--late", "7"], {}, "error: share '7': give a percentage from 0% to 100%"),
         (["generate", "clicks", "--out", "/nowhere/c.json"], {}, "error: there is no folder /nowhere"),
         (["generate", "clicks", "--start", "2999-01-01"], {}, "error: start 2999-01-01"),

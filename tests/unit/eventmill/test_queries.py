@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from eventmill import sql
 from eventmill.queries import QueryError, difference, queries, query, read
+from eventmill.settings import Settings
 from eventmill.sql import Result
 from tests.support import settings
 
@@ -62,6 +64,33 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 def test_an_engine_that_cannot_answer_is_refused() -> None:
     with pytest.raises(QueryError, match="export-differences can be asked of presto, not of mysql"):
         query("export-differences").ask(settings(), "mysql")
+
+
+def test_a_parameter_is_null_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str | None]] = []
+
+    def postgres(_settings: Settings, _statement: str, values: dict[str, str | None]) -> Result:
+        asked.append(values)
+        return Result()
+
+    monkeypatch.setattr(sql, "postgres", postgres)
+    stores = query("stores-by-country")
+    assert stores.parameters == ("day", "country")
+    stores.ask(settings(), "postgres")
+    stores.ask(settings(), "postgres", country="Peru")
+    assert asked == [{"day": None, "country": None}, {"day": None, "country": "Peru"}]
+
+
+def test_an_unknown_parameter_is_told_the_known_ones() -> None:
+    with pytest.raises(QueryError, match="stores-by-country has no parameter 'contry'; it has day, country"):
+        query("stores-by-country").ask(settings(), "postgres", contry="Peru")
+    with pytest.raises(QueryError, match="platform-views has no parameter 'day'; it has none"):
+        query("platform-views").ask(settings(), "mysql", day="2026-03-01")
+
+
+def test_an_engine_that_takes_no_parameters_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="second: only postgres can be asked with parameters"):
+        list(read(write(tmp_path, TWO.replace("  2;", "  %(two)s;"))))
 
 
 def test_numbers_are_equal_by_value() -> None:

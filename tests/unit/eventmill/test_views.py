@@ -24,6 +24,11 @@ class Session:
         """As the driver's own."""
         return statement
 
+    def execute(self, statement: str) -> list[tuple[datetime]]:
+        """When the windows start; the driver's times have no zone."""
+        known = [(NOON + timedelta(minutes=number)).replace(tzinfo=None) for number in (3, 9, 5)]
+        return [(start,) for start in known] if statement == views.ORDERS.windows else []
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
@@ -55,3 +60,17 @@ def test_a_window_counts_if_it_starts_in_the_span(asked: list[datetime]) -> None
     asked.clear()
     views.products(settings(), NOON, NOON)
     assert asked == []
+
+
+def test_looks_at_orders_are_named_by_their_number(asked: list[datetime], monkeypatch: pytest.MonkeyPatch) -> None:
+    def execute(_client: Session, query: str, given: Sequence[tuple[datetime]], concurrency: int) -> Any:
+        assert query == views.ORDERS.of_window
+        return [(True, [(17, 2)]) for _ in given]
+
+    monkeypatch.setattr("cassandra.concurrent.execute_concurrent_with_args", execute)
+    assert views.looks(settings(), views.ORDERS, NOON, NOON + timedelta(minutes=2)) == Counter({"17": 4})
+
+
+def test_the_newest_window_ends_after_its_length(asked: list[datetime]) -> None:
+    assert views.newest_end(settings(), views.ORDERS) == NOON + timedelta(minutes=10)
+    assert views.newest_end(settings(), views.PRODUCTS) is None

@@ -1,0 +1,65 @@
+"""What the engines answer, each answer kept for some seconds for all who look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from eventmill import leaders, queries, settings, sql, views
+
+REFRESH = timedelta(seconds=10)
+"""How often a page asks again."""
+
+KEPT = timedelta(seconds=5)
+KEPT_LONG = timedelta(seconds=60)
+"""How long an answer is kept, and one that costs more."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How often each product or order was looked at, from one time to the other, in UTC."""
+
+    begin: datetime
+    end: datetime
+    numbers: Counter[str]
+
+
+@st.cache_data(ttl=KEPT, max_entries=500, show_spinner=False)
+def ask(name: str, **given: str) -> sql.Result:
+    """The answer to a named query, of the first engine that can give it."""
+    return _ask(name, **given)
+
+
+@st.cache_data(ttl=KEPT_LONG, max_entries=100, show_spinner=False)
+def ask_seldom(name: str) -> sql.Result:
+    """As `ask`, for what reads whole tables."""
+    return _ask(name)
+
+
+def _ask(name: str, **given: str) -> sql.Result:
+    query = queries.query(name)
+    return query.ask(settings.load(), query.engines[0], **given)
+
+
+@st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
+def board(span: timedelta, top: int) -> leaders.Board | None:
+    """The leader board of the newest windows; None when no user did anything yet."""
+    return leaders.board(settings.load(), span, top)
+
+
+@st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
+def looks(table: views.Table, span: timedelta) -> Looks | None:
+    """The looks of the newest windows that cover that span; None when nobody looked yet."""
+    end = newest_end(table)
+    if end is None:
+        return None
+    return Looks(end - span, end, views.looks(settings.load(), table, end - span, end))
+
+
+@st.cache_data(ttl=REFRESH, max_entries=10, show_spinner=False)
+def newest_end(table: views.Table) -> datetime | None:
+    """When the newest window of looks ends."""
+    return views.newest_end(settings.load(), table)

@@ -1,0 +1,35 @@
+"""The dashboard: its pages. Run by Streamlit; see `engines/dashboard/run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import carts, clicks, orders, visits
+from eventmill import settings
+
+PAGES = {
+    "visits": (visits.page, ":material/public:"),
+    "clicks": (clicks.page, ":material/ads_click:"),
+    "carts": (carts.page, ":material/shopping_cart:"),
+    "orders": (orders.page, ":material/local_shipping:"),
+}
+
+
+def shown() -> dict[str, tuple[Callable[[], None], str]]:
+    """The pages of the lines that run; all where none of those does."""
+    return {line: page for line, page in PAGES.items() if line in settings.load().lines} or PAGES
+
+
+def main() -> None:
+    """Show the page that the reader has picked."""
+    st.set_page_config(page_title="Eventmill", page_icon="📊", layout="wide")
+    pages = [
+        st.Page(page, title=line.capitalize(), icon=icon, url_path=line, default=number == 0)
+        for number, (line, (page, icon)) in enumerate(shown().items())
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

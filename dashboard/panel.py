@@ -1,0 +1,82 @@
+"""What all panels share: their frame, the age of their data, and one sentence where an engine is away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import requests
+import streamlit as st
+
+from dashboard import charts, frames
+from eventmill import cassandra, errors, mysql, postgres, settings
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that is asked: its name, its service, and whether an error says that it is away."""
+
+    name: str
+    service: str
+    is_away: Callable[[BaseException], bool]
+
+
+def _no_answer(error: BaseException) -> bool:
+    return isinstance(error, requests.ConnectionError | requests.Timeout)
+
+
+ENGINES = (
+    Engine("PostgreSQL", "postgres", postgres.is_away),
+    Engine("MySQL", "mysql", mysql.is_away),
+    Engine("Cassandra", "cassandra", cassandra.is_away),
+    Engine("Presto", "presto", _no_answer),
+)
+
+
+@contextmanager
+def panel(title: str, hint: str = "") -> Iterator[None]:
+    """A panel; an engine that is away, or refuses, is told in it in one sentence, and with the hint what to start."""
+    with st.container(border=True, height="stretch"):
+        st.subheader(title, anchor=False)
+        try:
+            yield
+        except Exception as error:
+            if (sentence := told(error, hint)) is None:
+                raise
+            LOG.warning("%s: %s", title, error)
+            st.warning(sentence, icon=":material/cloud_off:")
+
+
+def told(error: Exception, hint: str) -> str | None:
+    """The error as a reader needs it, None for one that nobody foresaw."""
+    for engine in ENGINES:
+        if engine.is_away(error):
+            return f"{engine.name} does not answer. Start it with {start(engine.service)}."
+    sentence = errors.explain(error)
+    return sentence and f"{sentence}. {hint}".rstrip()
+
+
+def start(service: str) -> str:
+    """The command that starts a service."""
+    by_compose = settings.load().services_by == "compose"
+    return f"`docker compose up -d {service}`" if by_compose else f"`eventmill up {service}`"
+
+
+def empty(hint: str) -> None:
+    """Say that there is nothing yet, and what brings it."""
+    st.info(hint, icon=":material/hourglass_empty:")
+
+
+def newest(found: datetime) -> None:
+    """Say how old the newest data is."""
+    st.caption(frames.newest(found, datetime.now(UTC)))
+
+
+def draw(chart: charts.Chart, alt_text: str) -> None:
+    """Show a chart as wide as its panel."""
+    st.altair_chart(chart, width="stretch", alt=alt_text)

@@ -1,0 +1,127 @@
+"""Visits: who looked at which product pages on a day, from the star schema in PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, frames, panel
+from dashboard.answers import REFRESH, ask
+
+HINT = "Page logs bring them: `eventmill up forwarder`, `eventmill jobs start`, `eventmill send visits FILE`."
+PLACES = "Places: [IP Geolocation by DB-IP](https://db-ip.com), CC BY 4.0"
+PICKED_FROM = "1000"
+"""So many countries and products can be picked from; any other product can be typed."""
+
+STORES = 15
+SYSTEMS = 8
+"""So many are drawn; a table has all of them."""
+
+
+def page() -> None:
+    """The page of the six reports."""
+    st.header("Visits", anchor=False)
+    reports()
+    st.caption(PLACES)
+
+
+@st.fragment(run_every=REFRESH)
+def reports() -> None:
+    """The reports on the day that is picked, the newest one with data at first."""
+    day, rows = "", pd.DataFrame()
+    with panel.panel("Product pages", HINT):
+        newest = frames.frame(ask("newest-visit"))
+        day = pick_day(newest)
+        rows = frames.frame(ask("browsers-by-hour", day=day))
+        if rows.empty:
+            panel.empty(nothing(day, newest))
+        else:
+            summary(rows)
+    if not rows.empty:
+        of_day(day, rows)
+
+
+def of_day(day: str, rows: pd.DataFrame) -> None:
+    """The panels of a day that has views."""
+    left, right = st.columns(2)
+    with left, panel.panel("Top 10 products"):
+        draw(frames.frame(ask("top-products", day=day)), "product_id")
+    with right, panel.panel("Top 10 countries"):
+        draw(frames.frame(ask("top-countries", day=day)), "country")
+    left, right = st.columns(2)
+    with left, panel.panel("Top 5 referrers"):
+        draw(frames.frame(ask("top-referrers", day=day)), "referrer")
+    with left, panel.panel("A product by hour"):
+        product(day)
+    with right, panel.panel("Stores by country"):
+        stores(day)
+    with panel.panel("Browsers and systems by hour"):
+        systems(rows)
+
+
+def pick_day(newest: pd.DataFrame) -> str:
+    """The picked day in ISO, by default the newest with data, or today."""
+    found = date.fromisoformat(newest["day"][0]) if len(newest) else None
+    picked = st.date_input("Day (UTC)", value=found or datetime.now(UTC).date(), width=200)
+    if found:
+        panel.newest(frames.moment(newest["viewed_at"][0]))
+    return picked.isoformat()
+
+
+def nothing(day: str, newest: pd.DataFrame) -> str:
+    """What to say of a day without views."""
+    known = f"The newest day with views is {newest['day'][0]}. " if len(newest) else ""
+    return f"No views on {day} (UTC). {known}{HINT}"
+
+
+def summary(rows: pd.DataFrame) -> None:
+    """The day in numbers."""
+    hours = frames.by_hour(rows)
+    busiest = hours.loc[hours["views"].idxmax()]
+    total, most = st.columns(2)
+    total.metric("Views", f"{rows['views'].sum():,}")
+    most.metric("Busiest hour (UTC)", f"{busiest['hour']:02}:00, {busiest['views']:,} views")
+
+
+def draw(rows: pd.DataFrame, name: str) -> None:
+    """Bars of views by what a column names."""
+    noun = name.removesuffix("_id")
+    panel.draw(charts.bars(rows.rename(columns={name: noun}), noun, "views"), f"views by {noun}")
+
+
+def stores(day: str) -> None:
+    """The stores of the country that is picked, by their views."""
+    countries = frames.frame(ask("top-countries", day=day, top=PICKED_FROM))["country"].tolist()
+    country = st.selectbox("Country", countries)
+    rows = frames.frame(ask("stores-by-country", day=day, country=country))
+    shown = rows.head(STORES)
+    draw(shown.assign(store="store " + shown["store_id"]), "store")
+    if len(rows) > len(shown):
+        with st.expander(f"All {len(rows)} stores"):
+            st.dataframe(rows[["store_id", "views"]], hide_index=True)
+
+
+def product(day: str) -> None:
+    """The hours of the product that is picked or typed."""
+    known = frames.frame(ask("top-products", day=day, top=PICKED_FROM))["product_id"].tolist()
+    picked = st.selectbox("Product", known, accept_new_options=True, width=300)
+    rows = frames.frame(ask("products-by-hour", day=day, product=str(picked)))
+    if rows.empty:
+        panel.empty(f"No views of product {picked} on {day} (UTC).")
+    else:
+        panel.draw(charts.by_hour(frames.by_hour(rows)), f"views of product {picked} by hour")
+
+
+def systems(rows: pd.DataFrame) -> None:
+    """The hours by browser and by operating system, and by both in a table."""
+    left, right = st.columns(2)
+    for place, column, name in ((left, "browser", "Browser"), (right, "os", "Operating system")):
+        with place:
+            st.markdown(f"**{name}**")
+            panel.draw(
+                charts.by_hour_and(frames.by_hour_and(rows, column, SYSTEMS), column), f"views by hour and {column}"
+            )
+    with st.expander("Browser and operating system by hour"):
+        st.dataframe(frames.table_by_hour(rows, "browser", "os"), hide_index=True)

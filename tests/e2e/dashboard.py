@@ -1,0 +1,109 @@
+"""The dashboard in a browser: what its charts and panels tell, and one of its own whose engines are away."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, Page
+
+from eventmill.beside import StackBeside
+from eventmill.engines import ENGINES, service_environment
+from eventmill.preflight import is_free
+from eventmill.settings import Settings
+from eventmill.wait import until
+
+FIRST_PORT = 32100
+BAR = "[aria-roledescription=bar]"
+HEALTH = "/_stcore/"
+"""What Streamlit asks below the path of a page, before it finds where the server is."""
+
+
+class Bar(NamedTuple):
+    """A bar of a chart: its number, and what it stands for by name."""
+
+    number: int
+    names: dict[str, str]
+
+
+class Dashboard:
+    """Somebody who looks at the dashboard; whom the page asks and what it complains of is kept."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.asked: set[str] = set()
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, line: str) -> None:
+        """Go to the page of a line."""
+        self.page.goto(f"{self.address}/{line}")
+        self.page.get_by_role("heading", name=line.capitalize(), exact=True).wait_for()
+
+    def bars(self, chart: str, number: str = "views") -> list[Bar]:
+        """The bars of a chart, once it has some."""
+        found = self.page.locator(f"[aria-roledescription=visualization][aria-label='{chart}']").locator(BAR)
+        found.first.wait_for()
+        labels = found.evaluate_all("bars => bars.map(bar => bar.getAttribute('aria-label'))")
+        parts = [dict(part.split(": ", 1) for part in label.split("; ")) for label in labels]
+        return [Bar(int(names.pop(number)), names) for names in parts]
+
+    def numbers(self, chart: str, name: str, number: str = "views") -> list[tuple[str, int]]:
+        """The bars' numbers by one of their names, in the chart's order."""
+        return [(bar.names[name], bar.number) for bar in self.bars(chart, number)]
+
+    def metric(self, label: str) -> str:
+        """The number below a label."""
+        box = self.page.get_by_test_id("stMetric").filter(has_text=label)
+        return box.get_by_test_id("stMetricValue").inner_text()
+
+    def panel(self, title: str) -> Locator:
+        """A panel by its title."""
+        heading = self.page.get_by_role("heading", name=title, exact=True)
+        return self.page.get_by_test_id("stVerticalBlock").filter(has=heading).last
+
+    def pick(self, label: str, value: str) -> None:
+        """Pick a value in a list."""
+        box = self.page.get_by_role("combobox", name=re.compile(label))
+        box.fill(value)
+        box.press("Enter")
+
+    def pick_day(self, day: str) -> None:
+        """Pick a day, in ISO."""
+        # The field takes a day as it shows it.
+        box = self.page.get_by_test_id("stDateInput").locator("input")
+        box.fill(day.replace("-", "/"))
+        box.press("Enter")
+
+    def assert_alone(self) -> None:
+        """The pages have asked nobody else, and have not broken."""
+        assert self.asked == {urlsplit(self.address).netloc}
+        assert self.complaints == []
+
+
+@contextmanager
+def own_dashboard(stack: StackBeside, **values: object) -> Iterator[str]:
+    """The address of a dashboard with other settings, as long as the block lasts."""
+    port = next(port for port in count(FIRST_PORT) if is_free(port))
+    own: Settings = stack.settings.model_copy(update={**values, "dashboard_port": port})
+    environment = stack.environment | service_environment(own)
+    script = ENGINES / "dashboard"
+    with subprocess.Popen([script / "run", "dashboard"], env=environment) as process:
+        try:
+            until(
+                lambda: (
+                    not subprocess.run([script / "ready", "dashboard"], env=environment, capture_output=True).returncode
+                ),
+                60,
+                "the dashboard does not serve",
+            )
+            yield f"http://{own.dashboard_host}:{port}"
+        finally:
+            process.terminate()

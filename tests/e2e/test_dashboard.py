@@ -1,0 +1,243 @@
+"""The dashboard: its numbers are the truth of what was sent, or what the engines say themselves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel import Locale
+from playwright.sync_api import Browser, expect
+
+from eventmill import forward, page_logs
+from eventmill.beside import StackBeside
+from eventmill.preflight import is_free
+from eventmill.wait import until
+from tests.e2e.carts import Carts
+from tests.e2e.clicks import Clicks
+from tests.e2e.dashboard import Dashboard, own_dashboard
+from tests.e2e.line import Line
+
+DAY = "2026-02-01"
+SOUND = ("--broken", "0%", "--duplicates", "0%")
+TOP = 10
+
+
+class Logs:
+    """Page logs of one day, each with what a reader of the dashboard wants to know of it."""
+
+    def __init__(self, file: Path) -> None:
+        self.rows = [self._row(json.loads(line)) for line in file.read_bytes().splitlines()]
+
+    def _row(self, log: dict[str, Any]) -> dict[str, str]:
+        address = IPv4Address(log["ip"])
+        code = next(row["country_code"] for network, row in NETWORKS if address in network)
+        browser, system = AGENTS[log["user_agent"]]
+        return {
+            "product": log["product_id"],
+            "store": f"store {log['store_id']}",
+            "country": str(Locale("en").territories[code]) if code else "Unknown",
+            "referrer": page_logs.host(log["referrer_url"]),
+            "hour": str(datetime.fromtimestamp(log["time_stamp"], UTC).hour),
+            "browser": browser,
+            "os": system,
+        }
+
+    def count(self, *names: str, **only: str) -> Counter[tuple[str, ...]]:
+        """How many of those that are so have each combination of the names."""
+        rows = (row for row in self.rows if all(row[name] == value for name, value in only.items()))
+        return Counter(tuple(row[name] for name in names) for row in rows)
+
+    def top(self, name: str, most: int, **only: str) -> list[tuple[str, int]]:
+        """The most frequent ones, those that are equal by name."""
+        found = [(value, number) for (value,), number in self.count(name, **only).items()]
+        return sorted(found, key=lambda item: (-item[1], item[0].removeprefix("store ")))[:most]
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """The rows that the generator picks from."""
+    return [dict(row) for row in page_logs.read_choice(name).rows]
+
+
+NETWORKS = [(IPv4Network(row["network"]), row) for row in read("networks.csv")]
+AGENTS = {row["user_agent"]: (row["browser"], row["os"]) for row in read("user_agents.csv")}
+
+
+@pytest.fixture(scope="module")
+def logs(stack: StackBeside, tmp_path_factory: pytest.TempPathFactory) -> Logs:
+    """Page logs of one day, which the star schema has."""
+    line, file = Line(stack, "visits"), tmp_path_factory.mktemp("visits") / "logs.json"
+    line.start()
+    options = ("--count", "1500", "--seed", "17", "--start", f"{DAY}T00:00:00Z", "--span", "23h", *SOUND)
+    stack.eventmill("generate", "visits", "--out", str(file), "--truth", str(file.with_suffix(".truth")), *options)
+    stack.eventmill("send", "visits", str(file))
+    until(lambda: forward.lag(stack.settings) == 0, 120, "not all is forwarded")
+    line.wait_until_processed()
+    return Logs(file)
+
+
+@pytest.fixture
+def dashboard(stack: StackBeside, chromium: Browser) -> Iterator[Dashboard]:
+    """A reader of the stack's dashboard."""
+    page = chromium.new_page()
+    reader = Dashboard(page, f"http://{stack.settings.dashboard_host}:{stack.settings.dashboard_port}")
+    yield reader
+    page.close()
+
+
+def test_the_reports_on_visits_are_the_truth(dashboard: Dashboard, logs: Logs) -> None:
+    dashboard.open("visits")
+    dashboard.pick_day(DAY)
+    expect(dashboard.page.get_by_test_id("stMetricValue").first).to_have_text(f"{len(logs.rows):,}")
+    for chart, most in (("product", TOP), ("country", TOP), ("referrer", 5)):
+        assert dashboard.numbers(f"views by {chart}", chart) == logs.top(chart, most)
+    country = logs.top("country", 5)[4][0]
+    dashboard.pick("Country", country)
+    stores = logs.top("store", 15, country=country)
+    until(
+        lambda: dashboard.numbers("views by store", "store") == stores, 30, f"the stores of {country} are not {stores}"
+    )
+    product = logs.top("product", 3)[2][0]
+    dashboard.pick("Product", product)
+    found = dict(dashboard.numbers(f"views of product {product} by hour", "hour"))
+    hours = logs.count("hour", product=product)
+    assert found == {str(hour): hours[str(hour),] for hour in range(24)}
+    dashboard.assert_alone()
+
+
+def test_browsers_and_systems_by_hour_are_the_truth(dashboard: Dashboard, logs: Logs) -> None:
+    dashboard.open("visits")
+    dashboard.pick_day(DAY)
+    expect(dashboard.page.get_by_test_id("stMetricValue").first).to_have_text(f"{len(logs.rows):,}")
+    for name in ("browser", "os"):
+        expected = logs.count("hour", name)
+        bars = dashboard.bars(f"views by hour and {name}")
+        named = {(bar.names["hour"], bar.names[name]): bar.number for bar in bars if bar.names[name] != "other"}
+        assert named == {key: number for key, number in expected.items() if key[1] in {shown for _, shown in named}}
+        assert sum(bar.number for bar in bars) == expected.total()
+    expect(dashboard.page.get_by_role("link", name="IP Geolocation by DB-IP")).to_have_attribute(
+        "href", "https://db-ip.com"
+    )
+
+
+def test_the_newest_day_is_shown_at_first_and_an_empty_one_says_so(
+    dashboard: Dashboard, stack: StackBeside, logs: Logs
+) -> None:
+    query = (
+        "SELECT day, COUNT(*) AS views FROM fact_product_views JOIN dim_date USING (date_key) GROUP BY day ORDER BY day"
+    )
+    newest = Line(stack, "visits").rows("postgres", query)[-1]
+    dashboard.open("visits")
+    expect(dashboard.page.get_by_test_id("stMetricValue").first).to_have_text(f"{newest['views']:,}")
+    expect(dashboard.page.get_by_text("newest data:")).to_contain_text(f"{newest['day']} ")
+    dashboard.pick_day("2020-01-01")
+    empty = dashboard.page.get_by_text("No views on 2020-01-01 (UTC).")
+    expect(empty).to_contain_text(f"The newest day with views is {newest['day']}.")
+    expect(empty).to_contain_text("eventmill send visits FILE")
+
+
+def test_platforms_and_products_are_what_mysql_and_cassandra_have(
+    dashboard: Dashboard, clicks: Clicks, tmp_path: Path
+) -> None:
+    sample = clicks.generate(tmp_path, "shown", "--count", "2000", "--span", "1h", "--seed", "19")
+    clicks.send(sample.file)
+    for line in (clicks, Line(clicks.stack, "orders")):
+        line.wait_until_processed()
+    live = clicks.rows("mysql", "SELECT window_start, source, source_number FROM platform_counts_live")
+    windows = sorted({str(row["window_start"]) for row in live})[-12:]
+    expected = {
+        (str(row["window_start"])[-8:], str(row["source"])): int(str(row["source_number"]))
+        for row in live
+        if row["window_start"] in windows
+    }
+    dashboard.open("clicks")
+    bars = dashboard.bars("product views by window and platform")
+    assert {(bar.names["window"][-8:], bar.names["source"]): bar.number for bar in bars} == expected
+    totals: Counter[str] = Counter()
+    for (_, source), number in expected.items():
+        totals[source] += number
+    assert dict(dashboard.numbers("product views by platform", "source")) == totals
+    looks = looks_of(clicks, "product_view", "product_id")
+    assert dashboard.metric("Looks") == f"{looks.total():,}"
+    assert dashboard.numbers("views by product", "product") == top(looks)
+    dashboard.assert_alone()
+
+
+def looks_of(line: Line, table: str, column: str) -> Counter[str]:
+    """How often each was looked at in the newest six hours that have looks."""
+    rows = line.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
+    starts = {str(row["created_at"]): datetime.fromisoformat(str(row["created_at"])) for row in rows}
+    length = timedelta(seconds=line.stack.settings.views_window_seconds)
+    begin = max(starts.values()) + length - timedelta(hours=6)
+    found: Counter[str] = Counter()
+    for row in rows:
+        if starts[str(row["created_at"])] >= begin:
+            found[str(row[column])] += int(str(row["view_count"]))
+    return found
+
+
+def top(numbers: Counter[str]) -> list[tuple[str, int]]:
+    """The ten largest, those that are equal by name."""
+    return sorted(numbers.items(), key=lambda item: (-item[1], item[0]))[:TOP]
+
+
+def test_the_leader_board_is_what_mysql_has(dashboard: Dashboard, carts: Carts, tmp_path: Path) -> None:
+    carts.send(carts.generate(tmp_path, "shown", "--count", "400", "--span", "30m", "--users", "40").file)
+    carts.wait_until_processed()
+    query = (
+        "SELECT userid, CAST(SUM(action_number) AS SIGNED) AS actions, "
+        "CAST(SUM(IF(action = 'ORDER', action_number, 0)) AS SIGNED) AS orders FROM leader_board "
+        "WHERE window_start >= (SELECT MAX(window_end) FROM leader_board) - INTERVAL 1 HOUR GROUP BY userid"
+    )
+    users = {
+        str(row["userid"]): (int(str(row["actions"])), int(str(row["orders"]))) for row in carts.rows("mysql", query)
+    }
+    dashboard.open("carts")
+    dashboard.page.get_by_role("radio", name="1 hour").click()
+    expect(dashboard.page.get_by_role("radio", name="1 hour")).to_be_checked()
+    most = sorted((actions for actions, _ in users.values()), reverse=True)[:TOP]
+    until(
+        lambda: [number for _, number in dashboard.numbers("actions by user", "user", "actions")] == most,
+        30,
+        f"the most actions are not {most}",
+    )
+    for row in dashboard.page.locator("table tbody tr").all():
+        _, user, actions, _, orders = row.locator("th, td").all_inner_texts()
+        assert (int(actions), int(orders)) == users[user]
+
+
+def test_orders_are_what_presto_and_cassandra_have(dashboard: Dashboard, stack: StackBeside) -> None:
+    line = Line(stack, "orders")
+    line.start()
+    stack.eventmill("shop", "run", "--rate", "1000", "--steps", "120", "--seed", "23")
+    line.wait_until_processed()
+    stack.eventmill("tables", "orders")
+    days = line.rows("presto", "SELECT day, COUNT(*) AS orders FROM order_events GROUP BY day ORDER BY day")
+    dashboard.open("orders")
+    shown = dashboard.numbers("orders by day", "day", "orders")
+    assert shown == [(str(row["day"]), int(str(row["orders"]))) for row in days]
+    looks = looks_of(line, "order_view", "order_id")
+    assert dashboard.numbers("views by order", "order") == top(looks)
+    assert dashboard.metric("Looks") == f"{looks.total():,}"
+
+
+def test_an_engine_that_is_away_is_told_in_its_panel_alone(stack: StackBeside, chromium: Browser, logs: Logs) -> None:
+    closed = next(port for port in count(32200) if is_free(port))
+    with own_dashboard(stack, cassandra_port=closed, presto_port=closed, mysql_port=closed) as address:
+        reader = Dashboard(chromium.new_page(), address)
+        reader.open("orders")
+        for title, engine in (("Orders per day", "Presto"), ("Orders looked up most", "Cassandra")):
+            alert = reader.panel(title).get_by_role("alert")
+            expect(alert).to_contain_text(f"{engine} does not answer. Start it with eventmill up {engine.lower()}.")
+        reader.open("carts")
+        expect(reader.page.get_by_role("alert")).to_contain_text("MySQL does not answer.")
+        reader.open("visits")
+        assert reader.bars("views by product")
+        expect(reader.page.get_by_role("alert")).to_have_count(0)
+        reader.page.close()

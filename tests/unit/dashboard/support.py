@@ -1,0 +1,64 @@
+"""Pages of the dashboard without a browser, and engines that give what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from eventmill import queries, settings
+from eventmill.sql import Result
+from tests.support import settings as made_up
+
+Answer = Callable[..., Result]
+
+
+class Engines:
+    """Take the place of the engines: each named query gives what it is set to, for its parameters."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: dict[str, Answer] = {}
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(queries.Query, "ask", lambda query, _, engine, **given: self._ask(query, engine, **given))
+        monkeypatch.setattr(settings, "load", made_up)
+
+    def _ask(self, query: queries.Query, engine: str, **given: str) -> Result:
+        query.require(engine)
+        assert set(given) <= set(query.parameters)
+        return self.answers[query.name](**given)
+
+    def set(self, module: object, name: str, answer: Callable[..., Any]) -> None:
+        """Let a function of a module give this."""
+        self._monkeypatch.setattr(module, name, answer)
+
+
+def result(columns: str, *rows: tuple[Any, ...]) -> Result:
+    """An answer with these columns, named in one text."""
+    return Result(tuple(columns.split()), rows)
+
+
+def page_of(line: str) -> AppTest:
+    """The page of a line as it is at first, with nothing kept from before."""
+    st.cache_data.clear()
+    page = AppTest.from_string(f"from dashboard import {line}\n{line}.page()\n", default_timeout=60).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def words_of(page: AppTest) -> str:
+    """What a page tells apart from its panels' numbers."""
+    return "\n".join(str(part.value) for part in (*page.info, *page.warning, *page.caption))
+
+
+def charts_of(page: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each chart, by what the chart is called."""
+    found = {}
+    for element in page.get("vega_lite_chart"):
+        proto: Any = element.proto
+        with pa.ipc.open_stream(proto.datasets[0].data.data) as stream:
+            found[proto.alt] = stream.read_all().to_pylist()
+    return found

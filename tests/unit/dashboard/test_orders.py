@@ -1,0 +1,82 @@
+"""The page of orders: those of each day, and those that are looked up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+import requests
+
+from dashboard import frames, orders
+from eventmill import views
+from eventmill.sql import Result, SqlError
+from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
+
+END = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAYS = result("ordered_on orders users", ("2026-02-28", 1200, 90), ("2026-03-01", 1100, 80))
+
+
+def fill(engines: Engines) -> None:
+    engines.answers = {"orders-by-day": lambda: DAYS}
+    engines.set(views, "looks", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
+    engines.set(views, "newest_end", lambda _settings, table: END if table == views.ORDERS else None)
+
+
+def test_orders_are_by_day(engines: Engines) -> None:
+    fill(engines)
+    page = page_of("orders")
+    assert charts_of(page)["orders by day"] == [
+        {"day": "2026-02-28", "orders": 1200, "users": 90},
+        {"day": "2026-03-01", "orders": 1100, "users": 80},
+    ]
+    assert [metric.value for metric in page.metric] == ["1,100", "80", "14", "3"]
+
+
+def test_orders_that_are_looked_up_are_in_order(engines: Engines) -> None:
+    fill(engines)
+    looks = charts_of(page_of("orders"))["views by order"]
+    assert [(row["order"], row["views"]) for row in looks] == [("9", 8), ("17", 3), ("4", 3)]
+
+
+def test_presto_away_is_one_sentence(engines: Engines) -> None:
+    def away() -> Result:
+        raise requests.ConnectionError("refused")
+
+    fill(engines)
+    engines.answers = {"orders-by-day": away}
+    page = page_of("orders")
+    assert [warning.value for warning in page.warning] == [
+        "Presto does not answer. Start it with `eventmill up presto`."
+    ]
+    assert list(charts_of(page)) == ["views by order"]
+
+
+def test_a_missing_table_says_what_makes_it(engines: Engines) -> None:
+    def missing() -> Result:
+        raise SqlError("Presto: Table hive.default.order_events does not exist")
+
+    fill(engines)
+    engines.answers = {"orders-by-day": missing}
+    assert [warning.value for warning in page_of("orders").warning] == [
+        "Presto: Table hive.default.order_events does not exist. "
+        "`eventmill tables orders` makes the tables and lets Hive find new days."
+    ]
+
+
+def test_no_orders_says_what_to_start(engines: Engines) -> None:
+    fill(engines)
+    engines.answers = {"orders-by-day": lambda: Result(DAYS.columns)}
+    assert "`eventmill shop run`" in words_of(page_of("orders"))
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (datetime(2026, 3, 1, 23, tzinfo=UTC), "today"),
+        (datetime(2026, 3, 2, 1, tzinfo=UTC), "1 day ago"),
+        (datetime(2026, 3, 4, tzinfo=UTC), "3 days ago"),
+    ],
+)
+def test_the_newest_day_has_its_age(now: datetime, words: str) -> None:
+    assert orders.days_ago(orders.newest_days(frames.frame(DAYS)), now) == words
