@@ -69,6 +69,20 @@ SERVICES = (
     Service("source", "source", (), ("source_port",), 20, lines=("clicks",)),
     Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210, lines=("visits",)),
     Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200, lines=("visits",)),
+    Service(
+        "resourcemanager",
+        "yarn",
+        ("datanode",),
+        ("yarn_ui_port", "yarn_port", "yarn_scheduler_port", "yarn_tracker_port", "yarn_admin_port"),
+        300,
+    ),
+    Service(
+        "nodemanager",
+        "yarn",
+        ("resourcemanager",),
+        ("yarn_node_ui_port", "yarn_node_port", "yarn_localizer_port"),
+        300,
+    ),
     Service("api-server", "airflow", (), ("airflow_port",), 290),
     Service("scheduler", "airflow", ("api-server",), (), 450),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
@@ -104,6 +118,8 @@ def wanted(settings: Settings) -> tuple[Service, ...]:
 
 
 def _is_wanted(s: Service, settings: Settings) -> bool:
+    if s.engine == "yarn":
+        return settings.spark_master == "yarn"
     if s.name == "source-kafka" and settings.forward_bootstrap:
         return False
     if s.name == "postgres" and settings.airflow_database == "postgres":

@@ -41,7 +41,10 @@ def links(settings: Settings) -> tuple[Link, ...]:
         "game": Link("game", "swords, shields and guilds", settings.game_host, settings.game_port),
     }
     chosen = tuple(link for line, link in of_lines.items() if line in settings.lines)
-    return (*always, *chosen, *(_in_containers(settings) if settings.services_by == "compose" else ()))
+    yarn = Link("YARN", "applications and nodes", settings.yarn_host, settings.yarn_ui_port, "cluster")
+    cluster = (yarn,) if settings.spark_master == "yarn" else ()
+    containers = _in_containers(settings) if settings.services_by == "compose" else ()
+    return (*always, *chosen, *cluster, *containers)
 
 
 HDFS_FOLDER = "webhdfs/v1/eventmill?op=LISTSTATUS"

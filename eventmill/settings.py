@@ -185,6 +185,21 @@ class Settings(BaseSettings):
     spark_worker_cores: Annotated[int, Field(ge=1)] = 1
     spark_worker_memory: Heap = "1g"
     spark_shuffle_partitions: Annotated[int, Field(ge=1, le=10_000)] = os.cpu_count() or 2
+    spark_executors: Annotated[int, Field(ge=1, le=1000)] = 2
+    yarn_host: str = "127.0.0.1"
+    yarn_ui_port: Port = 8087
+    yarn_port: Port = 8032
+    yarn_scheduler_port: Port = 8030
+    yarn_tracker_port: Port = 8031
+    yarn_admin_port: Port = 8033
+    yarn_heap: Heap = "256m"
+    yarn_node_host: str = "127.0.0.1"
+    yarn_node_ui_port: Port = 8042
+    yarn_node_port: Port = 8041
+    yarn_localizer_port: Port = 8040
+    yarn_node_heap: Heap = "256m"
+    yarn_memory_mb: Annotated[int, Field(ge=1024)] = 6144
+    yarn_cores: Annotated[int, Field(ge=1)] = 4
     clicks_trigger_seconds: Seconds = 5
     clicks_window_seconds: Seconds = 300
     clicks_watermark_seconds: Seconds = 300

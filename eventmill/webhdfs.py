@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 
 from eventmill.settings import Settings
 
 TIMEOUT = 30
+BRING_TIMEOUT = 600
 NOT_FOUND = 404
 
 
@@ -36,6 +39,26 @@ def read(settings: Settings, path: str) -> bytes:
     reply = _get(settings, path, "OPEN")
     reply.raise_for_status()
     return reply.content
+
+
+def bring(settings: Settings, file: Path, path: str) -> None:
+    """Copy a file of this machine; whoever looks sees all of it or none."""
+    aside = f"{path}.{uuid4()}"
+    parameters = {"op": "CREATE", "overwrite": "true"}
+    answer = requests.put(_url(settings, aside), params=parameters, allow_redirects=False, timeout=TIMEOUT)
+    answer.raise_for_status()
+    with file.open("rb") as content:
+        requests.put(answer.headers["Location"], data=content, timeout=BRING_TIMEOUT).raise_for_status()
+    rename(settings, aside, path)
+
+
+def exists(settings: Settings, path: str) -> bool:
+    """Whether there is such a file or folder."""
+    answer = _get(settings, path, "GETFILESTATUS")
+    if answer.status_code == NOT_FOUND:
+        return False
+    answer.raise_for_status()
+    return True
 
 
 def delete(settings: Settings, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventmill.settings import Settings
+from spark_jobs import on_yarn
 
 JAVA_OPTIONS = "-XX:+UseSerialGC -Duser.timezone=UTC -Dfile.encoding=UTF-8"
 
@@ -36,6 +37,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.hadoop.fs.defaultFS": settings.hdfs_url,
         "spark.hadoop.dfs.replication": str(settings.hdfs_replication),
         "spark.hadoop.dfs.client.use.datanode.hostname": "true",
+        **(on_yarn.configuration(settings) if settings.spark_master == "yarn" else {}),
     } | sql_configuration(settings)
 
 

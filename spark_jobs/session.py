@@ -8,6 +8,7 @@ import sys
 from pyspark.sql import SparkSession
 
 from eventmill.settings import Settings
+from spark_jobs import on_yarn
 from spark_jobs.conf import configuration, metastore
 
 
@@ -19,10 +20,13 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
     use_this_python()
     if settings.java_home:
         os.environ["JAVA_HOME"] = str(settings.java_home)
+    if settings.spark_master == "yarn":
+        os.environ |= on_yarn.environment()
     builder = SparkSession.builder.appName(f"eventmill {name}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(master(settings))
-    for key, value in (configuration(settings) | (metastore(settings) if hive else {})).items():
+    shipped = on_yarn.ship(settings) if settings.spark_master == "yarn" else {}
+    for key, value in (configuration(settings) | shipped | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
