@@ -19,6 +19,9 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 
 FIRST_PORT = 32100
+SECONDS = 60
+"""How long a page may take on a busy machine."""
+
 BAR = "[aria-roledescription=bar]"
 FIRST = "visits"
 """The page at the root."""
@@ -39,6 +42,7 @@ class Dashboard:
         self.address = address
         self.asked: set[str] = set()
         self.complaints: list[str] = []
+        page.set_default_timeout(SECONDS * 1000)
         page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -71,7 +75,9 @@ class Dashboard:
 
     def pick(self, label: str, value: str) -> None:
         """Pick a value in a list."""
-        self.page.get_by_role("combobox", name=re.compile(label)).fill(value)
+        box = self.page.get_by_role("combobox", name=re.compile(label))
+        box.click()  # opens it, so that what is typed picks from the list
+        box.fill(value)
         self.page.get_by_role("option", name=value, exact=True).click()
 
     def pick_day(self, day: str) -> None:
