@@ -7,6 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from dashboard.frames import HOURS
+
 Chart = alt.Chart | alt.LayerChart
 
 BAR = 26
@@ -19,8 +21,6 @@ COLOUR = "#1f6feb"
 HEIGHT = 260
 LEGEND = 140
 """Height of a chart, and of the legend below one of parts."""
-
-HOURS = list(range(24))
 
 
 def bars(frame: pd.DataFrame, name: str, number: str) -> Chart:
@@ -60,7 +60,7 @@ def by_day(frame: pd.DataFrame, number: str) -> Chart:
 
 
 def _hours() -> alt.X:
-    return _x("hour", "hour, UTC", 0, scale=alt.Scale(domain=HOURS))
+    return _x("hour", "hour, UTC", 0, scale=alt.Scale(domain=list(HOURS)))
 
 
 def _x(name: str, title: str, angle: int, **more: Any) -> alt.X:
