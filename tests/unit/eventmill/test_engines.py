@@ -49,8 +49,13 @@ def test_a_service_brings_what_it_needs() -> None:
     assert [s.name for s in with_needs(["hiveserver2"])] == ["namenode", "datanode", "metastore", "hiveserver2"]
 
 
-def test_all_lines_want_all_services() -> None:
-    assert wanted(settings()) == SERVICES
+def test_all_lines_want_all_services_but_yarn() -> None:
+    left = {s.name for s in SERVICES} - {s.name for s in wanted(settings())}
+    assert left == {"resourcemanager", "nodemanager"}
+
+
+def test_yarn_runs_where_the_jobs_do() -> None:
+    assert wanted(settings(spark_master="yarn")) == SERVICES
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_all_lines_want_all_services() -> None:
 )
 def test_a_line_that_is_left_out_needs_no_services(line: str, own: set[str]) -> None:
     others = ",".join(name for name in LINES if name != line)
-    left = {s.name for s in SERVICES} - {s.name for s in wanted(settings(enabled_lines=others))}
+    left = {s.name for s in wanted(settings())} - {s.name for s in wanted(settings(enabled_lines=others))}
     assert left == own
 
 
