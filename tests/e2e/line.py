@@ -54,12 +54,12 @@ class Line:
             every=1,
         )
 
-    def wait_for_a_batch(self) -> None:
+    def wait_for_a_batch(self, seconds: float = 120) -> None:
         """Wait until the job has finished one more batch, or has nothing left to do."""
         before = self.processed()
         until(
             lambda: self.processed() > before or not progress.waiting(self.stack.settings, self.name),
-            120,
+            seconds,
             "the job has not finished a batch",
         )
 
