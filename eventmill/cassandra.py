@@ -37,11 +37,12 @@ def session(settings: Settings, keyspace: str | None = KEYSPACE) -> Iterator[Any
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether Cassandra cannot do now what it can do later."""
-    from cassandra import OperationTimedOut, RequestExecutionException
+    """Whether Cassandra cannot do now what it can do later; the name of a container that is down leads nowhere."""
+    from cassandra import OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
     from cassandra.cluster import NoHostAvailable
 
-    return isinstance(error, NoHostAvailable | OperationTimedOut | RequestExecutionException)
+    away = NoHostAvailable | UnresolvableContactPoints | OperationTimedOut | RequestExecutionException
+    return isinstance(error, away)
 
 
 def apply_tables(settings: Settings) -> None:
