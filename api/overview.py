@@ -107,7 +107,7 @@ class Overviews:
 
 def _page(settings: Settings, link: Link) -> Page:
     try:
-        answer = requests.get(link.inside(), timeout=ANSWER_SECONDS, allow_redirects=False)
+        answer = requests.get(link.asked(), timeout=ANSWER_SECONDS, allow_redirects=False)
         answers = answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
     except requests.RequestException:
         answers = False

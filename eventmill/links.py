@@ -8,29 +8,30 @@ from eventmill.settings import Settings
 
 
 class Link(NamedTuple):
-    """A page of a service; `host` is where the other services find it."""
+    """A page of a service; `host` is where the other services find it, `health` what they ask instead of the page."""
 
     name: str
     about: str
     host: str
     port: int
     path: str = ""
+    health: str = ""
 
     def address(self, settings: Settings) -> str:
         """Its address in a browser: Compose publishes ports on loopback."""
         host = "127.0.0.1" if settings.services_by == "compose" else self.host
         return f"http://{host}:{self.port}/{self.path}"
 
-    def inside(self) -> str:
-        """Its address for the other services."""
-        return f"http://{self.host}:{self.port}/{self.path}"
+    def asked(self) -> str:
+        """Where the other services find out whether it answers."""
+        return f"http://{self.host}:{self.port}/{self.health or self.path}"
 
 
 def links(settings: Settings) -> tuple[Link, ...]:
     """The pages of the services that run, the API's own page of all of them first."""
     login = f"log in as {settings.airflow_user} with AIRFLOW_PASSWORD from .env"
     always = (
-        Link("API", "events, and all pages with their health", settings.api_host, settings.api_port),
+        Link("API", "events, and all pages with their health", settings.api_host, settings.api_port, health=HEALTH),
         Link("dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
@@ -38,7 +39,7 @@ def links(settings: Settings) -> tuple[Link, ...]:
     )
     of_lines = {
         "clicks": Link("NiFi", "the flow of the clicks", settings.nifi_host, settings.nifi_port, "nifi/"),
-        "game": Link("game", "swords, shields and guilds", settings.game_host, settings.game_port),
+        "game": Link("game", "swords, shields and guilds", settings.game_host, settings.game_port, health=HEALTH),
     }
     chosen = tuple(link for line, link in of_lines.items() if line in settings.lines)
     yarn = Link("YARN", "applications and nodes", settings.yarn_host, settings.yarn_ui_port, "cluster")
@@ -46,6 +47,9 @@ def links(settings: Settings) -> tuple[Link, ...]:
     containers = _in_containers(settings) if settings.services_by == "compose" else ()
     return (*always, *chosen, *cluster, *containers)
 
+
+HEALTH = "healthz"
+"""The game's page is an event, each time that it's asked for."""
 
 HDFS_FOLDER = "webhdfs/v1/eventmill?op=LISTSTATUS"
 

@@ -22,7 +22,11 @@ def test_only_containers_have_adminer() -> None:
     assert "Adminer" in pages(services_by="compose")
 
 
+def test_to_ask_for_the_games_health_is_no_event() -> None:
+    assert pages()["game"].asked() == "http://127.0.0.1:8001/healthz"
+
+
 def test_a_browser_finds_containers_on_loopback() -> None:
     own = settings(services_by="compose", nifi_host="nifi")
     nifi = pages(services_by="compose", nifi_host="nifi")["NiFi"]
-    assert (nifi.address(own), nifi.inside()) == ("http://127.0.0.1:8088/nifi/", "http://nifi:8088/nifi/")
+    assert (nifi.address(own), nifi.asked()) == ("http://127.0.0.1:8088/nifi/", "http://nifi:8088/nifi/")
