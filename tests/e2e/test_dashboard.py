@@ -188,7 +188,9 @@ def top(numbers: Counter[str]) -> list[tuple[str, int]]:
 
 
 def test_the_leader_board_is_what_mysql_has(dashboard: Dashboard, carts: Carts, tmp_path: Path) -> None:
-    carts.send(carts.generate(tmp_path, "shown", "--count", "400", "--span", "30m", "--users", "40").file)
+    carts.send(
+        carts.generate(tmp_path, "shown", "--count", "400", "--span", "30m", "--users", "40", "--seed", "29").file
+    )
     carts.wait_until_processed()
     query = (
         "SELECT userid, CAST(SUM(action_number) AS SIGNED) AS actions, "
