@@ -18,13 +18,14 @@ from api.pages import create_app
 from api.publisher import Publisher
 from api.recent import Recent
 from api.shop import Shop
-from eventmill import topics
+from eventmill import logs, topics
 from eventmill.settings import Settings, load
 
 
 def api() -> Front:
     """The event API with its console, and the shop."""
     settings = load()
+    logs.start(settings)
     publisher = Publisher(settings)
     blueprints = [actions(_game(settings, publisher)), _orders(settings, publisher), _console(settings)]
     blueprints.append(overview(Overviews(settings).now, Keys(settings)))
@@ -34,6 +35,7 @@ def api() -> Front:
 def game() -> Front:
     """The game service."""
     settings = load()
+    logs.start(settings)
     publisher = Publisher(settings)
     return _front(settings, publisher, [pages(_game(settings, publisher))])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import carts, clicks, orders, visits
-from eventmill import settings
+from eventmill import logs, settings
 
 PAGES = {
     "visits": (visits.page, ":material/public:"),
@@ -24,6 +24,7 @@ def shown() -> dict[str, tuple[Callable[[], None], str]]:
 
 def main() -> None:
     """Show the page that the reader has picked."""
+    logs.start(settings.load())
     st.set_page_config(page_title="Eventmill", page_icon="📊", layout="wide")
     pages = [
         st.Page(page, title=line.capitalize(), icon=icon, url_path=line, default=number == 0)

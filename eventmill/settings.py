@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     services_by: Literal["supervisor", "compose"] = "supervisor"
     enabled_lines: str = ",".join(LINES)
     compose_profiles: str = "${ENABLED_LINES}"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     kafka_host: str = "127.0.0.1"
     kafka_nodes: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*)?$")] = ""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from eventmill import progress
+from eventmill import logs, progress
 from eventmill.settings import LINES, Settings, load
 from eventmill.wait import until
 from spark_jobs.failure import explain
@@ -36,6 +36,7 @@ def run(
 ) -> None:
     """Run the jobs of these lines in one process."""
     settings = load()
+    logs.start(settings)
     names = _known(lines) or settings.lines
     # The locks last as long as this dictionary.
     locks = {line: LineLock(settings, line) for line in names}
@@ -53,6 +54,7 @@ def warehouse() -> None:
     from spark_jobs.warehouse import Warehouse
 
     settings = load()
+    logs.start(settings)
     spark = session(settings, "warehouse")
     plan = Warehouse(spark, Files(spark, root(settings, "orders"))).refresh()
     Console().print(f"warehouse: rows until {plan.until}" if plan else "warehouse: nothing new")

@@ -7,6 +7,7 @@ import sys
 
 from pyspark.sql import SparkSession
 
+from eventmill import logs
 from eventmill.settings import Settings
 from spark_jobs import on_yarn
 from spark_jobs.conf import configuration, metastore
@@ -29,7 +30,7 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
     for key, value in (configuration(settings) | shipped | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    spark.sparkContext.setLogLevel(logs.of_spark(settings))
     return spark
 
 
