@@ -32,14 +32,14 @@ def links(settings: Settings) -> tuple[Link, ...]:
     login = f"log in as {settings.airflow_user} with AIRFLOW_PASSWORD from .env"
     always = (
         Link("API", "events, and all pages with their health", settings.api_host, settings.api_port, health=HEALTH),
-        Link("dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
+        Link("Dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
         Link("HDFS", "the lines' folders", settings.hdfs_host, settings.hdfs_http_port, HDFS_FOLDER),
     )
     of_lines = {
         "clicks": Link("NiFi", "the flow of the clicks", settings.nifi_host, settings.nifi_port, "nifi/"),
-        "game": Link("game", "swords, shields and guilds", settings.game_host, settings.game_port, health=HEALTH),
+        "game": Link("Game", "swords, shields and guilds", settings.game_host, settings.game_port, health=HEALTH),
     }
     chosen = tuple(link for line, link in of_lines.items() if line in settings.lines)
     yarn = Link("YARN", "applications and nodes", settings.yarn_host, settings.yarn_ui_port, "cluster")

@@ -13,8 +13,8 @@ def pages(**values: Any) -> dict[str, Link]:
 
 
 def test_pages_of_lines_that_are_left_out_are_too() -> None:
-    assert {"NiFi", "game"} <= pages().keys()
-    assert not {"NiFi", "game"} & pages(enabled_lines="carts").keys()
+    assert {"NiFi", "Game"} <= pages().keys()
+    assert not {"NiFi", "Game"} & pages(enabled_lines="carts").keys()
 
 
 def test_only_containers_have_adminer() -> None:
@@ -23,7 +23,7 @@ def test_only_containers_have_adminer() -> None:
 
 
 def test_to_ask_for_the_games_health_is_no_event() -> None:
-    assert pages()["game"].asked() == "http://127.0.0.1:8001/healthz"
+    assert pages()["Game"].asked() == "http://127.0.0.1:8001/healthz"
 
 
 def test_a_browser_finds_containers_on_loopback() -> None:
