@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,9 +17,11 @@ from eventmill import forward, reader
 from eventmill.beside import StackBeside
 from eventmill.engines import service, service_environment
 from eventmill.reader import Bounds
+from eventmill.settings import load
 from eventmill.stack import why_not_ready
 from eventmill.wait import until
 from tests.e2e.line import Line
+from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
 
 SLICE = 6000
 PATIENCE = 300
@@ -147,3 +150,20 @@ def test_only_what_is_committed_is_copied(visits: Visits) -> None:
     visits.settle()
     values = [record.value for records in visits.held_by(source=False).values() for record in records]
     assert values == [b"committed"] * 20
+
+
+def test_a_cluster_of_several_brokers_is_copied_from_by_scram(tmp_path: Path) -> None:
+    topic = "logs.of-others"
+    login = {"forward_mechanism": MECHANISM, "forward_user": USER, "forward_password": PASSWORD}
+    with source_cluster(load(), tmp_path, topic) as bootstrap:
+        own = StackBeside("scram", 36500, forward_bootstrap=bootstrap, forward_topic=topic, **login)
+        own.remove()
+        try:
+            visits = Visits(own)
+            visits.send(seeded(9, SLICE))
+            visits.settle()
+            source, ours = visits.held_by(source=True), visits.held_by(source=False)
+            assert sum(map(len, source.values())) == SLICE
+            assert ours == source
+        finally:
+            own.remove()
