@@ -1,4 +1,6 @@
-"""An event API of its own on the stack's Kafka: what it takes goes to topics that no line reads."""
+"""An event API of its own on the stack's Kafka: what it takes goes to topics that no line reads, its orders to a shop of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from eventmill import topics
+from eventmill import mysql, topics
 from eventmill.beside import StackBeside
 from eventmill.engines import ENGINES, service_environment
 from eventmill.preflight import is_free
@@ -21,8 +23,10 @@ def own_api(stack: StackBeside) -> Iterator[str]:
     """The address of such an API, as long as the block lasts."""
     names = {name: f"own-{topic}" for name, topic in stack.settings if name.endswith("_topic")}
     port = next(port for port in count(FIRST_PORT) if is_free(port))
-    own = stack.settings.model_copy(update={**names, "api_port": port, "state_dir": stack.state_dir / "own"})
+    changes = {"shop_database": stack.settings.mysql_database, "api_port": port, "state_dir": stack.state_dir / "own"}
+    own = stack.settings.model_copy(update=names | changes)
     topics.apply(own)
+    mysql.apply_tables(own)
     environment = stack.environment | service_environment(own)
     script = ENGINES / "api"
     with subprocess.Popen([script / "run", "api"], env=environment) as process:
