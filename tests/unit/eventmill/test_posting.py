@@ -241,7 +241,7 @@ def test_a_refusal_ends_it(serve: Serve, file: Path, reply: Reply, sentence: str
 def test_patience_ends_when_kafka_stays_away(serve: Serve, file: Path) -> None:
     api, port = serve(*[away()] * 10_000)
     with pytest.raises(PostingError, match="answered 503: Kafka is away; 0 events were posted before"):
-        poster(port, patience=0.05).post(file)
+        poster(port, patience=1).post(file)
     assert len(api.requests) > 1
     assert len({request.key for request in api.requests}) == 1
 
