@@ -110,5 +110,10 @@ def _bring(settings: Settings, file: Path) -> str:
 
 
 def _bring_to(settings: Settings, file: Path, path: str) -> None:
+    """Bring a file; that another driver brought the same one meanwhile is no error."""
     webhdfs.make_folder(settings, FOLDER)
-    webhdfs.bring(settings, file, path)
+    try:
+        webhdfs.bring(settings, file, path)
+    except webhdfs.HdfsError:
+        if not webhdfs.exists(settings, path):
+            raise

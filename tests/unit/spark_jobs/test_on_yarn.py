@@ -79,3 +79,25 @@ def test_an_environment_that_was_not_fetched_is_named(hdfs: Hdfs, tmp_path: Path
     with pytest.raises(FileNotFoundError, match=r"workers\.tar\.gz; fetch it with: make setup"):
         on_yarn.ship(settings(lib_dir=tmp_path, spark_master="yarn"))
     assert hdfs.files == {}
+
+
+@pytest.mark.parametrize("another_was_first", [True, False])
+def test_only_a_file_that_another_driver_brought_may_be_in_the_way(
+    hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, another_was_first: bool
+) -> None:
+    own = settings(lib_dir=tmp_path, spark_master="yarn")
+    (tmp_path / "yarn").mkdir()
+    (tmp_path / "yarn" / "workers.tar.gz").write_bytes(b"an environment")
+
+    def refuse(of: Settings, file: Path, path: str) -> None:
+        if another_was_first:
+            hdfs.bring(of, file, path)
+        raise webhdfs.HdfsError(f"HDFS does not rename to {path}")
+
+    monkeypatch.setattr(webhdfs, "bring", refuse)
+    if another_was_first:
+        assert on_yarn.ship(own)
+        assert len(hdfs.files) == 3
+    else:
+        with pytest.raises(webhdfs.HdfsError):
+            on_yarn.ship(own)
