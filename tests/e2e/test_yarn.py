@@ -87,7 +87,7 @@ def test_killed_parts_of_yarn_leave_both_lines_exact(jobs: Jobs, clicks: Clicks,
     stack.eventmill("send", "visits", str(logs))
     until(lambda: forward.lag(stack.settings) == 0, 120, "not all is forwarded", every=1)
     # The first time, all that executors need is brought to them.
-    clicks.wait_for_a_batch(300)
+    clicks.wait_for_a_batch(600)
     jobs.kill_an_executor()
     clicks.wait_for_a_batch()
     assert not jobs.has_ended()
