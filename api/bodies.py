@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from api.problems import ProblemError
+from api.problems import ProblemError, too_large
 from eventmill.events import EventError
 from eventmill.settings import Settings
 
@@ -57,6 +57,7 @@ def media_type(header: str | None) -> str:
     return name
 
 
+@lru_cache(maxsize=64)
 def encoding(header: str | None) -> str:
     """How a body is compressed.
 
@@ -99,11 +100,6 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     except zlib.error as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"the body is no gzip: {error}") from None
     return b"".join(parts)
-
-
-def too_large(limit: int) -> ProblemError:
-    """The body is longer than the limit."""
-    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {limit} bytes, decompressed")
 
 
 def pieces(body: bytes, media_type: str, limits: Limits) -> list[bytes]:

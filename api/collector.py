@@ -5,7 +5,7 @@ The answer comes when Kafka has acknowledged all of them, or says which it has n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
@@ -15,10 +15,11 @@ import msgspec
 
 from api import bodies, metrics
 from api.bodies import Limits
+from api.http1 import Reply, Request, Respond
 from api.intake import Intake, Receipt
 from api.keys import Keys
 from api.problems import ProblemError
-from api.publisher import Record
+from api.publisher import Done, Record
 from eventmill import topics
 from eventmill.events import EventError
 from eventmill.rejected import LONGEST
@@ -26,11 +27,8 @@ from eventmill.settings import Settings
 
 LONGEST_IDENTITY = 200
 ANSWER_HEADERS = {"Content-Type": bodies.JSON}
-ReadBody = Callable[[int], Awaitable[bytes]]
-"""Reads a body of at most so many bytes."""
-
-Publish = Callable[[Sequence[Record]], Awaitable[dict[int, str]]]
-"""Writes records to Kafka; returns the reasons of those that were not acknowledged, by their index."""
+Publish = Callable[[Sequence[Record], Done], None]
+"""Writes records to Kafka."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -55,14 +53,6 @@ class Accepted(msgspec.Struct, frozen=True):
     ids: list[str]
     received: str
     errors: list[Fault]
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What is answered."""
-
-    status: HTTPStatus
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass
@@ -101,7 +91,7 @@ class Batch:
 
 def _headers(request: str, fault: Fault, receipt: Receipt, piece: bytes) -> list[tuple[str, str | bytes | None]]:
     reason = f"{fault.field}: {fault.reason}" if fault.field else fault.reason
-    millis = int(receipt.moment.timestamp() * 1000)
+    millis = receipt.microseconds // 1000
     cut: list[tuple[str, str | bytes | None]] = [("source.bytes", str(len(piece)))] if len(piece) > LONGEST else []
     return [
         ("reason", reason),
@@ -122,53 +112,73 @@ class Collector:
         self._topics = topics.collected(settings)
         self._intakes = {kind: Intake(topic, self._limits) for kind, topic in self._topics.items()}
 
-    async def collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:
-        """Take a request's events of the type `kind`; headers by their names in lower case."""
-        start, known = perf_counter(), kind if kind in self._topics else "unknown"
-        try:
-            reply = await self._collect(kind, headers, address, read)
-        except ProblemError as problem:
-            reply = Reply(problem.status, problem.headers, problem.body())
-        metrics.request(known, int(reply.status), perf_counter() - start)
-        return reply
+    def admit(self, kind: str, headers: Mapping[str, str], address: str) -> int:
+        """Let a request in by its headers, named in lower case; returns how many bytes its body may have.
 
-    async def _collect(self, kind: str, headers: Mapping[str, str], address: str, read: ReadBody) -> Reply:
+        Raises:
+            ProblemError: when nothing in its body could be taken.
+        """
         if kind not in self._topics:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"no type of events is called {kind}; there are {self._known()}")
         self._keys.admit(headers, address)
+        bodies.media_type(headers.get("content-type"))
+        bodies.encoding(headers.get("content-encoding"))
+        return self._limits.batch_bytes
+
+    def refuse(self, kind: str, request: Request, problem: ProblemError) -> Reply:
+        """The answer to a request that is not served."""
+        return self._counted(kind, request, Reply.of(problem))
+
+    def collect(self, kind: str, request: Request, respond: Respond) -> None:
+        """Take the events of the type `kind` of a request that was let in; the answer comes when Kafka has them.
+
+        Raises:
+            ProblemError: when nothing of it can be taken.
+        """
+        headers = request.headers
         media_type = bodies.media_type(headers.get("content-type"))
         encoding = bodies.encoding(headers.get("content-encoding"))
-        body = bodies.plain(await read(self._limits.batch_bytes), encoding, self._limits.batch_bytes)
+        body = bodies.plain(request.body, encoding, self._limits.batch_bytes)
         receipt = Receipt.now()
         batch = Batch.of(bodies.pieces(body, media_type, self._limits), self._intakes[kind], receipt)
-        rejected = (
-            batch.rejected(topics.rejected(self._topics[kind].name), _identity(headers), receipt)
-            if batch.faults
-            else []
-        )
-        failed = await self._publish(batch.records + rejected)
-        self._count(kind, batch, failed)
-        if failed:
-            raise _unavailable(batch, failed, receipt)
-        if not batch.ids:
-            raise _nothing_taken(batch, self._limits.event_bytes)
-        answer = Accepted(len(batch.ids), batch.ids, receipt.text, batch.faults)
-        return Reply(HTTPStatus.ACCEPTED, ANSWER_HEADERS, msgspec.json.encode(answer))
+        records = batch.records
+        if batch.faults:
+            records = records + batch.rejected(topics.rejected(self._topics[kind].name), _identity(headers), receipt)
+
+        def published(failed: dict[int, str]) -> None:
+            self._count(kind, batch, failed)
+            respond(self._counted(kind, request, _answer(batch, failed, receipt, self._limits.event_bytes)))
+
+        self._publish(records, published)
+
+    def _counted(self, kind: str, request: Request, reply: Reply) -> Reply:
+        known = kind if kind in self._topics else "unknown"
+        metrics.request(known, int(reply.status), perf_counter() - request.received)
+        return reply
 
     def _known(self) -> str:
         return ", ".join(self._topics)
 
     def _count(self, kind: str, batch: Batch, failed: Mapping[int, str]) -> None:
-        lost = sum(index < len(batch.ids) for index in failed)
-        numbers = (len(batch.ids) - lost, len(batch.faults) - (len(failed) - lost), len(failed))
-        for outcome, number in zip(("accepted", "rejected", "unacknowledged"), numbers, strict=True):
-            if number:
-                metrics.events(kind, outcome, number)
+        lost = sum(index < len(batch.ids) for index in failed) if failed else 0
+        metrics.events(kind, "accepted", len(batch.ids) - lost)
+        metrics.events(kind, "rejected", len(batch.faults) - (len(failed) - lost))
+        metrics.events(kind, "unacknowledged", len(failed))
 
 
 def _identity(headers: Mapping[str, str]) -> str:
     """A request's own identity, so that one sent again rejects nothing twice; else a new one."""
     return headers.get("idempotency-key", "")[:LONGEST_IDENTITY] or str(uuid4())
+
+
+def _answer(batch: Batch, failed: Mapping[int, str], receipt: Receipt, longest: int) -> Reply:
+    """What is said when Kafka has all but the failed ones."""
+    if failed:
+        return Reply.of(_unavailable(batch, failed, receipt))
+    if not batch.ids:
+        return Reply.of(_nothing_taken(batch, longest))
+    accepted = Accepted(len(batch.ids), batch.ids, receipt.text, batch.faults)
+    return Reply(HTTPStatus.ACCEPTED, ANSWER_HEADERS, msgspec.json.encode(accepted))
 
 
 def _nothing_taken(batch: Batch, longest: int) -> ProblemError:

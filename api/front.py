@@ -1,30 +1,29 @@
-"""What the server calls, by granian's RSGI: the collector for events, and Flask for everything else.
+"""What answers the requests of one process: the collector those of events, Flask everything else.
 
-Requests of events are read and answered without a thread each: thousands can wait for Kafka at a time, and a client
-that sends slowly holds up nobody. Every request must be read within a time.
+Requests of events are answered without a thread each: thousands can wait for Kafka at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 from io import BytesIO
-from typing import Protocol
 from urllib.parse import quote
 
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response
 
-from api import bodies, metrics
-from api.collector import Collector, Reply
+from api import metrics
+from api.collector import Collector
+from api.http1 import Reply, Request, Respond
 from api.outbox import Outbox
-from api.patience import Patience
-from api.problems import ProblemError
+from api.problems import ProblemError, failed
 from api.publisher import Publisher
+from eventmill.settings import Settings
 
 PREFIX = "/v1/events/"
 PAGE_BYTES = 65_536
@@ -33,126 +32,97 @@ PAGE_BYTES = 65_536
 COLLECTED = 20_000
 """The objects that may be made before the garbage collector looks for circles."""
 
-
-class Scope(Protocol):
-    """What the server says of a request; header names are in lower case."""
-
-    proto: str
-    method: str
-    path: str
-    query_string: str
-    client: str
-    headers: Mapping[str, str]
-
-
-class Connection(Protocol):
-    """The request's body and the way to answer it."""
-
-    async def __call__(self) -> bytes:
-        """The whole body."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The body in parts."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Answer the request."""
+log = logging.getLogger(__name__)
 
 
 class Front:
-    """The RSGI application of one process."""
+    """The application of one process (`worker.Service`)."""
 
     def __init__(
         self,
+        settings: Settings,
         collector: Collector,
         publisher: Publisher,
         pages: Flask,
-        seconds: float,
-        threads: int,
         outbox: Outbox | None = None,
     ) -> None:
-        """Serve the pages with so many threads; a request must have come in within so many seconds."""
+        self.seconds = settings.api_timeout_seconds
+        self.head_bytes = settings.api_header_bytes
         self._outbox = outbox
         self._collector = collector
         self._publisher = publisher
         self._pages = pages
-        self._seconds = seconds
-        self._patience = Patience(seconds)
-        self._threads = ThreadPoolExecutor(threads, "page")
+        self._threads = ThreadPoolExecutor(settings.api_threads, "page")
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def start(self) -> None:
         """Begin to serve, before the first request."""
-        loop.run_until_complete(self._publisher.start())
+        self._loop = asyncio.get_running_loop()
+        self._publisher.start()
         if self._outbox:
             self._outbox.start()
-        self._keeping = loop.create_task(metrics.keep())
+        self._keeping = self._loop.create_task(metrics.keep())
         # All that is there by now stays; what a request makes is freed without the garbage collector.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECTED)
 
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def stop(self) -> None:
         """End, after the last request."""
         self._keeping.cancel()
         if self._outbox:
-            loop.run_until_complete(asyncio.to_thread(self._outbox.stop))
-        loop.run_until_complete(self._publisher.stop())
+            await asyncio.to_thread(self._outbox.stop)
+        await self._publisher.stop()
 
-    async def __rsgi__(self, scope: Scope, connection: Connection) -> None:
-        """Serve one request."""
-        try:
-            reply = await self._reply(scope, connection)
-        except ProblemError as problem:
-            reply = Reply(problem.status, problem.headers, problem.body())
-        body = b"" if scope.method == "HEAD" else reply.body
-        connection.response_bytes(int(reply.status), list(reply.headers.items()), body)
+    def admit(self, request: Request) -> int:
+        """How many bytes the body may have.
 
-    async def _reply(self, scope: Scope, connection: Connection) -> Reply:
-        async def read(limit: int) -> bytes:
-            return await self._body(scope.headers, connection, limit)
-
-        if not scope.path.startswith(PREFIX):
-            return await self._page(scope, await read(PAGE_BYTES))
-        if scope.method != "POST":
+        Raises:
+            ProblemError: when the request isn't served, whatever its body is.
+        """
+        if not request.path.startswith(PREFIX):
+            return PAGE_BYTES
+        if request.method != "POST":
             raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "events are sent by POST", {"Allow": "POST"})
-        address = scope.client.rpartition(":")[0]
-        return await self._collector.collect(scope.path.removeprefix(PREFIX), scope.headers, address, read)
+        return self._collector.admit(request.path.removeprefix(PREFIX), request.headers, request.address)
 
-    async def _body(self, headers: Mapping[str, str], connection: Connection, limit: int) -> bytes:
-        length = headers.get("content-length")
-        if length is not None and int(length) > limit:
-            raise bodies.too_large(limit)
-        try:
-            return await self._patience.wait(_parts(connection, limit) if length is None else connection())
-        except TimeoutError:
-            raise ProblemError(
-                HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {self._seconds:g} s", {"Connection": "close"}
-            ) from None
+    def refuse(self, request: Request, problem: ProblemError) -> Reply:
+        """The answer to a request that is not served."""
+        if not request.path.startswith(PREFIX):
+            return Reply.of(problem)
+        return self._collector.refuse(request.path.removeprefix(PREFIX), request, problem)
 
-    async def _page(self, scope: Scope, body: bytes) -> Reply:
-        """Flask's answer, from a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask_flask, scope, body)
+    def __call__(self, request: Request, respond: Respond) -> None:
+        """Answer a request, now or later.
 
-    def _ask_flask(self, scope: Scope, body: bytes) -> Reply:
-        request = EnvironBuilder(
-            # The server has decoded it.
-            quote(scope.path),
-            base_url=f"http://{scope.headers.get('host', 'localhost')}/",
-            method=scope.method,
-            query_string=scope.query_string,
-            headers=list(scope.headers.items()),
-            input_stream=BytesIO(body),
-            environ_base={"REMOTE_ADDR": scope.client.rpartition(":")[0]},
+        Raises:
+            ProblemError: in place of an answer.
+        """
+        if request.path.startswith(PREFIX):
+            self._collector.collect(request.path.removeprefix(PREFIX), request, respond)
+        else:
+            page = self._threads.submit(self._ask_flask, request)
+            page.add_done_callback(lambda made: self._loop.call_soon_threadsafe(_turn_over, respond, made))
+
+    def _ask_flask(self, request: Request) -> Reply:
+        asked = EnvironBuilder(
+            # It came in without escapes.
+            quote(request.path),
+            base_url=f"http://{request.headers.get('host', 'localhost')}/",
+            method=request.method,
+            query_string=request.query,
+            headers=list(request.headers.items()),
+            input_stream=BytesIO(request.body),
+            environ_base={"REMOTE_ADDR": request.address},
         )
-        answer = Response.from_app(self._pages, request.get_environ(), buffered=True)
-        return Reply(HTTPStatus(answer.status_code), dict(answer.headers.items()), answer.get_data())
+        answer = Response.from_app(self._pages, asked.get_environ(), buffered=True)
+        headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+        return Reply(HTTPStatus(answer.status_code), headers, answer.get_data())
 
 
-async def _parts(connection: Connection, limit: int) -> bytes:
-    """A body whose length is not known before."""
-    parts, length = [], 0
-    async for part in connection:
-        length += len(part)
-        if length > limit:
-            raise bodies.too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
+def _turn_over(respond: Respond, page: Future[Reply]) -> None:
+    """Answer with a page that is there."""
+    if error := page.exception():
+        log.error("a page could not be made", exc_info=error)
+        respond(Reply.of(failed()))
+    else:
+        respond(page.result())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
+from time import time_ns
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from eventmill import events
 from eventmill.topics import Topic
 
 CANONICAL = re.compile(events.UUID_TEXT).match
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DRAWN = 256
 """The identities whose random bytes are drawn at a time."""
 
@@ -27,18 +30,28 @@ VERSION = int.from_bytes(bytes.fromhex("00000000000040008000000000000000") * DRA
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
-    """When a request came in: the moment, its text, and that as the field of an event that has no time."""
+    """When a request came in: microseconds since 1970 and their text."""
 
-    moment: datetime
+    microseconds: int
     text: str
-    field: bytes
 
     @classmethod
     def now(cls) -> Receipt:
-        """This moment, in whole microseconds."""
-        moment = datetime.now(UTC)
-        text = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return cls(moment, text, b'"timestamp":"%b",' % text.encode())
+        """This moment."""
+        microseconds = time_ns() // 1000
+        second, fraction = divmod(microseconds, 1_000_000)
+        return cls(microseconds, f"{_second(second)}.{fraction:06}Z")
+
+    @property
+    def moment(self) -> datetime:
+        """The same as a time."""
+        return EPOCH + timedelta(microseconds=self.microseconds)
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> str:
+    """The text of a second, which many requests share."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def identities() -> Iterator[str]:
@@ -83,7 +96,7 @@ class Intake:
             messageid = next(self._identities)
             head = b'"messageid":"%b",' % messageid.encode()
         if draft.timestamp is UNSET:
-            head += receipt.field
+            head += b'"timestamp":"%b",' % receipt.text.encode()
         else:
             events.check_time(draft, receipt.moment)
         # Every contract asks for more than these two, so that something follows the comma.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -32,14 +33,12 @@ class Numbers(msgspec.Struct):
 
     Attributes:
         events: by type and outcome.
-        requests: by type and status.
-        times: requests by type and place in BOUNDS.
+        requests: by type, status and the place of their time in BOUNDS.
         seconds: how long the requests took together, by type.
     """
 
     events: dict[tuple[str, str], float] = msgspec.field(default_factory=dict)
-    requests: dict[tuple[str, int], float] = msgspec.field(default_factory=dict)
-    times: dict[tuple[str, int], float] = msgspec.field(default_factory=dict)
+    requests: dict[tuple[str, int, int], float] = msgspec.field(default_factory=dict)
     seconds: dict[str, float] = msgspec.field(default_factory=dict)
 
     def add(self, other: Numbers) -> None:
@@ -58,13 +57,13 @@ _own = Numbers()
 
 def events(kind: str, outcome: str, number: int = 1) -> None:
     """So many events of a type were accepted, rejected or not acknowledged."""
-    _add(_own.events, (kind, outcome), number)
+    if number:
+        _add(_own.events, (kind, outcome), number)
 
 
 def request(kind: str, status: int, seconds: float) -> None:
     """A request of events was answered."""
-    _add(_own.requests, (kind, status))
-    _add(_own.times, (kind, bisect_left(BOUNDS, seconds)))
+    _add(_own.requests, (kind, status, bisect_left(BOUNDS, seconds)))
     _add(_own.seconds, kind, seconds)
 
 
@@ -112,13 +111,18 @@ class Report(Collector):
         requests = CounterMetricFamily(
             "eventmill_api_requests", "Requests to the collector by type and status.", labels=["type", "status"]
         )
-        for (kind, status), number in self._sum.requests.items():
-            requests.add_metric([kind, str(status)], number)
+        statuses: Counter[tuple[str, int]] = Counter()
+        places: Counter[tuple[str, int]] = Counter()
+        for (kind, status, place), number in self._sum.requests.items():
+            statuses[kind, status] += int(number)
+            places[kind, place] += int(number)
+        for (kind, status), count in statuses.items():
+            requests.add_metric([kind, str(status)], count)
         times = HistogramMetricFamily(
             "eventmill_api_request_seconds", "Time from a request's headers to its answer.", labels=["type"]
         )
         for kind, seconds in self._sum.seconds.items():
-            counts = accumulate(self._sum.times.get((kind, place), 0) for place in range(len(BOUNDS) + 1))
+            counts = accumulate(places[kind, place] for place in range(len(BOUNDS) + 1))
             bounds = [*map(str, BOUNDS), "+Inf"]
             times.add_metric([kind], list(zip(bounds, counts, strict=True)), seconds)
         yield from (events, requests, times)

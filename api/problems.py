@@ -26,3 +26,13 @@ class ProblemError(Exception):
         """The problem details."""
         known = {"title": self.status.phrase, "status": int(self.status), "detail": self.detail}
         return msgspec.json.encode(known | self.members)
+
+
+def too_large(limit: int) -> ProblemError:
+    """The body is longer than the limit."""
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {limit} bytes, decompressed")
+
+
+def failed() -> ProblemError:
+    """Something here is broken; the log says what."""
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the request could not be served")

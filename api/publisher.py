@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import cached_property
 
 import msgspec
@@ -33,24 +34,28 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, str | bytes | None]] | None = None
 
 
-class Outcome:
-    """What has become of the records of one request."""
+Done = Callable[[dict[int, str]], None]
+"""Takes the reasons of those records that were not acknowledged in time, by their index."""
 
-    def __init__(self, records: Sequence[Record], done: asyncio.Future[None]) -> None:
-        self.errors: dict[int, str] = {}
-        self.done = done
+
+class Outcome:
+    """What has become of the records of one request; each of `done` is called when that is known of all."""
+
+    def __init__(self, records: Sequence[Record], *done: Done) -> None:
+        self._errors: dict[int, str] = {}
+        self._done = done
         self._records = records
         self._left = len(records)
 
     def settle(self, error: KafkaError | None, message: Message) -> None:
         """Kafka has acknowledged a record, or it will never be written."""
         if error is not None:
-            self.errors[self._places[message.topic(), message.value()].pop()] = error.str()
+            self._errors[self._places[message.topic(), message.value()].pop()] = error.str()
         self._one_less()
 
     def refuse(self, index: int, error: KafkaError) -> None:
         """A record could not even be queued."""
-        self.errors[index] = error.str()
+        self._errors[index] = error.str()
         self._places[self._records[index].topic, self._records[index].value].remove(index)
         self._one_less()
 
@@ -64,8 +69,9 @@ class Outcome:
 
     def _one_less(self) -> None:
         self._left -= 1
-        if not self._left and not self.done.done():
-            self.done.set_result(None)
+        if not self._left:
+            for done in self._done:
+                done(self._errors)
 
 
 class Publisher:
@@ -79,8 +85,8 @@ class Publisher:
         self._away: str | None = None
         self._doubted = False
 
-    async def start(self) -> None:
-        """Begin to serve deliveries."""
+    def start(self) -> None:
+        """Begin to serve deliveries; to be called in the loop."""
         self._loop = asyncio.get_running_loop()
         self._watching = self._loop.create_task(self._watch())
         self._serve()
@@ -96,25 +102,22 @@ class Publisher:
         """Why Kafka cannot be written to now, or None."""
         return self._away
 
-    async def publish(self, records: Sequence[Record]) -> dict[int, str]:
-        """Write the records; returns the reasons of those that were not acknowledged in time, by their index."""
-        if self._away:
-            return dict.fromkeys(range(len(records)), self._away)
-        outcome = Outcome(records, self._loop.create_future())
+    def publish(self, records: Sequence[Record], done: Done) -> None:
+        """Write the records; `done` is called in the loop's thread, in the end or at once."""
+        if self._away or not records:
+            done(dict.fromkeys(range(len(records)), self._away or ""))
+            return
         self._waiting += 1
         if self._waiting == 1:
             self._turn.cancel()
             self._turn = self._loop.call_later(BUSY_SECONDS, self._serve)
-        try:
-            self._send(records, outcome)
-            await outcome.done
-        finally:
-            self._waiting -= 1
-        return outcome.errors
+        self._send(records, Outcome(records, self._settled, done))
 
     def publish_from_thread(self, records: Sequence[Record]) -> dict[int, str]:
-        """As `publish`, for code that runs in a thread beside the event loop."""
-        return asyncio.run_coroutine_threadsafe(self.publish(records), self._loop).result()
+        """As `publish`, for code that runs in a thread beside the event loop; returns what `done` would be told."""
+        told: Future[dict[int, str]] = Future()
+        self._loop.call_soon_threadsafe(self.publish, records, told.set_result)
+        return told.result()
 
     def _send(self, records: Sequence[Record], outcome: Outcome) -> None:
         produce, settle = self._producer.produce, outcome.settle
@@ -127,6 +130,9 @@ class Publisher:
                 outcome.refuse(index, KafkaError(KafkaError._QUEUE_FULL))
             except KafkaException as error:
                 outcome.refuse(index, error.args[0])
+
+    def _settled(self, _: dict[int, str]) -> None:
+        self._waiting -= 1
 
     def _on_error(self, error: KafkaError) -> None:
         log.warning("Kafka: %s", error.str())

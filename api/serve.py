@@ -1,4 +1,4 @@
-"""What the server starts: `api`, which takes events, and `game`, whose pages are the game's."""
+"""What the workers serve: `api`, which takes events, and `game`, whose pages are the game's."""
 
 from __future__ import annotations
 
@@ -58,4 +58,4 @@ def _front(
 ) -> Front:
     app = create_app(blueprints, publisher.probe, openapi.description(settings))
     collector = Collector(settings, publisher.publish)
-    return Front(collector, publisher, app, settings.api_timeout_seconds, settings.api_threads, outbox)
+    return Front(settings, collector, publisher, app, outbox)

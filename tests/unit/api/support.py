@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.collector import Collector, Reply
-from api.publisher import Record
+from api.collector import Collector
+from api.http1 import Reply, Request
+from api.problems import ProblemError
+from api.publisher import Done, Record
 from tests.support import settings
 
 PATH = "ProductView"
@@ -33,10 +34,10 @@ class Kafka:
         self.records: list[Record] = []
         self.lost = dict(lost or {})
 
-    async def publish(self, records: Sequence[Record]) -> dict[int, str]:
+    def publish(self, records: Sequence[Record], done: Done) -> None:
         """As the publisher's own."""
         self.records += records
-        return self.lost
+        done(self.lost)
 
     def of(self, topic: str) -> list[Record]:
         """The records of a topic."""
@@ -57,10 +58,15 @@ class Api:
         if named.get("content-encoding") == "gzip" and not raw.startswith(b"\x1f"):
             raw = gzip.compress(raw)
 
-        async def read(limit: int) -> bytes:
-            return raw
-
-        return asyncio.run(self._collector.collect(kind, named, address, read))
+        request = Request("POST", f"/v1/events/{kind}", "", named, address, 0.0, body=raw)
+        replies: list[Reply] = []
+        try:
+            self._collector.admit(kind, named, address)
+            self._collector.collect(kind, request, replies.append)
+        except ProblemError as problem:
+            return self._collector.refuse(kind, request, problem)
+        [reply] = replies
+        return reply
 
 
 def told(reply: Reply) -> dict[str, Any]:

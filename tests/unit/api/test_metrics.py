@@ -14,7 +14,7 @@ from api.metrics import Numbers
 def test_numbers_of_all_processes_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(metrics.FOLDER, str(tmp_path))
     monkeypatch.setattr(metrics, "_own", Numbers())
-    other = Numbers({("Tea", "accepted"): 3}, {("Tea", 202): 1}, {("Tea", 0): 1}, {"Tea": 0.001})
+    other = Numbers({("Tea", "accepted"): 3}, {("Tea", 202, 0): 1}, {"Tea": 0.001})
     (tmp_path / "1").write_bytes(msgspec.msgpack.encode(other))
     metrics.events("Tea", "accepted", 4)
     metrics.request("Tea", 202, 0.3)
