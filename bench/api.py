@@ -1,9 +1,10 @@
-"""The event API beside a plain Flask route that does the same, alternated in one run.
+"""The event API beside a plain Flask route that does the same, and the limit of its server, alternated in one run.
 
     python -m bench.api --seconds 15 --rounds 3
 
 Starts Kafka, MySQL and the API of its own, and the plain route under gunicorn; wrk (Debian: wrk) sends product views,
-one a request and 500 a request. Each answer of 202 is counted and compared with what Kafka has.
+one a request and 500 a request. Each answer of 202 is counted and compared with what Kafka has; only the route that
+always answers the same (`bench/static.py`) sends nothing there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -63,6 +64,7 @@ class Peer:
     url: str
     pid: int
     batch: int = 1
+    publishes: bool = True
     rounds: list[Load] = field(default_factory=list)
 
     def median(self, figure: str) -> float:
@@ -89,25 +91,25 @@ class Bench:
         topics.apply(self.values)
         mysql.apply_tables(self.values)
 
-    @contextmanager
-    def plain(self) -> Iterator[Peer]:
+    def plain(self) -> AbstractContextManager[Peer]:
         """The plain route, as long as the block lasts."""
-        port = self.values.game_port
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--worker-class",
-            "gevent",
-            "--workers",
-            str(self.values.api_workers),
-        ]
-        command += ["--bind", f"127.0.0.1:{port}", "--log-level", "error", "bench.plain:create_app()"]
+        return self._gunicorn("plain Flask, kafka-python", self.values.game_port, "gevent", "bench.plain:create_app()")
+
+    def static(self) -> AbstractContextManager[Peer]:
+        """The route that always answers the same, as long as the block lasts."""
+        return self._gunicorn(
+            "a constant 202", self.values.presto_port, "api.worker.Worker", "bench.static:create_app()"
+        )
+
+    @contextmanager
+    def _gunicorn(self, name: str, port: int, worker: str, app: str) -> Iterator[Peer]:
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", worker, "--bind", f"127.0.0.1:{port}"]
+        command += ["--workers", str(self.values.api_workers), "--log-level", "error", "--no-control-socket", app]
         process = subprocess.Popen(command, env=self.environment)
         url = f"http://127.0.0.1:{port}/v1/events/ProductView"
         try:
-            until(lambda: _answers(url), 60, "the plain route does not answer")
-            yield Peer("plain Flask, kafka-python", url, process.pid)
+            until(lambda: _answers(url), 60, f"{name} does not answer")
+            yield Peer(name, url, process.pid, publishes=worker == "gevent")
         finally:
             process.terminate()
             process.wait(30)
@@ -121,8 +123,8 @@ class Bench:
         """Send to one peer for so long, and see that Kafka has what it acknowledged."""
         before, cpu = self._held(), _cpu(peer.pid)
         said = self._wrk(peer, seconds)
-        cpu, events = _cpu(peer.pid) - cpu, self._held() - before
         answered = _number(said, r"(\d+) requests in") * peer.batch
+        cpu, events = _cpu(peer.pid) - cpu, self._held() - before if peer.publishes else int(answered)
         if "Non-2xx" in said or not answered <= events <= answered + CONNECTIONS * peer.batch:
             raise AssertionError(f"{peer.name}: {answered:.0f} events acknowledged, {events} in Kafka:\n{said}")
         rate = _number(said, r"Requests/sec: +([\d.]+)") * peer.batch
@@ -184,13 +186,13 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         bench.start()
-        with bench.plain() as plain:
+        with bench.plain() as plain, bench.static() as static:
             single, batch = bench.ours("eventmill, one event", 1), bench.ours(f"eventmill, {BATCH} events", BATCH)
             for number in range(rounds):
-                for peer in (single, plain, batch):
+                for peer in (single, plain, batch, static):
                     console.print(f"round {number + 1}: {peer.name}")
                     bench.measure(peer, seconds)
-        _show(console, plain, (single, plain, batch))
+        _show(console, plain, (single, plain, batch, static))
     finally:
         bench.stack.remove()
 

@@ -1,4 +1,4 @@
-"""The bounded clicks job beside an untuned Spark job and Kafka's own consumer, alternated in one run.
+"""The bounded clicks job beside what one would use instead, and the limit of the machine, alternated in one run.
 
     python -m bench.streaming --count 4000000 --rounds 3
 
@@ -8,6 +8,7 @@ the job's counts against the generator's truth, and prints medians, ranges and r
 
 from __future__ import annotations
 
+import os
 import signal
 import statistics
 import sys
@@ -22,10 +23,13 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Usage, run
-from eventmill import topics, truth, webhdfs
+from eventmill import reader, topics, truth, webhdfs
 from eventmill.beside import StackBeside
 from eventmill.engines import service_environment
+from eventmill.settings import ROOT
+from eventmill.setup import UV
 
+FLINK = ROOT / ".venv-flink"
 COMMERCE = "/eventmill/clicks/commerce"
 OPEN_WINDOWS = 3
 Counts = dict[tuple[str, str], int]
@@ -61,6 +65,10 @@ class Bench:
 
     def fill(self) -> None:
         """Start Kafka and HDFS, generate the clicks and put them into the topic, keyed by user."""
+        run(
+            [str(ROOT / "bench" / "flink" / "fetch"), str(FLINK)],
+            self.environment | {"UV": str(UV), "UV_SYSTEM_CERTS": "1"},
+        )
         self.stack.remove()
         self.stack.state_dir.mkdir(parents=True)
         self.stack.eventmill("up", "kafka", "datanode")
@@ -98,6 +106,24 @@ class Bench:
         """The same query with Spark's defaults."""
         webhdfs.delete(self.values, "/untuned")
         return run([sys.executable, "-m", "bench.untuned", "/untuned"], self.environment)
+
+    def limit(self, *options: str) -> Usage:
+        """Counting and nothing else, by librdkafka and what the options say."""
+        return self._counted([sys.executable, "-m", "bench.limit", *options])
+
+    def flink(self) -> Usage:
+        """The same by Flink SQL."""
+        query = ROOT / "bench" / "flink" / "query.py"
+        where = (self.values.kafka_bootstrap, self.values.clicks_topic, str(os.cpu_count() or 1))
+        return self._counted([str(FLINK / "bin" / "python"), str(query), *where])
+
+    def _counted(self, command: list[str]) -> Usage:
+        """Run what prints the number of records that it has counted, and see that it's all."""
+        usage = run(command, self.environment)
+        held = sum(reader.ends(self.values, self.values.clicks_topic).values())
+        if int(usage.output.split()[-1]) != held:
+            raise AssertionError(f"{command}: {usage.output.split()[-1]} records counted; Kafka has {held}")
+        return usage
 
     def consumer(self) -> Usage:
         """Reading the topic and throwing it away: what no job can beat."""
@@ -137,7 +163,11 @@ def main(
     peers = [
         Peer("eventmill, bounded", bench.ours),
         Peer("Spark, untuned", bench.untuned),
-        Peer("kafka-consumer-perf-test", bench.consumer),
+        Peer("Flink SQL", bench.flink),
+        Peer("DuckDB over librdkafka", lambda: bench.limit("--decoder", "duckdb")),
+        Peer("the limit: librdkafka, msgspec, 1 process", bench.limit),
+        Peer("the same in 2 processes", lambda: bench.limit("--processes", "2")),
+        Peer("kafka-consumer-perf-test, counts nothing", bench.consumer),
     ]
     try:
         bench.fill()

@@ -179,6 +179,7 @@ class Settings(BaseSettings):
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|spark://.+|k8s://.+)$")] = (
         "local[*]"
     )
+    spark_kafka_reader: Literal["librdkafka", "spark"] = "librdkafka"
     spark_driver_memory: Heap = "1g"
     spark_driver_host: str = "127.0.0.1"
     spark_ui_port: Annotated[int, Field(ge=0, le=65535)] = 0

@@ -21,9 +21,10 @@ from spark_jobs.hadoop import Files
 from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, find_duplicates, tally
 from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
+from spark_jobs.source import map_records
 from spark_jobs.state import Layout, StateStore
 from spark_jobs.tables import batch_name
-from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, records_schema, tagger
+from spark_jobs.tagging import TAGGED_ROWS, Rule, records_schema, tagger
 from spark_jobs.watermark import Pace, Progress
 
 IDENTITIES = Layout(1, "bucket int, records binary")
@@ -101,7 +102,7 @@ class EventTables(MicroBatch):
 
     def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
         tag = tagger(self._source.contract, self._source.label, self._rule(before), self._keep)
-        return batch.select(*KAFKA_FIELDS).mapInArrow(tag, TAGGED_ROWS)
+        return map_records(batch, tag, TAGGED_ROWS)
 
     def _rule(self, before: Progress) -> Rule | None:
         if self._source.window_seconds is None:

@@ -13,8 +13,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.settings import Settings
+from spark_jobs.hadoop import Files
 from spark_jobs.lines import LINES, BatchFunction, Filter, Line, root
-from spark_jobs.source import kafka_stream
+from spark_jobs.source import kafka_stream, records
 
 REAL_TIME_BATCH = "1 minute"
 """How often a query in real time commits what it has read; after a crash so much is read again."""
@@ -72,10 +73,16 @@ def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> 
 
 def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: str, bounded: bool) -> Running:
     """Start the query that hands a line its batches; its name is also its folder."""
-    batches = Batches(line.process)
+    folder = root(settings, name)
+    files = Files(spark, folder)
+
+    def process(batch: DataFrame, batch_id: int) -> None:
+        line.process(records(batch, batch_id, settings, line.topic, files), batch_id)
+
+    batches = Batches(process)
     writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
     writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
-    return Running(_begin(writer, name, root(settings, name)), batches)
+    return Running(_begin(writer, name, folder), batches)
 
 
 def _start_filter(

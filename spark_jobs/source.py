@@ -1,10 +1,19 @@
-"""Reading Kafka as a stream."""
+"""Reading Kafka as a stream, by librdkafka or by Spark's own connector (`SPARK_KAFKA_READER`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
 
 from eventmill.settings import Settings
+from spark_jobs import ranges
+from spark_jobs.hadoop import Files
+
+FunctionOfRecords = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""Makes rows of the records of one partition, which come in their order as rows of `ranges.FIELDS`."""
 
 
 def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offsets: int | None) -> DataFrame:
@@ -26,3 +35,23 @@ def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offset
         .option("kafka.max.poll.records", 20_000)
         .load()
     )
+
+
+def records(batch: DataFrame, batch_id: int, settings: Settings, topic: str, files: Files) -> DataFrame:
+    """A micro-batch of `kafka_stream` for `map_records`; the query's checkpoint is below the folder of the files."""
+    if settings.spark_kafka_reader == "spark":
+        return batch
+    spans = ranges.of_batch(files, topic, batch_id)
+    return ranges.frame(batch.sparkSession, settings.kafka_bootstrap, topic, spans)
+
+
+def map_records(batch: DataFrame, function: FunctionOfRecords, rows: StructType) -> DataFrame:
+    """The rows that the function makes of a micro-batch's records; one task has one partition, in order."""
+    if batch.columns == ranges.NAMES:
+
+        def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for each in (row for rows in batches for row in rows.to_pylist()):
+                yield from function(ranges.read(**each))
+
+        return batch.mapInArrow(read, rows)
+    return batch.select(*ranges.FIELDS.names).mapInArrow(function, rows)

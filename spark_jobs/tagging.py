@@ -1,7 +1,7 @@
 """Decoding of Kafka records and the rule of lateness, as a function over Arrow batches.
 
-One task reads one Kafka partition in the order of its offsets, because the source's `minPartitions` is unset. So each
-record can be judged by the records before it, and the verdict is the same wherever a micro-batch happens to end.
+One task reads one Kafka partition in the order of its offsets (`spark_jobs/source.py`). So each record can be judged by
+the records before it, and the verdict is the same wherever a micro-batch happens to end.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from spark_jobs.decoding import BatchDecoder, Micros, micros
 from spark_jobs.packs import RECORDS, Verdict, buckets, identities, pack, rows, split
 from spark_jobs.schema import column_type
 from spark_jobs.watermark import LONG_AGO
-
-KAFKA_FIELDS = ("key", "value", "partition", "offset", "timestamp")
-"""The columns of Spark's Kafka source that a tagged batch is made from."""
 
 TAGGED = pa.schema(
     {
@@ -61,7 +58,7 @@ class Rule:
 def tagger(
     contract: type[events.Event], label: str, rule: Rule | None, keep: Sequence[str] = ()
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function for `mapInArrow` that decodes and tags the records of one task; the rest as for Tagging."""
+    """The function for `map_records` that decodes and tags the records of one task; the rest as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         tagging = Tagging(contract, label, rule, keep)

@@ -12,8 +12,9 @@ from spark_jobs.counting import Count
 from spark_jobs.hadoop import Files
 from spark_jobs.judging import Summary
 from spark_jobs.micro_batch import MicroBatch, Reject
+from spark_jobs.source import map_records
 from spark_jobs.state import StateStore
-from spark_jobs.tagging import KAFKA_FIELDS, TAGGED_ROWS, Rule, tagger
+from spark_jobs.tagging import TAGGED_ROWS, Rule, tagger
 from spark_jobs.watermark import Pace, Progress
 
 
@@ -44,7 +45,7 @@ class WindowCounts(MicroBatch):
     def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
         rule = Rule(self._windows.seconds * 1_000_000, self._windows.pace.watermark, before.closed, before.newest())
         tag = tagger(self._counted.contract, self._counted.label, rule)
-        return batch.select(*KAFKA_FIELDS).mapInArrow(tag, TAGGED_ROWS)
+        return map_records(batch, tag, TAGGED_ROWS)
 
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
         return counting.judge(seen, tagged, self._windows.seconds)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from eventmill import airflow, demo, rejected, truth
 from eventmill.beside import StackBeside
+from eventmill.engines import service_environment
 from eventmill.truth import Truth
 from tests.e2e.line import Line
 
@@ -64,6 +67,11 @@ class Clicks(Line):
     def find_days(self) -> None:
         """Make Hive's tables and let it find the days that are new on HDFS, as the DAG does."""
         self.stack.eventmill("tables", "clicks")
+
+    def run_bounded(self, **settings: str) -> None:
+        """Run the line's job to the end of what Kafka holds, with settings that differ."""
+        environment = self.stack.environment | service_environment(self.stack.settings) | settings
+        subprocess.run([sys.executable, "-m", "spark_jobs", "run", "clicks", "--bounded"], env=environment, check=True)
 
     def newest_mail(self) -> str:
         """The message that the mail sink got last."""

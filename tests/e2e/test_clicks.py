@@ -86,6 +86,25 @@ def test_the_live_view_shows_the_open_windows(clicks: Clicks, tmp_path: Path) ->
     assert live.items() <= sample.counts().items()
 
 
+def test_each_way_to_read_kafka_goes_on_where_the_other_was(clicks: Clicks, tmp_path: Path) -> None:
+    samples = []
+    clicks.supervisor.stop("jobs")
+    for seed, way in ((14, "spark"), (15, "librdkafka"), (16, "spark")):
+        options = ("--count", "3000", "--span", "1h", "--seed", str(seed), *SOUND)
+        sample = clicks.generate(tmp_path, str(seed), *options)
+        before = clicks.held()
+        clicks.send(sample.file)
+        clicks.wait_until_held(before + sample.truth.lines)
+        clicks.run_bounded(SPARK_KAFKA_READER=way)
+        clicks.wait_until_processed(1)
+        samples.append(sample)
+    clicks.supervisor.start("jobs")
+    clicks.find_days()
+    clicks.verify()
+    for sample in samples:
+        assert_exact(clicks.counts("hive"), sample)
+
+
 def test_killed_services_cost_no_record(clicks: Clicks, tmp_path: Path) -> None:
     samples = []
     for services in (("kafka", "datanode"), ("nifi", "namenode")):
