@@ -8,6 +8,10 @@ from spark_jobs import on_yarn
 JAVA_OPTIONS = "-XX:+UseSerialGC -Duser.timezone=UTC -Dfile.encoding=UTF-8"
 
 
+QUICK = "-XX:TieredStopAtLevel=1"
+"""Java's option for a driver: it plans much and computes little; the better compiler would cost more than it gives."""
+
+
 def jars(settings: Settings) -> str:
     """The Kafka connector's jars, separated by commas.
 
@@ -26,7 +30,7 @@ def configuration(settings: Settings) -> dict[str, str]:
     return {
         "spark.jars": jars(settings),
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {_class_archive(settings)}",
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} {QUICK} {_class_archive(settings)}",
         "spark.executor.extraJavaOptions": JAVA_OPTIONS,
         "spark.driver.host": settings.spark_driver_host,
         "spark.driver.bindAddress": settings.spark_driver_host,
