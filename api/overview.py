@@ -58,7 +58,7 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """All pages and lines; `problem` says why there are no lines when Kafka or HDFS is away."""
+    """All pages and lines; `problem` says which lines are missing and why."""
 
     pages: list[Page]
     lines: list[Path]
@@ -98,11 +98,23 @@ class Overviews:
 
         try:
             with reader.consumer(self._settings) as client:
-                return [_path(self._settings, client, line) for line in self._settings.lines], None
-        except (KafkaError, reader.TopicError) as error:
+                return self._each(client)
+        except KafkaError as error:
             return [], f"Kafka is away: {error}"
-        except requests.RequestException as error:
+        except requests.ConnectionError as error:
             return [], f"HDFS is away: {error}"
+
+    def _each(self, client: Any) -> tuple[list[Path], str | None]:
+        """The lines of which all is there, and what the others lack."""
+        paths, problems = [], []
+        for line in self._settings.lines:
+            try:
+                paths.append(_path(self._settings, client, line))
+            except requests.ConnectionError:
+                raise
+            except (reader.TopicError, requests.RequestException) as error:
+                problems.append(f"{line}: {error}")
+        return paths, "; ".join(problems) or None
 
 
 def _page(settings: Settings, link: Link) -> Page:

@@ -58,6 +58,7 @@ class Engines:
     def __init__(self) -> None:
         self.asked = 0
         self.kafka_away = self.hdfs_away = False
+        self.missing = ""
 
     @contextmanager
     def consumer(self, _: object) -> Iterator[object]:
@@ -67,8 +68,10 @@ class Engines:
             raise KafkaTimeoutError
         yield object()
 
-    def bounds(self, _client: object, _topic: str) -> dict[int, Bounds]:
+    def bounds(self, _client: object, topic: str) -> dict[int, Bounds]:
         """What each topic holds."""
+        if topic == self.missing:
+            raise reader.TopicError(f"there is no topic {topic}")
         return {0: Bounds(0, 8), 1: Bounds(0, 7)}
 
     def newest_commit(self, _: object, line: str) -> int | None:
@@ -121,6 +124,13 @@ def test_engines_that_are_away_are_told(engines: Engines) -> None:
     assert (seen.lines, seen.problem) == ([], "HDFS is away: refused")
     engines.kafka_away = True
     assert str(Overviews(settings()).now().problem).startswith("Kafka is away: ")
+
+
+def test_a_line_that_lacks_something_hides_no_other(engines: Engines) -> None:
+    engines.missing = "events"
+    seen = Overviews(settings(enabled_lines="clicks,game")).now()
+    assert [path.line for path in seen.lines] == ["clicks"]
+    assert seen.problem == "game: there is no topic events"
 
 
 def test_many_who_look_ask_the_engines_once(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
