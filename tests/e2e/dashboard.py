@@ -57,7 +57,7 @@ class Dashboard:
         found.first.wait_for()
         labels = found.evaluate_all("bars => bars.map(bar => bar.getAttribute('aria-label'))")
         parts = [dict(part.split(": ", 1) for part in label.split("; ")) for label in labels]
-        return [Bar(int(names.pop(number)), names) for names in parts]
+        return [Bar(int(names.pop(number).replace(",", "")), names) for names in parts]
 
     def numbers(self, chart: str, name: str, number: str = "views") -> list[tuple[str, int]]:
         """The bars' numbers by one of their names, in the chart's order."""
