@@ -18,8 +18,6 @@ from api.http1 import Application, Server
 BEAT_SECONDS = 1.0
 """How often a worker tells gunicorn that it lives."""
 
-BACKLOG = 2048
-
 
 class Service(Application, Protocol):
     """What a worker serves: a request must have come in within `seconds`, its head may have `head_bytes`."""
@@ -52,7 +50,7 @@ class Worker(Base):  # type: ignore[misc]
         await self.wsgi.start()
         server = Server(self.wsgi, self.wsgi.seconds, self.wsgi.head_bytes)
         listeners = [
-            await loop.create_server(server.connection, sock=listener.sock, backlog=BACKLOG)
+            await loop.create_server(server.connection, sock=listener.sock, backlog=self.cfg.backlog)
             for listener in self.sockets
         ]
         while self.alive and not ended.is_set() and self.ppid == os.getppid():
