@@ -116,7 +116,15 @@ class Publisher:
     def publish_from_thread(self, records: Sequence[Record]) -> dict[int, str]:
         """As `publish`, for code that runs in a thread beside the event loop; returns what `done` would be told."""
         told: Future[dict[int, str]] = Future()
-        self._loop.call_soon_threadsafe(self.publish, records, told.set_result)
+
+        def publish() -> None:
+            try:
+                self.publish(records, told.set_result)
+            except Exception as error:
+                # It is the thread's, which would else wait for ever.
+                told.set_exception(error)
+
+        self._loop.call_soon_threadsafe(publish)
         return told.result()
 
     def _send(self, records: Sequence[Record], outcome: Outcome) -> None:

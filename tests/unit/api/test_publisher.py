@@ -61,3 +61,14 @@ def test_without_kafka_every_record_is_told_in_time() -> None:
     lost = asyncio.run(asyncio.wait_for(publish(), 20))
     assert set(lost) == {0, 1, 2, 3, 4}
     assert "too large" in lost[4]
+
+
+def test_a_thread_is_told_what_went_wrong() -> None:
+    async def publish() -> None:
+        publisher = Publisher(settings(kafka_port=1, api_timeout_seconds=1))
+        publisher.start()
+        with pytest.raises(TypeError):
+            await asyncio.to_thread(publisher.publish_from_thread, [Record("clicks", None, cast(bytes, 7))])
+        await publisher.stop()
+
+    asyncio.run(asyncio.wait_for(publish(), 20))
