@@ -15,9 +15,9 @@ import msgspec
 
 from api import bodies, metrics
 from api.bodies import Limits
-from api.http1 import Reply, Request, Respond
 from api.intake import Intake, Receipt
 from api.keys import Keys
+from api.messages import Reply, Request, Respond
 from api.problems import ProblemError
 from api.publisher import Done, Record
 from eventmill import topics

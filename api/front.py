@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from api import metrics
 from api.collector import Collector
-from api.http1 import Reply, Request, Respond
+from api.messages import Reply, Request, Respond
 from api.outbox import Outbox
 from api.problems import ProblemError, failed
 from api.publisher import Publisher

@@ -17,7 +17,7 @@ from api.cursor import Place, Positions
 from api.problems import ProblemError
 from api.seen import Seen, seen
 from api.spans import EVENTS, Span, plan, starts
-from eventmill import topics
+from eventmill import consumer, topics
 from eventmill.settings import Settings
 
 SECONDS = 0.5
@@ -76,11 +76,11 @@ class Recent:
             self._consumer.list_topics(timeout=CONNECT_SECONDS)
         return self._consumer
 
-    def _after(self, positions: Positions, consumer: Consumer) -> Helping:
+    def _after(self, positions: Positions, reader: Consumer) -> Helping:
         left = _timer(SECONDS)
-        held = _held(consumer, _places(consumer, self._names, left), left)
+        held = _held(reader, _places(reader, self._names, left), left)
         begin = starts(positions, held)
-        events, reached = _read(consumer, plan(begin, held), left)
+        events, reached = _read(reader, plan(begin, held), left)
         now = begin | reached
         behind = sum(span.stop - now[place] for place, span in held.items())
         # A partition that has no leader at the moment keeps its position.
@@ -97,9 +97,9 @@ def _timer(seconds: float) -> Left:
     return lambda: max(end - monotonic(), 0)
 
 
-def _places(consumer: Consumer, names: Collection[str], left: Left) -> list[Place]:
+def _places(reader: Consumer, names: Collection[str], left: Left) -> list[Place]:
     """The partitions that are there now and have a leader."""
-    known = consumer.list_topics(timeout=left()).topics
+    known = reader.list_topics(timeout=left()).topics
     return [
         Place(name, number)
         for name in names
@@ -109,42 +109,42 @@ def _places(consumer: Consumer, names: Collection[str], left: Left) -> list[Plac
     ]
 
 
-def _held(consumer: Consumer, places: list[Place], left: Left) -> dict[Place, Span]:
+def _held(reader: Consumer, places: list[Place], left: Left) -> dict[Place, Span]:
     """What each partition holds, up to transactions that are still open."""
     if not places:
         return {}
-    first, end = (_offsets(consumer, places, moment, left) for moment in (BEGINNING, END))
+    first, end = (_offsets(reader, places, moment, left) for moment in (BEGINNING, END))
     return {place: Span(first[place], end[place]) for place in first.keys() & end.keys()}
 
 
-def _offsets(consumer: Consumer, places: list[Place], moment: int, left: Left) -> dict[Place, int]:
+def _offsets(reader: Consumer, places: list[Place], moment: int, left: Left) -> dict[Place, int]:
     asked = [TopicPartition(place.topic, place.partition, moment) for place in places]
-    answers = consumer.offsets_for_times(asked, timeout=left())
+    answers = reader.offsets_for_times(asked, timeout=left())
     return {Place(a.topic, a.partition): a.offset for a in answers if a.error is None and a.offset >= 0}
 
 
-def _read(consumer: Consumer, spans: Mapping[Place, Span], left: Left) -> tuple[list[Seen], dict[Place, int]]:
+def _read(reader: Consumer, spans: Mapping[Place, Span], left: Left) -> tuple[list[Seen], dict[Place, int]]:
     """The events in these spans that came in time, and how far each partition was read."""
     reached = {place: span.start for place, span in spans.items()}
     if not spans:
         return [], reached
     found: list[Seen] = []
-    consumer.assign([TopicPartition(place.topic, place.partition, offset) for place, offset in reached.items()])
+    reader.assign([TopicPartition(place.topic, place.partition, offset) for place, offset in reached.items()])
     try:
-        for place, offset, message in _polled(consumer, left):
+        for place, offset, message in _polled(reader, left):
             reached[place] = min(offset, spans[place].stop)
             if message is not None and offset <= spans[place].stop and (event := seen(message)):
                 found.append(event)
             if all(reached[place] == span.stop for place, span in spans.items()):
                 break
     finally:
-        consumer.unassign()
+        reader.unassign()
     return sorted(found, key=lambda event: (event.time, event.topic, event.partition, event.offset)), reached
 
 
-def _polled(consumer: Consumer, left: Left) -> Iterator[tuple[Place, int, Message | None]]:
+def _polled(reader: Consumer, left: Left) -> Iterator[tuple[Place, int, Message | None]]:
     """What comes: its place, the offset that follows, and the message; none at a partition's end."""
-    while (message := consumer.poll(left())) is not None:
+    while (message := reader.poll(left())) is not None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()
         if topic is None or partition is None or offset is None:
@@ -156,18 +156,9 @@ def _polled(consumer: Consumer, left: Left) -> Iterator[tuple[Place, int, Messag
 
 
 def configuration(settings: Settings) -> dict[str, object]:
-    """The options of librdkafka: it reads what is committed, and little ahead."""
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "client.id": "eventmill-console",
-        # librdkafka wants the name of a group; nobody joins it and nothing is kept there.
-        "group.id": "eventmill-console",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
+    """The options of librdkafka: it reads little ahead."""
+    return consumer.configuration(settings.kafka_bootstrap, "console") | {
         "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed",
-        "allow.auto.create.topics": False,
-        "enable.partition.eof": True,
         "fetch.wait.max.ms": 20,
         "fetch.message.max.bytes": 262_144,
         "fetch.max.bytes": 4_194_304,

@@ -13,7 +13,8 @@ from typing import Protocol
 import uvloop
 from gunicorn.workers.base import Worker as Base
 
-from api.http1 import Application, Server
+from api.http1 import Server
+from api.messages import Application
 
 BEAT_SECONDS = 1.0
 """How often a worker tells gunicorn that it lives."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from api.http1 import Reply, Request, Respond
+from api.messages import Reply, Request, Respond
 from api.problems import ProblemError
 
 REPLY = Reply(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from eventmill import producer
+from eventmill import consumer, producer
 from eventmill.settings import Settings
 
 HEADER = "batch"
@@ -60,21 +60,13 @@ class OncePublisher:
 
     def _last_batches(self) -> set[str]:
         """The batches that the last record of each partition comes from."""
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._settings.kafka_bootstrap,
-                "group.id": "eventmill-once",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-            }
-        )
+        reader = Consumer(consumer.configuration(self._settings.kafka_bootstrap, "once"))
         try:
-            numbers = consumer.list_topics(self._topic, SECONDS).topics[self._topic].partitions
-            last = (_last(consumer, TopicPartition(self._topic, number)) for number in numbers)
+            numbers = reader.list_topics(self._topic, SECONDS).topics[self._topic].partitions
+            last = (_last(reader, TopicPartition(self._topic, number)) for number in numbers)
             return {batch for message in last if message for batch in _batches(message)}
         finally:
-            consumer.close()
+            reader.close()
 
 
 def _batches(message: Message) -> Iterator[str]:
@@ -83,13 +75,13 @@ def _batches(message: Message) -> Iterator[str]:
             yield value.decode() if isinstance(value, bytes) else value
 
 
-def _last(consumer: Consumer, partition: TopicPartition) -> Message | None:
+def _last(reader: Consumer, partition: TopicPartition) -> Message | None:
     """The last committed record of a partition; what ends a transaction takes an offset too."""
-    first, end = consumer.get_watermark_offsets(partition, SECONDS)
+    first, end = reader.get_watermark_offsets(partition, SECONDS)
     back = LOOK_BACK
     while end > first:
         begin = max(first, end - back)
-        if messages := list(_read(consumer, TopicPartition(partition.topic, partition.partition, begin))):
+        if messages := list(_read(reader, TopicPartition(partition.topic, partition.partition, begin))):
             return messages[-1]
         if begin == first:
             break
@@ -97,11 +89,11 @@ def _last(consumer: Consumer, partition: TopicPartition) -> Message | None:
     return None
 
 
-def _read(consumer: Consumer, start: TopicPartition) -> Iterator[Message]:
+def _read(reader: Consumer, start: TopicPartition) -> Iterator[Message]:
     """The records from there to the end."""
-    consumer.assign([start])
+    reader.assign([start])
     while True:
-        message = consumer.poll(SECONDS)
+        message = reader.poll(SECONDS)
         if message is None:
             raise TimeoutError(f"Kafka did not give {start.topic} to its end within {SECONDS} s")
         error = message.error()

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eventmill import progress
+from eventmill import consumer, progress
 from spark_jobs.hadoop import Files
 
 SCHEMA = "kafka string, topic string, partition int, first long, end long"
@@ -43,6 +43,16 @@ SECONDS = 60.0
 """How long Kafka may be silent."""
 
 POLL_SECONDS = 0.5
+
+OPTIONS: dict[str, object] = {
+    "auto.offset.reset": "error",
+    "reconnect.backoff.max.ms": 1000,
+    # It would pause for a second whenever its queue was full.
+    "fetch.queue.backoff.ms": 2,
+    "queued.min.messages": 100_000,
+    "queued.max.messages.kbytes": 32_768,
+}
+"""Read fast, and not elsewhere than asked."""
 
 
 class LostRecordsError(RuntimeError):
@@ -108,12 +118,12 @@ def read(kafka: str, topic: str, partition: int, first: int, end: int) -> Iterat
         LostRecordsError: when Kafka has not got its first record.
         KafkaException: when Kafka fails or is silent for SECONDS.
     """
-    consumer = Consumer(_configuration(kafka))
+    reader = Consumer(consumer.configuration(kafka, "jobs") | OPTIONS)
     try:
-        consumer.assign([TopicPartition(topic, partition, first)])
+        reader.assign([TopicPartition(topic, partition, first)])
         at, silent_since = first, monotonic()
         while at < end:
-            messages = consumer.consume(min(AT_ONCE, end - at), POLL_SECONDS)
+            messages = reader.consume(min(AT_ONCE, end - at), POLL_SECONDS)
             if not messages and monotonic() - silent_since > SECONDS:
                 raise KafkaException(
                     KafkaError(KafkaError._TIMED_OUT, f"Kafka gave nothing of {topic}-{partition} from {at} to {end}")
@@ -129,7 +139,7 @@ def read(kafka: str, topic: str, partition: int, first: int, end: int) -> Iterat
             ) from error
         raise
     finally:
-        consumer.close()
+        reader.close()
 
 
 def _reached(message: Message) -> int:
@@ -166,24 +176,3 @@ def _rows(records: list[Message], partition: int) -> pa.RecordBatch:
         pa.array([record.timestamp()[1] * 1000 for record in records], FIELDS.field("timestamp").type),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=FIELDS)
-
-
-def _configuration(kafka: str) -> dict[str, object]:
-    """The options of librdkafka for reading what is committed, fast."""
-    return {
-        "bootstrap.servers": kafka,
-        "client.id": "eventmill-jobs",
-        # librdkafka wants the name of a group; nobody joins it and nothing is kept there.
-        "group.id": "eventmill-jobs",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "allow.auto.create.topics": False,
-        "enable.partition.eof": True,
-        "reconnect.backoff.max.ms": 1000,
-        # It would pause for a second whenever its queue was full.
-        "fetch.queue.backoff.ms": 2,
-        "queued.min.messages": 100_000,
-        "queued.max.messages.kbytes": 32_768,
-    }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.collector import Collector
-from api.http1 import Reply, Request
+from api.messages import Reply, Request
 from api.problems import ProblemError
 from api.publisher import Done, Record
 from tests.support import settings

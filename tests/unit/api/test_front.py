@@ -10,7 +10,7 @@ from flask import Flask, request
 
 from api.collector import Collector
 from api.front import Front
-from api.http1 import Reply, Request
+from api.messages import Reply, Request
 from api.problems import ProblemError
 from api.publisher import Publisher
 from tests.support import settings

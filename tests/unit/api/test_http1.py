@@ -11,7 +11,8 @@ from http import HTTPStatus
 import pytest
 import uvloop
 
-from api.http1 import Reply, Request, Respond, Server
+from api.http1 import Server
+from api.messages import Reply, Request, Respond
 from api.problems import ProblemError
 
 LIMIT = 100_000
