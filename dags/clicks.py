@@ -20,10 +20,11 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.providers.apache.sqoop.operators.sqoop import SqoopOperator
 from airflow.providers.http.sensors.http import HttpSensor
 from airflow.providers.smtp.operators.smtp import EmailOperator
-from airflow.sdk import PokeReturnValue, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import BaseOperator, PokeReturnValue, chain, dag, task
 
 from eventmill import dag_parts, tables
-from eventmill.settings import Settings, load
+from eventmill.settings import ROOT, Settings, load
 
 TABLE = "commerce"
 WAIT = timedelta(hours=8)
@@ -64,17 +65,17 @@ def wait_for_result() -> PokeReturnValue:
 
 
 @task
-def clear_staging() -> None:
-    """Empties `commerce_staging`, so that what Sqoop writes there is this export and nothing else."""
+def make_staging() -> None:
+    """Makes `commerce_staging` anew, so that what is written there is this export and nothing else."""
     from eventmill import export, mysql
 
     with mysql.connect(load()) as connection:
-        export.clear_staging(connection, TABLE)
+        export.make_staging(connection, TABLE)
 
 
 @task
 def publish() -> None:
-    """Replaces the rows of MySQL's `commerce` by those of `commerce_staging`, in one transaction."""
+    """Puts `commerce_staging` in the place of MySQL's `commerce`, at once."""
     from eventmill import export, mysql
 
     with mysql.connect(load()) as connection:
@@ -132,8 +133,16 @@ def hive_table() -> HiveOperator:
     )
 
 
-def export() -> SqoopOperator:
+def export(settings: Settings) -> BaseOperator:
     """The export from Hive to MySQL's staging table."""
+    if settings.export_by == "load-data":
+        return BashOperator(
+            task_id="export",
+            doc_md="Hands the files of the Hive table `commerce` to MySQL's `LOAD DATA`, into `commerce_staging`; a "
+            "second try begins anew.",
+            bash_command=f'"$PYTHON" -m eventmill.load_data clicks {TABLE}',
+            cwd=str(ROOT),
+        )
     return SqoopOperator(
         task_id="export",
         doc_md="Exports the Hive table `commerce` to MySQL's `commerce_staging` by Sqoop and HCatalog; a second try "
@@ -182,8 +191,8 @@ def ecommerce_platform() -> None:
         count_platforms(settings),
         final,
         hive_table(),
-        clear_staging(),
-        export(),
+        make_staging(),
+        export(settings),
         publish(),
         reconcile(final),
         mail(settings),

@@ -1,5 +1,6 @@
-"""A line's final table on its way from Hive to MySQL: publishing what Sqoop staged, and comparing both sides.
+"""A line's final table on its way from Hive to MySQL: publishing what was staged, and comparing both sides.
 
+The staging table is there from `make_staging` to `publish`, so its being there says that it is still to be published.
 Table names come from the code, never from data. Times are UTC.
 """
 
@@ -13,6 +14,12 @@ from eventmill import batches, webhdfs
 from eventmill.settings import Settings
 
 STAGING_SUFFIX = "_staging"
+PREVIOUS_SUFFIX = "_previous"
+LOCK_SECONDS = 30
+SQOOP_OPTIONS = {"update-key": "window_start,source", "update-mode": "allowinsert", "num-mappers": "1"}
+SQOOP_PROPERTIES: dict[str, str] = {}
+PATIENCE = f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"
+EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %(name)s"
 
 
 class Total(NamedTuple):
@@ -43,17 +50,32 @@ def closed_until(state: dict[str, Any]) -> str:
     return f"{datetime.fromtimestamp(closed_us // 1_000_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def clear_staging(connection: Any, table: str) -> None:
-    """Empty the staging table, in one transaction."""
-    _execute(connection, f"DELETE FROM {table}{STAGING_SUFFIX}")  # noqa: S608
-    connection.commit()
+def make_staging(connection: Any, table: str) -> None:
+    """Make an empty staging table like the table; one that an earlier try has left is dropped.
+
+    Raises:
+        mysql.connector.Error: when another process fills it for LOCK_SECONDS more, or MySQL is away.
+    """
+    _execute(connection, PATIENCE)
+    _execute(connection, f"DROP TABLE IF EXISTS {table}{STAGING_SUFFIX}")
+    _execute(connection, f"CREATE TABLE {table}{STAGING_SUFFIX} LIKE {table}")
 
 
 def publish(connection: Any, table: str) -> None:
-    """Replace the table by its staging table in one transaction: a reader sees the old rows or the new rows."""
-    _execute(connection, f"DELETE FROM {table}")  # noqa: S608
-    _execute(connection, f"INSERT INTO {table} SELECT * FROM {table}{STAGING_SUFFIX}")  # noqa: S608
-    connection.commit()
+    """Put the staging table in the table's place, at once: a reader sees the old rows or the new rows.
+
+    Can be repeated: without a staging table there is nothing left to do. Waits for transactions that have read the
+    table, for at most LOCK_SECONDS; those that want to read it meanwhile wait too.
+
+    Raises:
+        mysql.connector.Error: when they take longer, or MySQL is away; the table is then the old one or the new one.
+    """
+    _execute(connection, PATIENCE)
+    _execute(connection, f"DROP TABLE IF EXISTS {table}{PREVIOUS_SUFFIX}")
+    if _rows(connection, EXISTS, name=f"{table}{STAGING_SUFFIX}"):
+        swap = f"{table} TO {table}{PREVIOUS_SUFFIX}, {table}{STAGING_SUFFIX} TO {table}"
+        _execute(connection, f"RENAME TABLE {swap}")
+        _execute(connection, f"DROP TABLE {table}{PREVIOUS_SUFFIX}")
 
 
 def commerce_by_source(connection: Any) -> list[tuple[str, int]]:

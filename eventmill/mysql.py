@@ -29,15 +29,15 @@ PASSING = {ER_SERVER_SHUTDOWN, ER_SESSION_WAS_KILLED, ER_LOCK_WAIT_TIMEOUT, ER_L
 
 
 @contextmanager
-def connect(settings: Settings, database: str = "") -> Iterator[Any]:
+def connect(settings: Settings, database: str = "", **options: object) -> Iterator[Any]:
     """A connection to the analytics' database or another, in one transaction at a time, closed at the end.
 
-    What was not committed is undone.
+    What was not committed is undone. `options` are further ones of mysql.connector.
 
     Raises:
         mysql.connector.Error: when the server is away or refuses.
     """
-    connection = mysql.connector.connect(**arguments(settings, database))
+    connection = mysql.connector.connect(**arguments(settings, database) | options)
     try:
         yield connection
     finally:
@@ -62,6 +62,8 @@ def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
         "charset": "utf8mb4",
         "time_zone": "+00:00",
         "autocommit": False,
+        # Else a server may ask for any file of this machine.
+        "allow_local_infile": False,
         "connection_timeout": 10,
     }
 

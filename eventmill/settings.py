@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     mysql_password: Secret
     mysql_buffer_pool: Heap = "64m"
     shop_database: Name = "eCommerce"
+    export_by: Literal["sqoop", "load-data"] = "sqoop"
 
     cassandra_host: str = "127.0.0.1"
     cassandra_port: Port = 9042

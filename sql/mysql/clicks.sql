@@ -9,8 +9,6 @@ CREATE TABLE IF NOT EXISTS commerce (
   PRIMARY KEY (window_start, source)
 );
 
-CREATE TABLE IF NOT EXISTS commerce_staging LIKE commerce;
-
 CREATE TABLE IF NOT EXISTS platform_counts_live (
   window_start DATETIME(3) NOT NULL,
   window_end DATETIME(3) NOT NULL,

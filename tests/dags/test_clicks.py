@@ -1,11 +1,14 @@
 """The clicks DAG: it is parsed, its order, what each task is given, and what the UI says of it."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+
+from eventmill import settings
 
 ORDER = [
     "source_ready",
@@ -14,7 +17,7 @@ ORDER = [
     "count_platforms",
     "wait_for_result",
     "hive_table",
-    "clear_staging",
+    "make_staging",
     "export",
     "publish",
     "reconcile",
@@ -137,3 +140,19 @@ def test_a_new_stack_waits_for_the_next_time(dagbag: Any, minutes: int, monkeypa
         )
         assert info is not None
         assert info.run_after == due[name]
+
+
+@pytest.fixture
+def loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The DAG with the other way to export."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("EXPORT_BY", "load-data")
+    settings.load.cache_clear()
+    yield DagBag(dag_folder=str(settings.ROOT / "dags" / "clicks.py")).dags["ecommerce_platform"]
+    settings.load.cache_clear()
+
+
+def test_the_export_by_load_data_is_a_command_of_the_platform_s_python(loading: Any) -> None:
+    assert loading.task_dict["export"].bash_command == '"$PYTHON" -m eventmill.load_data clicks commerce'
+    assert [task.task_id for task in loading.topological_sort()] == ORDER

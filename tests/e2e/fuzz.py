@@ -23,10 +23,10 @@ from eventmill import settings
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 250
+EXAMPLES = 190
 """Requests of each operation that one seed makes; operations with few possible requests make those."""
 
-EACH_SEED = 3400
+EACH_SEED = 2500
 """Requests that one seed makes at least."""
 
 SECONDS = 900

@@ -9,6 +9,6 @@ from tests.e2e.own_api import own_api
 CASES = 10_000
 
 
-def test_no_request_breaks_the_api(stack: StackBeside) -> None:
-    with own_api(stack) as address:
+def test_no_request_breaks_the_api(doors: StackBeside) -> None:
+    with own_api(doors) as address:
         assert sum(fuzz.many(address, CASES)) >= CASES

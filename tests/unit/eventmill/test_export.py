@@ -13,12 +13,10 @@ DAY, NEXT_DAY = "2026-01-01", "2026-01-02"
 
 
 def database(path: Path) -> sqlite3.Connection:
-    """The two tables in a database that has transactions."""
+    """The table in a database that has transactions."""
     connection = sqlite3.connect(path)
     columns = "(window_start TEXT, source TEXT, source_number INTEGER NOT NULL, PRIMARY KEY (window_start, source))"
     connection.execute(f"CREATE TABLE IF NOT EXISTS commerce {columns}")
-    columns = columns.replace("NOT NULL", "")
-    connection.execute(f"CREATE TABLE IF NOT EXISTS commerce_staging {columns}")
     return connection
 
 
@@ -26,43 +24,6 @@ def fill(connection: sqlite3.Connection, table: str, *rows: tuple[str, str, int 
     """Put rows into a table."""
     connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", rows)
     connection.commit()
-
-
-def rows(path: Path, table: str = "commerce") -> list[tuple[str, str, int]]:
-    """What another reader sees."""
-    with closing(sqlite3.connect(path)) as reader:
-        return reader.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
-
-
-def test_publish_replaces_all_rows_by_the_staged_ones(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with closing(database(path)) as connection:
-        fill(connection, "commerce", ("10:00", "desktop", 1), ("10:00", "gone", 5))
-        fill(connection, "commerce_staging", ("10:00", "desktop", 2), ("10:05", "téléphone", 3))
-        export.publish(connection, "commerce")
-        export.publish(connection, "commerce")
-    assert rows(path) == [("10:00", "desktop", 2), ("10:05", "téléphone", 3)]
-
-
-def test_publish_that_fails_half_way_leaves_the_old_rows(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with closing(database(path)) as connection:
-        fill(connection, "commerce", ("10:00", "desktop", 1))
-        fill(connection, "commerce_staging", ("10:00", "desktop", 2), ("10:05", "mobile", None))
-        with pytest.raises(sqlite3.IntegrityError):
-            export.publish(connection, "commerce")
-        assert rows(path) == [("10:00", "desktop", 1)]
-    assert rows(path) == [("10:00", "desktop", 1)]
-
-
-def test_clearing_the_staging_table_leaves_the_table(tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with closing(database(path)) as connection:
-        fill(connection, "commerce", ("10:00", "desktop", 1))
-        fill(connection, "commerce_staging", ("10:00", "desktop", 2))
-        export.clear_staging(connection, "commerce")
-    assert rows(path, "commerce_staging") == []
-    assert rows(path) == [("10:00", "desktop", 1)]
 
 
 def test_clicks_by_source_are_largest_first(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""A line's final table from HDFS into MySQL's staging table by LOAD DATA, instead of by Sqoop (`EXPORT_BY`).
+
+    python -m eventmill.load_data clicks commerce
+
+The Parquet files of the Hive table are read over WebHDFS and handed to MySQL as CSV, some hundred thousand rows at a
+time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import typer
+
+from eventmill import export, mysql, webhdfs
+from eventmill.settings import Settings, load
+
+AT_ONCE = 250_000
+"""The rows of a CSV file at least; the files of HDFS are not divided."""
+
+LOAD = """
+LOAD DATA LOCAL INFILE %(file)s INTO TABLE {table} CHARACTER SET utf8mb4
+FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"' ESCAPED BY '' LINES TERMINATED BY '\\n' ({columns})
+"""
+
+
+class LoadError(RuntimeError):
+    """MySQL did not take all rows as they are; the message says how many, and what it says of the first."""
+
+
+def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], None] = lambda _: None) -> int:
+    """Fill the table's new staging table with what Hive's table of that name has; returns how many rows.
+
+    Args:
+        on_rows: is told the rows so far.
+
+    Raises:
+        LoadError: when MySQL would change or leave out a row.
+        requests.RequestException: when HDFS is away.
+        mysql.connector.Error: when MySQL is away.
+    """
+    done = 0
+    with TemporaryDirectory() as folder, mysql.connect(settings, allow_local_infile_in_path=folder) as connection:
+        export.make_staging(connection, table)
+        for rows in _together(_tables(settings, f"/eventmill/{line}/{table}")):
+            _load(connection, f"{table}{export.STAGING_SUFFIX}", rows, Path(folder) / "rows.csv")
+            done += rows.num_rows
+            on_rows(done)
+        connection.commit()
+    return done
+
+
+def _tables(settings: Settings, folder: str) -> Iterator[pa.Table]:
+    """The table's files, day by day; their columns without the day, which Hive has from the folder's name."""
+    for day in webhdfs.names(settings, folder):
+        for name in webhdfs.names(settings, f"{folder}/{day}"):
+            if not name.startswith((".", "_")):  # Hive does not read these either
+                table = pq.read_table(pa.BufferReader(webhdfs.read(settings, f"{folder}/{day}/{name}")))
+                yield table.cast(pa.schema([_without_zone(field) for field in table.schema]))
+
+
+def _without_zone(field: pa.Field) -> pa.Field:
+    """A time as MySQL reads it: in UTC and without saying so."""
+    return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+
+
+def _together(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in fewer tables."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(each.num_rows for each in held) >= AT_ONCE:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _load(connection: Any, table: str, rows: pa.Table, file: Path) -> None:
+    pyarrow.csv.write_csv(rows, file, pyarrow.csv.WriteOptions(include_header=False))
+    statement = LOAD.format(table=table, columns=", ".join(rows.column_names))
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(statement, {"file": str(file)})
+        loaded = cursor.rowcount
+        # From a client's file MySQL leaves out or mends what is wrong, with no more than a warning.
+        cursor.execute("SHOW WARNINGS LIMIT 1")
+        warnings = cursor.fetchall()
+    if warnings or loaded != rows.num_rows:
+        said = f": {warnings[0][2]}" if warnings else ""
+        raise LoadError(f"of {rows.num_rows} rows MySQL took {loaded} into {table}{said}")
+
+
+def main(line: str, table: str) -> None:
+    """Stage a table of a line."""
+    stage(load(), line, table, lambda rows: typer.echo(f"{rows:,} rows staged"))
+
+
+if __name__ == "__main__":
+    typer.run(main)
