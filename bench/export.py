@@ -21,7 +21,6 @@ from typing import Annotated
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +31,7 @@ from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
 from eventmill.connections import write_secret
 from eventmill.engines import ENGINES, service_environment
+from spark_jobs.tables import parquet
 
 LINE, TABLE, PLAIN = "clicks", "commerce", "commerce_plain"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +97,7 @@ class Bench:
 
     def _bring(self, rows: pa.Table) -> None:
         aside = self.file.with_suffix(".parquet")
-        pq.write_table(rows, aside)
+        aside.write_bytes(parquet(rows.to_pylist(), rows.schema))
         folder = f"/eventmill/{LINE}/{TABLE}/day={rows['window_start'][0].as_py():%Y-%m-%d}"
         webhdfs.make_folder(self.values, folder)
         webhdfs.bring(self.values, aside, f"{folder}/rows.parquet")

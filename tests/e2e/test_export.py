@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Event
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from mysql.connector import Error
 
@@ -21,6 +20,7 @@ from eventmill.beside import StackBeside
 from eventmill.engines import service_environment
 from eventmill.load_data import LoadError
 from eventmill.wait import until
+from spark_jobs.tables import TIME, parquet
 from tests.e2e.line import Line
 
 LINE, TABLE = "load", "loaded"
@@ -28,6 +28,7 @@ FOLDER = f"/eventmill/{LINE}/{TABLE}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUOTES = ('"', 'say "hi"', "'", "a,b", "\\", "\\n", "\\N", "NULL", "two\nlines", "\r\n", "\t", " ")
 NAMES = ("desktop", "téléphone", "手机", "📱", "x" * 255, *QUOTES)
+SCHEMA = pa.schema({"window_start": TIME, "window_end": TIME, "source": pa.string(), "source_number": pa.int64()})
 MANY = 100_000
 KILLS = 10
 EXPORT = f"""
@@ -51,13 +52,8 @@ class Table:
 
     def put(self, folder: Path, rows: list[Row], day: str = "2026-01-01") -> None:
         """Make these rows the only ones on HDFS."""
-        columns = list(zip(*rows, strict=True))
-        zone = pa.timestamp("us", "UTC")
-        names = ("window_start", "window_end", "source", "source_number")
-        types = (zone, zone, pa.string(), pa.int64())
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
         file = folder / "rows.parquet"
-        pq.write_table(pa.table(arrays, names), file)
+        file.write_bytes(parquet((dict(zip(SCHEMA.names, row, strict=True)) for row in rows), SCHEMA))
         webhdfs.delete(self.settings, FOLDER)
         webhdfs.make_folder(self.settings, f"{FOLDER}/day={day}")
         webhdfs.bring(self.settings, file, f"{FOLDER}/day={day}/rows.parquet")
@@ -82,9 +78,11 @@ class Table:
 
 
 @pytest.fixture
-def table(stack: StackBeside) -> Iterator[Table]:
+def table(doors: StackBeside) -> Iterator[Table]:
     """An empty one."""
-    found = Table(stack)
+    doors.eventmill("up", "datanode", "mysql")
+    mysql.apply_tables(doors.settings)
+    found = Table(doors)
     with mysql.connect(found.settings) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE TABLE {TABLE} LIKE commerce")
     yield found
