@@ -1,0 +1,184 @@
+"""How long the stack takes to start, what it holds of memory, and how soon an accepted event is seen.
+
+    python -m bench.stack --lines clicks,game --probes 200
+
+Starts a stack of its own with nothing in it (cold) and again (warm), both with everything fetched, and notes when each
+service was ready. Then it sends events to the event API one after the other, and notes how long after its 202 each is
+in the live view of the clicks, and in the Hive table of the game's events as Presto reads it. Memory is the
+proportional set size after that: pages that processes share count once.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Annotated
+from uuid import uuid4
+
+import psutil
+import requests
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eventmill import mysql, prepare, sql, stack, tables
+from eventmill.beside import StackBeside
+from eventmill.commands.display import wide
+from eventmill.settings import LINES, Settings
+from eventmill.supervisor import Supervisor
+from eventmill.wait import until
+
+PAUSE = 0.3
+"""Seconds between two events, so that they meet all phases of the jobs' triggers."""
+
+LOOK = 0.05
+SECONDS = 180
+SEEN_LIVE = "SELECT source FROM platform_counts_live WHERE source LIKE 'probe-%'"
+SEEN_IN_HIVE = "SELECT Host FROM game_events WHERE Host LIKE 'probe-%'"
+
+Look = Callable[[Settings], set[str]]
+
+
+def start(values: Settings) -> dict[str, tuple[float, float]]:
+    """Start the stack; returns for each service when it was started and when it was ready, in seconds."""
+    seen: list[stack.Progress] = []
+
+    def note(progress: list[stack.Progress]) -> None:
+        seen[:] = progress
+
+    begun = time.monotonic()
+    stack.up(values, on_change=note)
+    prepare.prepare(values)
+    return {p.service.name: (p.begun, p.seconds) for p in seen} | {"all": (0.0, time.monotonic() - begun)}
+
+
+def memory(values: Settings) -> Iterator[tuple[str, float]]:
+    """The proportional set size of each service and job with all its processes, in MB."""
+    for program in Supervisor(values).programs().values():
+        if program.state == "RUNNING":
+            root = psutil.Process(program.pid)
+            yield program.name, sum(_own(process) for process in [root, *root.children(recursive=True)]) / 2**20
+
+
+def _own(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def live(values: Settings) -> set[str]:
+    """The sources that the live view has."""
+    with mysql.connect(values) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(SEEN_LIVE)
+        return {source for (source,) in cursor.fetchall()}
+
+
+def in_hive(values: Settings) -> set[str]:
+    """The players whose events Presto sees in Hive's table."""
+    return {str(host) for (host,) in sql.presto(values, SEEN_IN_HIVE).rows}
+
+
+def send(values: Settings, kind: str, event: dict[str, object]) -> None:
+    """Have an event accepted."""
+    address = f"http://{values.api_host}:{values.api_port}/v1/events/{kind}"
+    requests.post(address, json=event, timeout=30).raise_for_status()
+
+
+def latencies(
+    values: Settings, probes: int, kind: str, event: Callable[[str], dict[str, object]], look: Look
+) -> list[float]:
+    """Seconds from the acceptance of each of so many events until it was first seen."""
+    accepted: dict[str, float] = {}
+    seen: dict[str, float] = {}
+    run = uuid4().hex[:8]
+
+    def all_seen() -> bool:
+        now = time.monotonic()
+        if len(accepted) < probes and now >= max(accepted.values(), default=0.0) + PAUSE:
+            name = f"probe-{run}-{len(accepted)}"
+            send(values, kind, event(name))
+            accepted[name] = time.monotonic()
+        found = look(values)
+        now = time.monotonic()
+        for name in found & accepted.keys() - seen.keys():
+            seen[name] = now
+        return len(seen) == probes
+
+    until(all_seen, SECONDS + probes * (PAUSE + 1), f"not all events of {kind} were seen", every=LOOK)
+    return [seen[name] - moment for name, moment in accepted.items()]
+
+
+def click(name: str) -> dict[str, object]:
+    """A product view from a platform of that name."""
+    return {
+        "event": "ProductView",
+        "userid": "user-1",
+        "properties": {"productid": "product-1"},
+        "context": {"source": name},
+    }
+
+
+def play(name: str) -> dict[str, object]:
+    """An event of a player of that name."""
+    return {"event_type": "default", "Host": name}
+
+
+def main(
+    lines: Annotated[
+        str, typer.Option(help="Which lines run, as in ENABLED_LINES; clicks and game at least.")
+    ] = ",".join(LINES),
+    probes: Annotated[int, typer.Option(min=2, help="Events for each of the two latencies.")] = 200,
+) -> None:
+    """Run the benchmark and print its tables."""
+    console = wide()
+    beside = StackBeside("bench", 41000, enabled_lines=lines)
+    values = beside.settings
+    beside.remove()
+    try:
+        cold = start(values)
+        stack.down(values)
+        warm = start(values)
+        # The first events make the tables and their days.
+        for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
+            latencies(values, 1, kind, event, look)
+        tables.apply(values, "game")
+        seconds = {
+            "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
+            "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
+        }
+        _show(console, cold, warm, dict(memory(values)), seconds)
+    finally:
+        beside.remove()
+
+
+def _made(values: Settings) -> set[str]:
+    """What `in_hive` finds, when the table is there to be asked."""
+    tables.apply(values, "game")
+    return in_hive(values)
+
+
+def _show(
+    console: Console,
+    cold: dict[str, tuple[float, float]],
+    warm: dict[str, tuple[float, float]],
+    held: dict[str, float],
+    latency: dict[str, list[float]],
+) -> None:
+    table = Table("service", "cold: started, ready after s", "warm", "memory MB")
+    for name in sorted(held.keys() | warm.keys() - {"all"}, key=lambda name: warm.get(name, (0, 0))[1]):
+        spans = (f"{span[0]:.0f}, {span[1]:.0f}" if span else "" for span in (cold.get(name), warm.get(name)))
+        table.add_row(name, *spans, f"{held.get(name, 0):.0f}")
+    table.add_row("all", f"{cold['all'][1]:.0f}", f"{warm['all'][1]:.0f}", f"{sum(held.values()):.0f}")
+    console.print(table)
+    table = Table("from accepted to seen in", "events", "p50 s", "p99 s", "longest s")
+    for name, seconds in latency.items():
+        cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+        table.add_row(name, str(len(seconds)), *(f"{value:.1f}" for value in (cuts[49], cuts[98], max(seconds))))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
