@@ -45,7 +45,7 @@ types: bootstrap ## mypy, strict
 	@.venv/bin/mypy
 
 unit: setup ## the tests that need no running engine
-	@.venv/bin/pytest tests/unit -n 2 --dist loadfile
+	@.venv/bin/pytest tests/unit -n 2 --dist loadfile --durations 12
 
 dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags

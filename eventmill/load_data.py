@@ -2,13 +2,13 @@
 
     python -m eventmill.load_data clicks commerce
 
-The Parquet files of the Hive table are read over WebHDFS and handed to MySQL as CSV, some hundred thousand rows at a
-time.
+The Parquet files of the Hive table are read over WebHDFS and handed to MySQL as CSV, day by day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +22,8 @@ import typer
 from eventmill import export, mysql, webhdfs
 from eventmill.settings import Settings, load
 
-AT_ONCE = 250_000
-"""The rows of a CSV file at least; the files of HDFS are not divided."""
+AT_ONCE = 2
+"""The days that are read and loaded at the same time."""
 
 LOAD = """
 LOAD DATA LOCAL INFILE %(file)s INTO TABLE {table} CHARACTER SET utf8mb4
@@ -46,41 +46,43 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
         requests.RequestException: when HDFS is away.
         mysql.connector.Error: when MySQL is away.
     """
-    done = 0
-    with TemporaryDirectory() as folder, mysql.connect(settings, allow_local_infile_in_path=folder) as connection:
+    with mysql.connect(settings) as connection:
         export.make_staging(connection, table)
-        for rows in _together(_tables(settings, f"/eventmill/{line}/{table}")):
-            _load(connection, f"{table}{export.STAGING_SUFFIX}", rows, Path(folder) / "rows.csv")
-            done += rows.num_rows
-            on_rows(done)
-        connection.commit()
+    folder = f"/eventmill/{line}/{table}"
+    done = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        days = [pool.submit(_load_day, settings, f"{folder}/{day}", table) for day in webhdfs.names(settings, folder)]
+        try:
+            for day in days:
+                done += day.result()
+                on_rows(done)
+        finally:
+            pool.shutdown(cancel_futures=True)
     return done
 
 
-def _tables(settings: Settings, folder: str) -> Iterator[pa.Table]:
-    """The table's files, day by day; their columns without the day, which Hive has from the folder's name."""
-    for day in webhdfs.names(settings, folder):
-        for name in webhdfs.names(settings, f"{folder}/{day}"):
-            if not name.startswith((".", "_")):  # Hive does not read these either
-                table = pq.read_table(pa.BufferReader(webhdfs.read(settings, f"{folder}/{day}/{name}")))
-                yield table.cast(pa.schema([_without_zone(field) for field in table.schema]))
+def _load_day(settings: Settings, folder: str, table: str) -> int:
+    """Load the files of a day, if there are any; returns how many rows."""
+    # Hive does not read hidden files either.
+    names = [name for name in webhdfs.names(settings, folder) if not name.startswith((".", "_"))]
+    if not names:
+        return 0
+    rows = pa.concat_tables(_read(settings, f"{folder}/{name}") for name in names)
+    with TemporaryDirectory() as aside, mysql.connect(settings, allow_local_infile_in_path=aside) as connection:
+        _load(connection, f"{table}{export.STAGING_SUFFIX}", rows, Path(aside) / "rows.csv")
+        connection.commit()
+    return int(rows.num_rows)
+
+
+def _read(settings: Settings, path: str) -> pa.Table:
+    """A file's columns, without the day, which Hive has from the folder's name."""
+    table = pq.read_table(pa.BufferReader(webhdfs.read(settings, path)))
+    return table.cast(pa.schema([_without_zone(field) for field in table.schema]))
 
 
 def _without_zone(field: pa.Field) -> pa.Field:
     """A time as MySQL reads it: in UTC and without saying so."""
     return field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
-
-
-def _together(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in fewer tables."""
-    held: list[pa.Table] = []
-    for table in tables:
-        held.append(table)
-        if sum(each.num_rows for each in held) >= AT_ONCE:
-            yield pa.concat_tables(held)
-            held = []
-    if held:
-        yield pa.concat_tables(held)
 
 
 def _load(connection: Any, table: str, rows: pa.Table, file: Path) -> None:
