@@ -40,12 +40,9 @@ class Containers:
         self.compose("--profile", "*", "build", seconds=BUILD_SECONDS)
         self.environment["PULL_POLICY"] = "never"
 
-    def up(self, *services: str, alone: bool = False) -> None:
-        """Start what doesn't run or has other settings now, and wait until it is healthy.
-
-        All services or these, with those that they need unless it's these `alone`.
-        """
-        options = ["--detach", "--wait", "--wait-timeout", str(UP_SECONDS), *(["--no-deps"] if alone else [])]
+    def up(self, *services: str) -> None:
+        """Start what doesn't run or has other settings now, all or these services, and wait until it is healthy."""
+        options = ("--detach", "--wait", "--wait-timeout", str(UP_SECONDS))
         self.compose("up", *options, *services, seconds=UP_SECONDS + 60)
 
     def eventmill(self, *arguments: str, seconds: float = 900) -> str:

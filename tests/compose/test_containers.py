@@ -25,13 +25,6 @@ from eventmill import settings
 port = settings.load().spark_master_ui_port
 print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
 """
-ON_YARN = """
-import requests
-from eventmill import settings
-values = settings.load()
-address = f"http://{values.yarn_host}:{values.yarn_ui_port}/ws/v1/cluster/apps?states=RUNNING"
-print(*(app["name"] for app in requests.get(address, timeout=10).json()["apps"]["app"]))
-"""
 HOST = "load.example.org"
 EVENTS = f"SELECT COUNT(*) FROM game_events WHERE host = '{HOST}'"
 IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
@@ -198,15 +191,6 @@ def test_down_keeps_the_data_with_which_the_clicks_go_on_alone_on_a_cluster(cont
     containers.eventmill("demo", "--data", sample)
     containers.eventmill("verify", "clicks", "--truth", truth)
     assert int(containers.python(CORES_AT_WORK)) == 2
-
-
-def test_the_clicks_go_on_with_the_same_result_on_yarn(containers: Containers) -> None:
-    containers.environment |= {"COMPOSE_PROFILES": "clicks,yarn", "SPARK_MASTER": "yarn"}
-    containers.up("resourcemanager", "nodemanager", "jobs", "scheduler", alone=True)
-    sample, truth = generate(containers, "yarn", 10_000)
-    containers.eventmill("demo", "--data", sample)
-    containers.eventmill("verify", "clicks", "--truth", truth)
-    assert containers.python(ON_YARN) == "eventmill clicks"
 
 
 def test_removing_the_volumes_leaves_nothing(containers: Containers) -> None:
