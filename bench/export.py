@@ -128,7 +128,8 @@ class Bench:
         """The tasks of the DAG with `EXPORT_BY=sqoop`."""
         with mysql.connect(self.values) as connection:
             export.make_staging(connection, TABLE)
-        self._sqoop(f"{TABLE}{export.STAGING_SUFFIX}", export.SQOOP_PROPERTIES, export.SQOOP_OPTIONS)
+        options = {"num-mappers": str(export.SQOOP_MAPPERS), **export.SQOOP_OPTIONS}
+        self._sqoop(f"{TABLE}{export.STAGING_SUFFIX}", {}, options)
         self._publish()
 
     def ours_by_load_data(self) -> None:

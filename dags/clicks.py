@@ -24,6 +24,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import BaseOperator, PokeReturnValue, chain, dag, task
 
 from eventmill import dag_parts, tables
+from eventmill.export import SQOOP_MAPPERS, SQOOP_OPTIONS, STAGING_SUFFIX
 from eventmill.settings import ROOT, Settings, load
 
 TABLE = "commerce"
@@ -148,11 +149,11 @@ def export(settings: Settings) -> BaseOperator:
         doc_md="Exports the Hive table `commerce` to MySQL's `commerce_staging` by Sqoop and HCatalog; a second try "
         "updates the rows of the first.",
         cmd_type="export",
-        table=f"{TABLE}_staging",
+        table=f"{TABLE}{STAGING_SUFFIX}",
         hcatalog_database="default",
         hcatalog_table=TABLE,
-        num_mappers=1,
-        extra_options={"update-key": "window_start,source", "update-mode": "allowinsert"},
+        num_mappers=SQOOP_MAPPERS,
+        extra_options=dict(SQOOP_OPTIONS),
     )
 
 

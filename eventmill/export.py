@@ -16,8 +16,8 @@ from eventmill.settings import Settings
 STAGING_SUFFIX = "_staging"
 PREVIOUS_SUFFIX = "_previous"
 LOCK_SECONDS = 30
-SQOOP_OPTIONS = {"update-key": "window_start,source", "update-mode": "allowinsert", "num-mappers": "1"}
-SQOOP_PROPERTIES: dict[str, str] = {}
+SQOOP_MAPPERS = 1
+SQOOP_OPTIONS = {"update-key": "window_start,source", "update-mode": "allowinsert"}
 PATIENCE = f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"
 EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %(name)s"
 
