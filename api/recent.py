@@ -39,21 +39,22 @@ Left = Callable[[], float]
 
 
 class Recent:
-    """Reads the declared topics; the threads of a process take turns at one consumer."""
+    """Reads the declared topics, for so many seconds at a time; a process's threads take turns at one consumer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
         self._names = frozenset(topics.names(settings))
         self._configuration = configuration(settings)
         self._consumer: Consumer | None = None
         self._turn = Lock()
 
     def after(self, positions: Positions) -> Helping:
-        """The events from these positions on, as many as are read within SECONDS.
+        """The events from these positions on, as many as are read in time.
 
         Raises:
             ProblemError: 503 when Kafka is away or too many want to read at a time.
         """
-        if not self._turn.acquire(timeout=SECONDS):
+        if not self._turn.acquire(timeout=self._seconds):
             raise _unavailable("too many want to read the topics at a time")
         try:
             return self._after(positions, self._connected())
@@ -73,11 +74,11 @@ class Recent:
         """The consumer; a new one has a moment more to find Kafka."""
         if self._consumer is None:
             self._consumer = Consumer(self._configuration)
-            self._consumer.list_topics(timeout=CONNECT_SECONDS)
+            self._consumer.list_topics(timeout=CONNECT_SECONDS + self._seconds)
         return self._consumer
 
     def _after(self, positions: Positions, reader: Consumer) -> Helping:
-        left = _timer(SECONDS)
+        left = _timer(self._seconds)
         held = _held(reader, _places(reader, self._names, left), left)
         begin = starts(positions, held)
         events, reached = _read(reader, plan(begin, held), left)
