@@ -178,6 +178,7 @@ def mail(settings: Settings) -> EmailOperator:
     doc_md=__doc__,
     tags=["clicks"],
     template_searchpath=str(tables.FOLDER),
+    user_defined_macros=dag_parts.MACROS,
     on_failure_callback=dag_parts.failure_mail(load()),
 )
 def ecommerce_platform() -> None:

@@ -114,6 +114,7 @@ def mail(settings: Settings) -> EmailOperator:
     doc_md=__doc__,
     tags=[LINE],
     template_searchpath=str(tables.FOLDER),
+    user_defined_macros=dag_parts.MACROS,
     on_failure_callback=dag_parts.failure_mail(load()),
 )
 def game_report() -> None:

@@ -1,5 +1,5 @@
-{#- The files of a batch are named after it. -#}
-{%- set whole = "CAST(regexp_extract(\"$path\", 'batch-([0-9]+)-', 1) AS BIGINT) <= " ~ ti.xcom_pull(task_ids="newest_batch") -%}
+{#- The files of a batch are named after it; those of compaction have finished batches only. -#}
+{%- set whole = "COALESCE(CAST(regexp_extract(\"$path\", 'batch-([0-9]+)-', 1) AS BIGINT), -1) <= " ~ ti.xcom_pull(task_ids="newest_batch") -%}
 SELECT
   events.all_of_them > 0 AS there_are_events,
   events.purchases = bought.all_of_them AS each_purchase_is_in_purchases,

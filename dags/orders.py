@@ -110,6 +110,7 @@ def hive_tables() -> HiveOperator:
     doc_md=__doc__,
     tags=["orders"],
     template_searchpath=str(tables.FOLDER),
+    user_defined_macros=dag_parts.MACROS,
     on_failure_callback=dag_parts.failure_mail(load()),
 )
 def orders_warehouse() -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "sql": Entry("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
     "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
     "tables": Entry("sql", "Make a line's Hive tables, and let Hive find new days."),
+    "compact": Entry("compaction", "Make the small files of a line's closed days few large ones."),
     "report": Entry("report", "Write a line's analytics report, as HTML and Markdown with charts."),
     "console": Entry("sql", "Open an engine's own console."),
     "demo": Entry("demo", "Run the lines on sample data, and show what came of it."),

@@ -10,7 +10,7 @@ from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from eventmill import tables
-from eventmill.settings import ROOT, Settings
+from eventmill.settings import ROOT, Settings, load
 from spark_jobs.conf import configuration
 
 
@@ -34,6 +34,14 @@ DEFAULTS = {
 }
 
 
+def find_days(line: str) -> str:
+    """The statements by which Hive finds the days of a line's tables, as of the moment that the task runs."""
+    return tables.find_days(load(), line)
+
+
+MACROS = {"find_days": find_days}
+
+
 def bounded_run(settings: Settings, line: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:
     """A run of the line's streaming job up to what Kafka holds now."""
     return spark_job(settings, "run", line, "--bounded", task_id=task_id, doc_md=doc_md)
@@ -52,11 +60,11 @@ def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) ->
 
 
 def hive_tables(line: str, *, task_id: str, doc_md: str) -> HiveOperator:
-    """The line's external tables and their days; the DAG looks for templates in `tables.FOLDER`."""
+    """The line's external tables and their days; the DAG looks for templates in `tables.FOLDER`, and has MACROS."""
     return HiveOperator(
         task_id=task_id,
         doc_md=doc_md,
-        hql=f"{{% include '{tables.script(line).name}' %}}\n{tables.find_days(line)}",
+        hql=f"{{% include '{tables.script(line).name}' %}}\n{{{{ find_days('{line}') }}}}",
         mapred_job_name=f"eventmill-{line}",
     )
 

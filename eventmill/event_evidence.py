@@ -188,8 +188,7 @@ def days(settings: Settings, name: str, line: EventLine, batch: int) -> dict[str
     found = {}
     for table in line.tables:
         unknown = unknown_days(settings, name, table.name)
-        folders = {day: f"/eventmill/{name}/{table.name}/{day}" for day in unknown}
-        found[table.name] = [day for day in unknown if _has_any(webhdfs.names(settings, folders[day]), batch)]
+        found[table.name] = [day for day, path in unknown.items() if _has_any(webhdfs.names(settings, path), batch)]
     return {table: missing for table, missing in found.items() if missing}
 
 

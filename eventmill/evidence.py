@@ -83,7 +83,7 @@ def gather(settings: Settings, line: str) -> Evidence:
         rejected_at_entry=at_entry,
         exported=exported,
         in_hive=_sums(commerce),
-        days=unknown_days(settings, line, "commerce"),
+        days=tuple(unknown_days(settings, line, "commerce")),
     )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from eventmill import batches, reader, rejected, sql, webhdfs
+from eventmill import batches, places, reader, rejected, sql, tables, webhdfs
 from eventmill.settings import Settings
 from spark_jobs.state import State
 
 FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
-"""The end of the path of a file that a batch made, as a pattern for Python and for Hive alike."""
+"""The end of the path of a file that a batch made, not compaction, as a pattern for Python and for Hive alike."""
 
 
 class EvidenceError(RuntimeError):
@@ -119,8 +119,8 @@ def require_table(settings: Settings, table: str, how: str) -> None:
         raise EvidenceError(f"Hive has no table {table} yet: {how}")
 
 
-def unknown_days(settings: Settings, line: str, table: str) -> tuple[str, ...]:
-    """The days of a line's table on HDFS that Hive doesn't know."""
-    on_hdfs = {name for name in webhdfs.names(settings, f"/eventmill/{line}/{table}") if name.startswith("day=")}
-    in_hive = {str(row[0]) for row in sql.hive(settings, f"SHOW PARTITIONS {table}").rows}
-    return tuple(sorted(on_hdfs - in_hive))
+def unknown_days(settings: Settings, line: str, table: str) -> Mapping[str, str]:
+    """The days of a line's table on HDFS that Hive doesn't know, each with its folder."""
+    in_hive = tables.known_days(settings, table)
+    on_hdfs = places.days(settings, line, table)
+    return {day: places.path(line, folder) for day, folder in on_hdfs.items() if day not in in_hive}

@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
 
-from eventmill import export, mysql, webhdfs
+from eventmill import export, mysql, places, webhdfs
 from eventmill.settings import Settings, load
 
 AT_ONCE = 2
@@ -48,10 +48,10 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
     """
     with mysql.connect(settings) as connection:
         export.make_staging(connection, table)
-    folder = f"/eventmill/{line}/{table}"
     done = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        days = [pool.submit(_load_day, settings, f"{folder}/{day}", table) for day in webhdfs.names(settings, folder)]
+        folders = [places.path(line, folder) for folder in places.days(settings, line, table).values()]
+        days = [pool.submit(_load_day, settings, folder, table) for folder in folders]
         try:
             for day in days:
                 done += day.result()
@@ -63,8 +63,7 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
 
 def _load_day(settings: Settings, folder: str, table: str) -> int:
     """Load the files of a day, if there are any; returns how many rows."""
-    # Hive does not read hidden files either.
-    names = [name for name in webhdfs.names(settings, folder) if not name.startswith((".", "_"))]
+    names = [entry.name for entry in webhdfs.entries(settings, folder) if not entry.is_hidden]
     if not names:
         return 0
     rows = pa.concat_tables(_read(settings, f"{folder}/{name}") for name in names)

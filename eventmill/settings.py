@@ -27,6 +27,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Heap = Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$", description="a Java heap such as 384m or 2g")]
 Secret = Annotated[str, Field(min_length=12, pattern=r"^[A-Za-z0-9_-]+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+Cron = Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$", description="a cron expression")]
 Seconds = Annotated[int, Field(ge=1)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Partitions = Annotated[int, Field(ge=1, le=1000)]
@@ -74,6 +75,10 @@ class Settings(BaseSettings):
     hdfs_replication: Annotated[int, Field(ge=1, le=5)] = 1
     hdfs_namenode_heap: Heap = "256m"
     hdfs_datanode_heap: Heap = "192m"
+
+    compaction_schedule: Cron = "30 1 * * *"
+    compaction_target_mb: Annotated[int, Field(ge=1, le=4096)] = 128
+    compaction_keep_seconds: Annotated[int, Field(ge=0)] = 3600
 
     hive_metastore_host: str = "127.0.0.1"
     hive_metastore_port: Port = 9083
@@ -221,7 +226,7 @@ class Settings(BaseSettings):
     carts_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000
     views_trigger_seconds: Seconds = 10
     views_window_seconds: Seconds = 60
-    orders_schedule: Annotated[str, Field(pattern=r"^(\S+ ){4}\S+$", description="a cron expression")] = "*/5 * * * *"
+    orders_schedule: Cron = "*/5 * * * *"
     orders_trigger_seconds: Seconds = 10
     orders_watermark_seconds: Seconds = 3600
     orders_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000

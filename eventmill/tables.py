@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from eventmill import sql
+from eventmill import places, sql
 from eventmill.settings import ROOT, Settings
 
 FOLDER = ROOT / "sql" / "hive"
@@ -43,13 +44,49 @@ def partitioned(line: str) -> tuple[str, ...]:
     return tuple(name[1] for name in map(TABLE.search, by_day) if name)
 
 
-def find_days(line: str) -> str:
-    """The statements by which Hive finds the days of a line's tables that HDFS has, and forgets those it has not."""
-    return "\n".join(f"MSCK REPAIR TABLE {table} SYNC PARTITIONS;" for table in partitioned(line))
+def known_days(settings: Settings, table: str) -> set[str]:
+    """The days (`day=2026-01-01`) that Hive knows of a table; none when it has no such table."""
+    if not sql.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
+        return set()
+    return {str(row[0]) for row in sql.hive(settings, f"SHOW PARTITIONS {table}").rows}
+
+
+def find_days(settings: Settings, line: str) -> str:
+    """The statements by which Hive finds the days of a line's tables that HDFS has, and forgets those it has not.
+
+    MSCK REPAIR refuses a day that was moved as long as the folder is there that it has left.
+    """
+    return "\n".join(f"{each};" for table in partitioned(line) for each in _find_days(settings, line, table))
+
+
+def _find_days(settings: Settings, line: str, table: str) -> Iterator[str]:
+    known, there = known_days(settings, table), places.days(settings, line, table)
+    for day in sorted(known - there.keys()):
+        yield f"ALTER TABLE {table} DROP IF EXISTS {_partition(day)}"
+    new = [(day, folder) for day, folder in there.items() if day not in known]
+    if new:
+        parts = " ".join(f"{_partition(day)} {_location(settings, line, folder)}" for day, folder in new)
+        yield f"ALTER TABLE {table} ADD IF NOT EXISTS {parts}"
+
+
+def move_day(settings: Settings, line: str, table: str, day: str, folder: str) -> str:
+    """The statement by which Hive reads a day (`day=2026-01-01`) in another folder of the line."""
+    return f"ALTER TABLE {table} {_partition(day)} SET {_location(settings, line, folder)}"
+
+
+def _partition(day: str) -> str:
+    name, _, value = day.partition("=")
+    return f"PARTITION (`{name}` = '{value}')"
+
+
+def _location(settings: Settings, line: str, folder: str) -> str:
+    return f"LOCATION '{settings.hdfs_url}{places.path(line, folder)}'"
 
 
 def apply(settings: Settings, line: str) -> tuple[str, ...]:
     """Make the line's tables that are missing and find their days; returns the names of those with days."""
-    for statement in sql.statements(f"{script(line).read_text('utf-8')}\n{find_days(line)}"):
+    for statement in sql.statements(script(line).read_text("utf-8")):
+        sql.hive(settings, statement)
+    for statement in sql.statements(find_days(settings, line)):
         sql.hive(settings, statement)
     return partitioned(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 from uuid import uuid4
 
 import requests
@@ -20,13 +20,31 @@ class HdfsError(RuntimeError):
     """HDFS did not do what was asked; the message says what."""
 
 
-def names(settings: Settings, folder: str) -> list[str]:
-    """The names of what a folder holds, sorted; none when it is not there."""
+class Entry(NamedTuple):
+    """What a folder holds: its name, and its size in bytes; a folder has none."""
+
+    name: str
+    size: int
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether Hive, Presto and Spark leave it aside."""
+        return self.name.startswith((".", "_"))
+
+
+def entries(settings: Settings, folder: str) -> list[Entry]:
+    """What a folder holds, by name; nothing when it is not there."""
     reply = _get(settings, folder, "LISTSTATUS")
     if reply.status_code == NOT_FOUND:
         return []
     reply.raise_for_status()
-    return sorted(status["pathSuffix"] for status in reply.json()["FileStatuses"]["FileStatus"])
+    found = reply.json()["FileStatuses"]["FileStatus"]
+    return sorted(Entry(status["pathSuffix"], status["length"]) for status in found)
+
+
+def names(settings: Settings, folder: str) -> list[str]:
+    """The names of what a folder holds, sorted; none when it is not there."""
+    return [entry.name for entry in entries(settings, folder)]
 
 
 def read_json(settings: Settings, path: str) -> Any:
@@ -42,14 +60,35 @@ def read(settings: Settings, path: str) -> bytes:
 
 
 def bring(settings: Settings, file: Path, path: str) -> None:
-    """Copy a file of this machine; whoever looks sees all of it or none."""
-    aside = f"{path}.{uuid4()}"
+    """Copy a file of this machine; whoever looks sees all of it or none.
+
+    Raises:
+        HdfsError: when there is a file of that name.
+    """
+    with file.open("rb") as content:
+        aside = _aside(settings, content, path)
+    try:
+        rename(settings, aside, path)
+    except HdfsError:
+        delete(settings, aside)
+        raise
+
+
+def write(settings: Settings, content: bytes, path: str) -> None:
+    """Write a small file in place of the one that may be there; whoever looks sees the old one or the new one."""
+    aside = _aside(settings, content, path)
+    _put(settings, aside, {"op": "RENAME", "destination": path, "renameoptions": "OVERWRITE"})
+
+
+def _aside(settings: Settings, content: IO[bytes] | bytes, path: str) -> str:
+    """Write a file beside a path, under a name that readers of tables leave aside; returns where."""
+    folder, _, name = path.rpartition("/")
+    aside = f"{folder}/.{name}.{uuid4()}"
     parameters = {"op": "CREATE", "overwrite": "true"}
     answer = requests.put(_url(settings, aside), params=parameters, allow_redirects=False, timeout=TIMEOUT)
     answer.raise_for_status()
-    with file.open("rb") as content:
-        requests.put(answer.headers["Location"], data=content, timeout=BRING_TIMEOUT).raise_for_status()
-    rename(settings, aside, path)
+    requests.put(answer.headers["Location"], data=content, timeout=BRING_TIMEOUT).raise_for_status()
+    return aside
 
 
 def exists(settings: Settings, path: str) -> bool:
@@ -83,10 +122,10 @@ def rename(settings: Settings, path: str, target: str) -> None:
 
 
 def _put(settings: Settings, path: str, parameters: dict[str, str]) -> bool:
-    """What the NameNode says to a change."""
+    """What the NameNode says to a change; it says nothing to a RENAME with options that it has done."""
     reply = requests.put(_url(settings, path), params=parameters, timeout=TIMEOUT)
     reply.raise_for_status()
-    return bool(reply.json()["boolean"])
+    return bool(reply.json()["boolean"]) if reply.content else True
 
 
 def _get(settings: Settings, path: str, operation: str) -> requests.Response:

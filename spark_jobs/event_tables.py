@@ -21,6 +21,7 @@ from spark_jobs.hadoop import Files
 from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, find_duplicates, tally
 from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
+from spark_jobs.publishing import publish, remove_others
 from spark_jobs.source import map_records
 from spark_jobs.state import Layout, StateStore
 from spark_jobs.tables import batch_name
@@ -119,9 +120,10 @@ class EventTables(MicroBatch):
             written = self._write(table, outcome.judged, number) if number else []
             names = file_names(written, outcome.after.batch)
             if self._may_be_replay:
-                self._remove_others(table, outcome.after.batch, names)
-            for path, name in zip(written, names, strict=True):
-                self._files.replace(path, f"{table.name}/{name}")
+                # Before this one's rows can stand beside them.
+                pattern = f"day=*/{batch_name(outcome.after.batch)}-*.parquet"
+                remove_others(self._files, table.name, pattern, names)
+            publish(self._files, table.name, dict(zip(names, written, strict=True)))
 
     def _write(self, table: EventTable, judged: DataFrame, number: int) -> Sequence[str]:
         """Let Spark write a table's new rows aside; returns the files' paths."""
@@ -130,12 +132,6 @@ class EventTables(MicroBatch):
         writer = table.rows(judged).coalesce(files).write.partitionBy("day").option("compression", "snappy")
         writer.mode("overwrite").parquet(self._files.url(folder))
         return self._files.glob(f"{folder}/day=*/*.parquet")
-
-    def _remove_others(self, table: EventTable, batch: int, names: Sequence[str]) -> None:
-        """Remove what an earlier try published under other names, before this one's rows can stand beside it."""
-        for path in self._files.glob(f"{table.name}/day=*/{batch_name(batch)}-*.parquet"):
-            if path.removeprefix(f"{table.name}/") not in names:
-                self._files.delete(path)
 
     def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:  # noqa: ARG002
         return judged.where("records IS NOT NULL").select("bucket", "records")

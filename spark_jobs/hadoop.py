@@ -66,6 +66,12 @@ class Files:
         """Copy a file of this machine; not atomic, so do it aside and `replace`."""
         self._fs.copyFromLocalFile(False, True, self._hadoop.fs.Path(local.as_uri()), self._path(path))
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy a file; not atomic, so do it aside and `replace`."""
+        self._hadoop.fs.FileUtil.copy(
+            self._fs, self._path(source), self._fs, self._path(target), False, True, self._fs.getConf()
+        )
+
     def replace(self, source: str, target: str) -> None:
         """Give a file its final name in one step, in place of the file that may have had it."""
         self._fs.mkdirs(self._path(target).getParent())

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spark_jobs.hadoop import Files
+from spark_jobs.publishing import publish, remove_others
 
 TIME = pa.timestamp("us", "UTC")
 TableRow = dict[str, object]
@@ -30,24 +31,22 @@ class BatchTable:
         self._day_of = day_of
 
     def publish(self, rows: Iterable[TableRow], batch: int, aside: str) -> list[str]:
-        """Write the rows of a batch in place of those that it may have written before; returns the files' paths."""
-        published = []
+        """Write the rows of a batch in place of those that it may have written before; returns the files' names."""
+        written = {}
         for folder, part in groupby(sorted(rows, key=self._folder), key=self._folder):
-            path = f"{folder}/{_file(batch)}"
-            self._files.write(f"{aside}/{path}", parquet(part, self._schema))
-            self._files.replace(f"{aside}/{path}", path)
-            published.append(path)
-        return published
+            name = f"{folder}{_file(batch)}"
+            written[name] = f"{aside}/{self._name}/{name}"
+            self._files.write(written[name], parquet(part, self._schema))
+        publish(self._files, self._name, written)
+        return list(written)
 
     def remove_others(self, batch: int, published: Sequence[str]) -> None:
         """Remove what an earlier try of the batch published and this one did not: settings may have changed since."""
-        folder = f"{self._name}/day=*" if self._day_of else self._name
-        for path in self._files.glob(f"{folder}/{_file(batch)}"):
-            if path not in published:
-                self._files.delete(path)
+        pattern = f"day=*/{_file(batch)}" if self._day_of else _file(batch)
+        remove_others(self._files, self._name, pattern, published)
 
     def _folder(self, row: TableRow) -> str:
-        return f"{self._name}/day={row[self._day_of]:%Y-%m-%d}" if self._day_of else self._name
+        return f"day={row[self._day_of]:%Y-%m-%d}/" if self._day_of else ""
 
 
 def batch_name(batch: int) -> str:

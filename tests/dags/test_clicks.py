@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eventmill import settings
+from eventmill import settings, tables
 
 ORDER = [
     "source_ready",
@@ -27,7 +27,7 @@ ORDER = [
 
 def test_all_files_are_parsed(dagbag: Any) -> None:
     assert dagbag.import_errors == {}
-    assert set(dagbag.dags) == {"ecommerce_platform", "game_report", "orders_warehouse"}
+    assert set(dagbag.dags) == {"ecommerce_platform", "game_report", "orders_warehouse", "compaction"}
 
 
 def test_tasks_follow_one_after_the_other(clicks: Any) -> None:
@@ -84,11 +84,12 @@ def test_spark_runs_the_continuous_job_bounded(clicks: Any) -> None:
     assert task.conf["spark.jars"].endswith("connector.jar")
 
 
-def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any) -> None:
+def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     task = clicks.task_dict["hive_table"]
+    monkeypatch.setattr(tables, "find_days", lambda _settings, line: f"the days of {line};")
     hql = clicks.get_template_env().from_string(task.hql).render()
     assert re.search(r"CREATE EXTERNAL TABLE IF NOT EXISTS\s+`?commerce\b", hql)
-    assert hql.rstrip().endswith("MSCK REPAIR TABLE commerce SYNC PARTITIONS;")
+    assert hql.rstrip().endswith("the days of clicks;")
 
 
 def test_the_export_can_be_repeated(clicks: Any) -> None:
@@ -132,7 +133,13 @@ def test_a_new_stack_waits_for_the_next_time(dagbag: Any, minutes: int, monkeypa
     now = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=minutes)
     monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: now)
     midnight, five_minutes = datetime(2026, 11, 24, tzinfo=UTC), timedelta(minutes=-minutes % 5)
-    due = {"ecommerce_platform": midnight, "game_report": midnight, "orders_warehouse": now + five_minutes}
+    half_past_one = now.replace(hour=1, minute=30) + timedelta(days=minutes >= 90)
+    due = {
+        "ecommerce_platform": midnight,
+        "game_report": midnight,
+        "orders_warehouse": now + five_minutes,
+        "compaction": half_past_one,
+    }
     for name, dag in dagbag.dags.items():
         info = dag.timetable.next_dagrun_info(
             last_automated_data_interval=None,

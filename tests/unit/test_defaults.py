@@ -23,7 +23,7 @@ def test_windows_watermarks_and_triggers_have_their_lengths() -> None:
     own = settings()
     assert (own.clicks_window_seconds, own.clicks_watermark_seconds) == (300, 300)
     assert (own.game_trigger_seconds, own.views_trigger_seconds, own.carts_window_seconds) == (10, 10, 5)
-    assert own.orders_schedule == "*/5 * * * *"
+    assert (own.orders_schedule, own.compaction_schedule) == ("*/5 * * * *", "30 1 * * *")
 
 
 def test_players_come_again_after_ten_seconds_for_ever(tmp_path: Path) -> None:

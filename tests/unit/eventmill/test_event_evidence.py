@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from eventmill import event_evidence, mysql, reader, rejected, sql, tables, webhdfs
+from eventmill import event_evidence, mysql, places, reader, rejected, sql, tables, webhdfs
 from eventmill.event_evidence import LINES, Part, Rows
 from eventmill.line_evidence import EvidenceError
+from eventmill.places import Places
 from eventmill.settings import LINES as ALL_LINES
 from eventmill.settings import Settings
 from eventmill.sql import Result
@@ -106,6 +107,7 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
         "/eventmill/game/guilds/day=2026-01-03": ["batch-0000000004-part-00000.parquet"],
     }
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
+    monkeypatch.setattr(places, "read", lambda _settings, _line: Places())
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
     assert event_evidence.days(settings(), "game", LINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventmill import line_evidence, rejected, sql, webhdfs
+from eventmill import line_evidence, places, rejected, sql, webhdfs
+from eventmill.places import Place, Places
 from eventmill.settings import Settings
 from eventmill.sql import Result
 from tests.support import settings
@@ -19,6 +20,7 @@ from tests.support import settings
         ("hdfs://h:1/eventmill/clicks/faults/batch-0000000000.parquet", 0),
         ("hdfs://h:1/eventmill/game/guilds/day=2026-01-01/batch-0000000007-part-00001.parquet", 7),
         ("hdfs://h:1/eventmill/clicks/commerce/day=2026-01-01/part-00000.parquet", -1),
+        ("hdfs://h:1/eventmill/game/compacted/guilds/day=2026-01-01/0a1b2c3d/compacted-00000.parquet", -1),
     ],
 )
 def test_the_batch_of_a_row_is_in_the_name_of_its_file(file: str, batch: int) -> None:
@@ -45,9 +47,14 @@ def test_days_on_hdfs_that_hive_does_not_know_are_found(monkeypatch: pytest.Monk
     def names(_settings: Settings, _folder: str) -> list[str]:
         return ["day=2026-01-01", "day=2026-01-02", "other"]
 
+    moved = Places({"commerce": {"day=2026-01-03": Place("compacted/3")}})
     monkeypatch.setattr(webhdfs, "names", names)
+    monkeypatch.setattr(places, "read", lambda _settings, _line: moved)
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
-    assert line_evidence.unknown_days(settings(), "clicks", "commerce") == ("day=2026-01-02",)
+    assert line_evidence.unknown_days(settings(), "clicks", "commerce") == {
+        "day=2026-01-02": "/eventmill/clicks/commerce/day=2026-01-02",
+        "day=2026-01-03": "/eventmill/clicks/compacted/3",
+    }
 
 
 def test_there_is_no_state_before_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:

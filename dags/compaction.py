@@ -1,0 +1,49 @@
+"""### Small files
+
+Every night, or as `COMPACTION_SCHEDULE` says: writes the many small files of closed days anew, as few large ones, in
+each line's Parquet tables. Hive and Presto see a day's old files or its new ones; the continuous jobs go on meanwhile.
+The logs tell the files and the time of a scan before and after.
+
+A run that ended in the middle is finished by the next one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import dag
+
+from eventmill import dag_parts, tables
+from eventmill.settings import load
+
+
+def compact(line: str) -> BashOperator:
+    """The compaction of a line's tables, by the platform's Python: Airflow's own has no Arrow."""
+    return BashOperator(
+        task_id=f"compact_{line}",
+        doc_md=f"Compacts the closed days of the tables of `sql/hive/{line}.sql`, by `eventmill compact {line}`.",
+        bash_command=f'exec "$PYTHON" -m eventmill.cli compact {line}',
+    )
+
+
+@dag(
+    dag_id="compaction",
+    schedule=dag_parts.cron(load().compaction_schedule),
+    catchup=False,
+    max_active_runs=1,
+    max_active_tasks=1,
+    dagrun_timeout=timedelta(days=1),
+    default_args=dag_parts.DEFAULTS,
+    doc_md=__doc__,
+    tags=["maintenance"],
+    on_failure_callback=dag_parts.failure_mail(load()),
+)
+def compaction() -> None:
+    """A task for each line that has days; one at a time, for each reads and writes what a day holds."""
+    for line in load().lines:
+        if line in tables.lines() and tables.partitioned(line):
+            compact(line)
+
+
+compaction()

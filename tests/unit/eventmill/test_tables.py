@@ -1,0 +1,75 @@
+"""Hive's tables: which lines have some, and how Hive learns of their days."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventmill import places, sql, tables, webhdfs
+from eventmill.places import Place, Places
+from eventmill.settings import Settings
+from eventmill.tables import TablesError
+from tests.support import settings
+
+ROOT = "hdfs://127.0.0.1:8020/eventmill/clicks"
+
+
+class Hive:
+    """HiveServer2 with the days that it knows of its one table, and the statements that it gets."""
+
+    def __init__(self, *days: str, table: bool = True) -> None:
+        self.days = days
+        self.table = table
+        self.statements: list[str] = []
+
+    def __call__(self, _: Settings, statement: str) -> sql.Result:
+        """Answer a statement."""
+        self.statements.append(statement)
+        if statement.startswith("SHOW TABLES"):
+            return sql.Result(rows=(("commerce",),) if self.table else ())
+        assert self.table, "it has no such table"
+        return sql.Result(rows=tuple((day,) for day in self.days))
+
+
+@pytest.fixture
+def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days, one of which compaction has moved, and one that has moved away from the table's folder."""
+    moved = {"day=2026-01-02": Place("compacted/2"), "day=2026-01-03": Place("compacted/3", next="compacted/4")}
+    monkeypatch.setattr(webhdfs, "names", lambda *_: [".aside", "day=2026-01-01", "day=2026-01-02", "other"])
+    monkeypatch.setattr(places, "read", lambda *_: Places({"commerce": moved}))
+
+
+def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:
+    """The statements by which it finds the days of the clicks."""
+    monkeypatch.setattr(sql, "hive", hive)
+    return sql.statements(tables.find_days(settings(), "clicks"))
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_hive_finds_new_days_where_they_are_and_forgets_those_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(monkeypatch, Hive("day=2025-12-31", "day=2026-01-01")) == [
+        "ALTER TABLE commerce DROP IF EXISTS PARTITION (`day` = '2025-12-31')",
+        "ALTER TABLE commerce ADD IF NOT EXISTS"
+        f" PARTITION (`day` = '2026-01-02') LOCATION '{ROOT}/compacted/2'"
+        f" PARTITION (`day` = '2026-01-03') LOCATION '{ROOT}/compacted/3'",
+    ]
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_a_table_that_is_to_be_made_gets_all_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    [statement] = found(monkeypatch, Hive(table=False))
+    assert statement.count("PARTITION (") == 3
+    assert f"LOCATION '{ROOT}/commerce/day=2026-01-01'" in statement
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_nothing_is_said_when_hive_knows_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(monkeypatch, Hive("day=2026-01-01", "day=2026-01-02", "day=2026-01-03")) == []
+
+
+def test_an_unknown_line_is_named_with_those_there_are() -> None:
+    with pytest.raises(TablesError, match="no line is called 'visits'; there are carts, clicks, game"):
+        tables.script("visits")
+
+
+def test_tables_that_a_plan_places_are_not_looked_for() -> None:
+    assert tables.partitioned("warehouse") == ()
