@@ -45,9 +45,7 @@ def partitioned(line: str) -> tuple[str, ...]:
 
 
 def known_days(settings: Settings, table: str) -> set[str]:
-    """The days (`day=2026-01-01`) that Hive knows of a table; none when it has no such table."""
-    if not sql.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
-        return set()
+    """The days (`day=2026-01-01`) that Hive knows of a table."""
     return {str(row[0]) for row in sql.hive(settings, f"SHOW PARTITIONS {table}").rows}
 
 
@@ -56,11 +54,14 @@ def find_days(settings: Settings, line: str) -> str:
 
     MSCK REPAIR refuses a day that was moved as long as the folder is there that it has left.
     """
-    return "\n".join(f"{each};" for table in partitioned(line) for each in _find_days(settings, line, table))
+    names = partitioned(line)
+    made = {str(row[0]) for row in sql.hive(settings, "SHOW TABLES").rows} if names else set()
+    known = {table: known_days(settings, table) if table in made else set() for table in names}
+    return "\n".join(f"{each};" for table in names for each in _find_days(settings, line, table, known[table]))
 
 
-def _find_days(settings: Settings, line: str, table: str) -> Iterator[str]:
-    known, there = known_days(settings, table), places.days(settings, line, table)
+def _find_days(settings: Settings, line: str, table: str, known: set[str]) -> Iterator[str]:
+    there = places.days(settings, line, table)
     for day in sorted(known - there.keys()):
         yield f"ALTER TABLE {table} DROP IF EXISTS {_partition(day)}"
     new = [(day, folder) for day, folder in there.items() if day not in known]
