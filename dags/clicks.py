@@ -24,7 +24,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import BaseOperator, PokeReturnValue, chain, dag, task
 
 from eventmill import dag_parts, tables
-from eventmill.export import SQOOP_MAPPERS, SQOOP_OPTIONS, STAGING_SUFFIX
+from eventmill.export import SQOOP_MAPPERS, SQOOP_OPTIONS, SQOOP_PROPERTIES, STAGING_SUFFIX
 from eventmill.settings import ROOT, Settings, load
 
 TABLE = "commerce"
@@ -65,9 +65,8 @@ def wait_for_result() -> PokeReturnValue:
     return PokeReturnValue(is_done=final is not None, xcom_value=final)
 
 
-@task
-def make_staging() -> None:
-    """Makes `commerce_staging` anew, so that what is written there is this export and nothing else."""
+def make_staging(_: Any) -> None:
+    """Makes `commerce_staging` anew before each try, so that what is written there is that try and nothing else."""
     from eventmill import export, mysql
 
     with mysql.connect(load()) as connection:
@@ -139,20 +138,22 @@ def export(settings: Settings) -> BaseOperator:
     if settings.export_by == "load-data":
         return BashOperator(
             task_id="export",
-            doc_md="Hands the files of the Hive table `commerce` to MySQL's `LOAD DATA`, into `commerce_staging`; a "
-            "second try begins anew.",
+            doc_md="Makes MySQL's `commerce_staging` anew and hands the files of the Hive table `commerce` to MySQL's "
+            "`LOAD DATA`, into that; a second try begins anew.",
             bash_command=f'"$PYTHON" -m eventmill.load_data clicks {TABLE}',
             cwd=str(ROOT),
         )
     return SqoopOperator(
         task_id="export",
-        doc_md="Exports the Hive table `commerce` to MySQL's `commerce_staging` by Sqoop and HCatalog; a second try "
-        "updates the rows of the first.",
+        doc_md="Makes MySQL's `commerce_staging` anew and exports the Hive table `commerce` there, by Sqoop and "
+        "HCatalog; a second try begins anew.",
+        pre_execute=make_staging,
         cmd_type="export",
         table=f"{TABLE}{STAGING_SUFFIX}",
         hcatalog_database="default",
         hcatalog_table=TABLE,
         num_mappers=SQOOP_MAPPERS,
+        properties=dict(SQOOP_PROPERTIES),
         extra_options=dict(SQOOP_OPTIONS),
     )
 
@@ -193,7 +194,6 @@ def ecommerce_platform() -> None:
         count_platforms(settings),
         final,
         hive_table(),
-        make_staging(),
         export(settings),
         publish(),
         reconcile(final),

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from eventmill import batches, webhdfs
-from eventmill.settings import Settings
+from eventmill.settings import ROOT, Settings
 
 STAGING_SUFFIX = "_staging"
 PREVIOUS_SUFFIX = "_previous"
 LOCK_SECONDS = 30
-SQOOP_MAPPERS = 1
-SQOOP_OPTIONS = {"update-key": "window_start,source", "update-mode": "allowinsert"}
+SQOOP_MAPPERS = 2
+SQOOP_PROPERTIES = {"sqoop.export.records.per.statement": "1000", "mapreduce.local.map.tasks.maximum": "2"}
+SQOOP_OPTIONS = {"connection-param-file": str(ROOT / "engines" / "sqoop" / "conf" / "mysql.properties")}
 PATIENCE = f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"
 EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %(name)s"
 

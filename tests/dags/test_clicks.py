@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventmill import settings, tables
+from eventmill import export, mysql, settings, tables
 
 ORDER = [
     "source_ready",
@@ -17,7 +19,6 @@ ORDER = [
     "count_platforms",
     "wait_for_result",
     "hive_table",
-    "make_staging",
     "export",
     "publish",
     "reconcile",
@@ -92,11 +93,21 @@ def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any, monkeypat
     assert hql.rstrip().endswith("the days of clicks;")
 
 
-def test_the_export_can_be_repeated(clicks: Any) -> None:
+def test_the_export_can_be_repeated(clicks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     task = clicks.task_dict["export"]
     assert (task.hcatalog_table, task.table) == ("commerce", "commerce_staging")
-    assert task.extra_options["update-key"] == "window_start,source"
-    assert task.extra_options["update-mode"] == "allowinsert"
+    staged: list[str] = []
+    monkeypatch.setattr(mysql, "connect", lambda _settings: nullcontext())
+    monkeypatch.setattr(export, "make_staging", lambda _connection, table: staged.append(table))
+    task._pre_execute_hook({})
+    assert staged == ["commerce"]
+
+
+def test_the_export_s_options_are_those_of_the_driver_s_file(clicks: Any) -> None:
+    task = clicks.task_dict["export"]
+    options = Path(task.extra_options["connection-param-file"]).read_text("utf-8")
+    assert "useServerPrepStmts=true" in options.splitlines()
+    assert task.properties["sqoop.export.records.per.statement"] == "1000"
 
 
 class TaskInstance:
