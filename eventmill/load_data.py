@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.csv
@@ -48,10 +50,14 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
     """
     with mysql.connect(settings) as connection:
         export.make_staging(connection, table)
+    folders = [places.path(line, folder) for folder in places.days(settings, line, table).values()]
     done = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        folders = [places.path(line, folder) for folder in places.days(settings, line, table).values()]
-        days = [pool.submit(_load_day, settings, folder, table) for folder in folders]
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        aside = Path(stack.enter_context(TemporaryDirectory()))
+        free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(AT_ONCE):
+            free.put(stack.enter_context(mysql.connect(settings, allow_local_infile_in_path=str(aside))))
+        days = [pool.submit(_load_day, settings, folder, table, aside, free) for folder in folders]
         try:
             for day in days:
                 done += day.result()
@@ -61,15 +67,18 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
     return done
 
 
-def _load_day(settings: Settings, folder: str, table: str) -> int:
-    """Load the files of a day, if there are any; returns how many rows."""
+def _load_day(settings: Settings, folder: str, table: str, aside: Path, free: SimpleQueue[Any]) -> int:
+    """Load the files of a day, if there are any, by one of the free connections; returns how many rows."""
     names = [entry.name for entry in webhdfs.entries(settings, folder) if not entry.is_hidden]
     if not names:
         return 0
     rows = pa.concat_tables(_read(settings, f"{folder}/{name}") for name in names)
-    with TemporaryDirectory() as aside, mysql.connect(settings, allow_local_infile_in_path=aside) as connection:
-        _load(connection, f"{table}{export.STAGING_SUFFIX}", rows, Path(aside) / "rows.csv")
+    connection = free.get()
+    try:
+        _load(connection, f"{table}{export.STAGING_SUFFIX}", rows, aside / f"{uuid4()}.csv")
         connection.commit()
+    finally:
+        free.put(connection)
     return int(rows.num_rows)
 
 
@@ -93,6 +102,7 @@ def _load(connection: Any, table: str, rows: pa.Table, file: Path) -> None:
         # From a client's file MySQL leaves out or mends what is wrong, with no more than a warning.
         cursor.execute("SHOW WARNINGS LIMIT 1")
         warnings = cursor.fetchall()
+    file.unlink()
     if warnings or loaded != rows.num_rows:
         said = f": {warnings[0][2]}" if warnings else ""
         raise LoadError(f"of {rows.num_rows} rows MySQL took {loaded} into {table}{said}")
