@@ -39,9 +39,10 @@ SEND_CARTS = ("send", "carts", "--batch", "100", "--patience", "180")
 SHOP_RUN = ("shop", "run", "--rate", "1000", "--steps", "300", "--patience", "180")
 SHOP = "SELECT order_id, user_id, product_id, quantity, status FROM {} ORDER BY 1"
 RUN_DAG = """
+import sys
 from eventmill import airflow, settings
-values = settings.load()
-print(set(airflow.wait(values, "orders_warehouse", airflow.trigger(values, "orders_warehouse"), seconds=600).values()))
+values, name = settings.load(), sys.argv[1]
+print(set(airflow.wait(values, name, airflow.trigger(values, name), seconds=600).values()))
 """
 SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
@@ -160,12 +161,18 @@ def test_adminer_shows_the_tables_of_who_logs_in(containers: Containers) -> None
 
 def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
     containers.eventmill(*SHOP_RUN, "--seed", "60")
-    assert containers.python(RUN_DAG, seconds=660) == "{'success'}"
+    assert containers.python(RUN_DAG, "orders_warehouse", seconds=660) == "{'success'}"
     in_shop, in_warehouse = (
         json.loads(containers.eventmill("sql", engine, SHOP.format(table), "--format", "json"))
         for engine, table in (("mysql", "eCommerce.orders"), ("presto", "orders"))
     )
     assert in_shop == in_warehouse != []
+
+
+def test_compaction_changes_no_row(containers: Containers) -> None:
+    before = counts(containers, "hive")
+    assert containers.python(RUN_DAG, "compaction", seconds=660) == "{'success'}"
+    assert counts(containers, "hive") == before != []
 
 
 def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Containers) -> None:
