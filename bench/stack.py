@@ -139,8 +139,11 @@ def main(
     beside.remove()
     try:
         cold = start(values)
+        console.print(f"started with nothing in it: {cold['all'][1]:.0f} s")
         stack.down(values)
         warm = start(values)
+        console.print(f"started again: {warm['all'][1]:.0f} s")
+        beside.eventmill("jobs", "start")
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
             latencies(values, 1, kind, event, look)
