@@ -13,7 +13,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Event
 from typing import Annotated
 from uuid import uuid4
 
@@ -93,21 +95,30 @@ def latencies(
     """Seconds from the acceptance of each of so many events until it was first seen."""
     accepted: dict[str, float] = {}
     seen: dict[str, float] = {}
-    run = uuid4().hex[:8]
+    run, failed = uuid4().hex[:8], Event()
 
-    def all_seen() -> bool:
-        now = time.monotonic()
-        if len(accepted) < probes and now >= max(accepted.values(), default=0.0) + PAUSE:
-            name = f"probe-{run}-{len(accepted)}"
+    def send_all() -> None:
+        for number in range(probes):
+            name = f"probe-{run}-{number}"
             send(values, kind, event(name))
             accepted[name] = time.monotonic()
-        found = look(values)
-        now = time.monotonic()
-        for name in found & accepted.keys() - seen.keys():
-            seen[name] = now
-        return len(seen) == probes
+            if failed.wait(PAUSE):
+                break
 
-    until(all_seen, SECONDS + probes * (PAUSE + 1), f"not all events of {kind} were seen", every=LOOK)
+    def all_seen() -> bool:
+        known, found = set(accepted.copy()), look(values)
+        now = time.monotonic()
+        for name in found & known - seen.keys():
+            seen[name] = now
+        return len(seen) == probes or (sending.done() and sending.exception() is not None)
+
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send_all)
+        try:
+            until(all_seen, SECONDS + probes * PAUSE, f"not all events of {kind} were seen", every=LOOK)
+        finally:
+            failed.set()
+        sending.result()
     return [seen[name] - moment for name, moment in accepted.items()]
 
 

@@ -20,6 +20,9 @@ from eventmill.settings import Settings
 
 Value = str | int | float | bool | Decimal | None
 PRESTO_SECONDS = 30
+PRESTO_POLL_SECONDS = 0.05
+"""The client's pause between two looks for rows; its own of a second is longer than most queries take."""
+
 PRESTO_TYPES: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "timestamp": datetime.fromisoformat}
 
 
@@ -73,13 +76,13 @@ def presto(settings: Settings, statement: str) -> Result:
     from pyhive import presto
     from pyhive.exc import Error
 
-    where = (settings.presto_host, settings.presto_port)
+    options = {"username": "eventmill", "catalog": "hive", "schema": "default", "poll_interval": PRESTO_POLL_SECONDS}
 
     @retry(
         retry=retry_if_exception(_is_starting), stop=stop_after_delay(PRESTO_SECONDS), wait=wait_fixed(1), reraise=True
     )
     def ask() -> Result:
-        with closing(presto.connect(*where, username="eventmill", catalog="hive", schema="default")) as connection:
+        with closing(presto.connect(settings.presto_host, settings.presto_port, **options)) as connection:
             cursor = connection.cursor()
             cursor.execute(_single(statement))
             rows = cursor.fetchall()
