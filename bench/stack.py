@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Event
@@ -56,17 +56,28 @@ def start(values: Settings) -> dict[str, tuple[float, float]]:
     return {p.service.name: (p.begun, p.seconds) for p in seen} | {"all": (0.0, time.monotonic() - begun)}
 
 
-def memory(values: Settings) -> Iterator[tuple[str, float]]:
+def memory(values: Settings) -> dict[str, float]:
     """The proportional set size of each service and job with all its processes, in MB."""
+    return _each(values, lambda process: process.memory_full_info().pss / 2**20)
+
+
+def cpu(values: Settings) -> dict[str, float]:
+    """The CPU seconds of each service and job with those of its processes that run."""
+    return _each(values, lambda process: sum(process.cpu_times()[:2]))
+
+
+def _each(values: Settings, figure: Callable[[psutil.Process], float]) -> dict[str, float]:
+    found = {}
     for program in Supervisor(values).programs().values():
         if program.state == "RUNNING":
             root = psutil.Process(program.pid)
-            yield program.name, sum(_own(process) for process in [root, *root.children(recursive=True)]) / 2**20
+            found[program.name] = sum(_own(process, figure) for process in [root, *root.children(recursive=True)])
+    return found
 
 
-def _own(process: psutil.Process) -> int:
+def _own(process: psutil.Process, figure: Callable[[psutil.Process], float]) -> float:
     try:
-        return int(process.memory_full_info().pss)
+        return figure(process)
     except psutil.NoSuchProcess:
         return 0
 
@@ -154,6 +165,7 @@ def main(
         stack.down(values)
         warm = start(values)
         console.print(f"started again: {warm['all'][1]:.0f} s")
+        used = cpu(values)
         beside.eventmill("jobs", "start")
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
@@ -163,7 +175,7 @@ def main(
             "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
             "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
         }
-        _show(console, cold, warm, dict(memory(values)), seconds)
+        _show(console, cold, warm, used, memory(values), seconds)
     finally:
         beside.remove()
 
@@ -178,14 +190,16 @@ def _show(
     console: Console,
     cold: dict[str, tuple[float, float]],
     warm: dict[str, tuple[float, float]],
+    used: dict[str, float],
     held: dict[str, float],
     latency: dict[str, list[float]],
 ) -> None:
-    table = Table("service", "cold: started, ready after s", "warm", "memory MB")
+    table = Table("service", "cold: started, ready after s", "warm", "CPU s until all were ready", "memory MB")
     for name in sorted(held.keys() | warm.keys() - {"all"}, key=lambda name: warm.get(name, (0, 0))[1]):
         spans = (f"{span[0]:.0f}, {span[1]:.0f}" if span else "" for span in (cold.get(name), warm.get(name)))
-        table.add_row(name, *spans, f"{held.get(name, 0):.0f}")
-    table.add_row("all", f"{cold['all'][1]:.0f}", f"{warm['all'][1]:.0f}", f"{sum(held.values()):.0f}")
+        table.add_row(name, *spans, f"{used.get(name, 0):.0f}", f"{held.get(name, 0):.0f}")
+    totals = (cold["all"][1], warm["all"][1], sum(used.values()), sum(held.values()))
+    table.add_row("all", *(f"{total:.0f}" for total in totals))
     console.print(table)
     table = Table("from accepted to seen in", "events", "p50 s", "p99 s", "longest s")
     for name, seconds in latency.items():
