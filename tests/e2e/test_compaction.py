@@ -39,7 +39,7 @@ class Days:
         events: list[dict[str, object]] = [
             {
                 "event_type": "purchase_sword",
-                "type": "katana",
+                "type": "axe.example.org",
                 "Host": HOST,
                 "timestamp": f"{day}T12:00:00.{self.sent:06}Z",
             }
