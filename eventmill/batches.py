@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from eventmill import webhdfs
+from eventmill import places, webhdfs
 from eventmill.settings import Settings
 
 
 def states(line: str) -> str:
     """The folder on HDFS that has a folder for each state kept, named by its batch."""
-    return f"/eventmill/{line}/state"
+    return places.path(line, "state")
 
 
 def newest(settings: Settings, line: str) -> int | None:

@@ -141,16 +141,19 @@ class _Line:
 
     def _small(self, place: Place) -> list[str]:
         """The names of a day's files that finished batches made."""
+        return [name for name in self._files(place.folder) if _batch(name) >= 0 and self._is_finished(name)]
+
+    def _is_finished(self, name: str) -> bool:
         assert self._finished is not None
-        return [name for name in self._files(place.folder) if 0 <= _batch(name) <= self._finished]
+        return _batch(name) <= self._finished
 
     def _move(self, table: str, day: str) -> None:
         """Let a day move to a folder that has its files as few large ones."""
         old = self._places.place(table, day).folder
         place = Place(old, f"{FOLDER}/{table}/{day}/{uuid4().hex[:8]}")
         self._note(self._places.set(table, day, place))
-        compacted = [name for name in self._files(old) if _batch(name) < 0]
-        self._rewrite(place, [*compacted, *self._small(place)])
+        # Those of an earlier compaction too, which no batch made.
+        self._rewrite(place, sorted((name for name in self._files(old) if self._is_finished(name)), key=_batch))
         self._finish(table, day, place)
 
     def _settle(self, table: str, day: str, place: Place) -> None:

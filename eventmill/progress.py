@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from eventmill import reader, webhdfs
+from eventmill import places, reader, webhdfs
 from eventmill.settings import Settings
 
 Offsets = Mapping[int, int]
@@ -47,7 +47,7 @@ def offsets(settings: Settings, folder: str, topic: str, batch: int) -> Offsets:
 
 
 def _checkpoint(folder: str) -> str:
-    return f"/eventmill/{folder}/checkpoint"
+    return places.path(folder, "checkpoint")
 
 
 def parse(offsets: bytes, topic: str) -> Offsets:

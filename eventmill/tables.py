@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from eventmill import places, sql
@@ -64,10 +64,14 @@ def _find_days(settings: Settings, line: str, table: str, known: set[str]) -> It
     there = places.days(settings, line, table)
     for day in sorted(known - there.keys()):
         yield f"ALTER TABLE {table} DROP IF EXISTS {_partition(day)}"
-    new = [(day, folder) for day, folder in there.items() if day not in known]
-    if new:
-        parts = " ".join(f"{_partition(day)} {_location(settings, line, folder)}" for day, folder in new)
-        yield f"ALTER TABLE {table} ADD IF NOT EXISTS {parts}"
+    if new := {day: folder for day, folder in there.items() if day not in known}:
+        yield add_days(settings, line, table, new)
+
+
+def add_days(settings: Settings, line: str, table: str, folders: Mapping[str, str]) -> str:
+    """The statement by which Hive knows days (`day=2026-01-01`), each new one in its folder of the line."""
+    parts = " ".join(f"{_partition(day)} {_location(settings, line, folder)}" for day, folder in folders.items())
+    return f"ALTER TABLE {table} ADD IF NOT EXISTS {parts}"
 
 
 def move_day(settings: Settings, line: str, table: str, day: str, folder: str) -> str:
@@ -86,8 +90,6 @@ def _location(settings: Settings, line: str, folder: str) -> str:
 
 def apply(settings: Settings, line: str) -> tuple[str, ...]:
     """Make the line's tables that are missing and find their days; returns the names of those with days."""
-    for statement in sql.statements(script(line).read_text("utf-8")):
-        sql.hive(settings, statement)
-    for statement in sql.statements(find_days(settings, line)):
+    for statement in sql.statements(f"{script(line).read_text('utf-8')}\n{find_days(settings, line)}"):
         sql.hive(settings, statement)
     return partitioned(line)

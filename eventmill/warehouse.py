@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from eventmill import mysql, sql, webhdfs
+from eventmill import mysql, sql, tables, webhdfs
 from eventmill.settings import Settings
 
 LINE = "/eventmill/orders"
@@ -58,10 +58,10 @@ def publish(settings: Settings) -> Plan | None:
     plan, before = _read(settings, f"{STAGED}/{plans[-1]}"), newest(settings)
     for table, day, folder in changes(plan, before):
         for form, suffix in SUFFIXES.items():
-            location = f"{settings.hdfs_url}{LINE}/{FOLDER}/{table}/{form}/{folder}/day={day}"
-            name, partition = f"{table}{suffix}", f"PARTITION (`day` = '{day}')"
-            sql.hive(settings, f"ALTER TABLE {name} ADD IF NOT EXISTS {partition} LOCATION '{location}'")
-            sql.hive(settings, f"ALTER TABLE {name} {partition} SET LOCATION '{location}'")
+            name, partition = f"{table}{suffix}", f"day={day}"
+            place = f"{FOLDER}/{table}/{form}/{folder}/{partition}"
+            sql.hive(settings, tables.add_days(settings, "orders", name, {partition: place}))
+            sql.hive(settings, tables.move_day(settings, "orders", name, partition, place))
     webhdfs.make_folder(settings, f"{LINE}/{PLANS}")
     webhdfs.rename(settings, f"{LINE}/{STAGED}/{plans[-1]}", f"{LINE}/{PLANS}/{plans[-1]}")
     webhdfs.delete(settings, f"{LINE}/{STAGED}")
