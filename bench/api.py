@@ -2,7 +2,7 @@
 
     python -m bench.api --seconds 15 --rounds 3
 
-Starts Kafka, MySQL and the API of its own, and the plain route under gunicorn; wrk (Debian: wrk) sends product views,
+Starts Kafka, MySQL and the API of its own, and the plain route under gunicorn; wrk sends product views,
 one a request and 500 a request. Each answer of 202 is counted and compared with what Kafka has; only the route that
 always answers the same (`bench/static.py`) sends nothing there.
 """
@@ -27,7 +27,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import mysql, reader, topics
+from eventmill import mysql, reader, setup, topics
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
 from eventmill.engines import service_environment
@@ -181,7 +181,7 @@ def main(
 ) -> None:
     """Measure the event API beside a plain Flask route."""
     if not shutil.which("wrk"):
-        raise typer.BadParameter("wrk is missing; run: sudo apt-get install wrk")
+        setup.install(["wrk"])
     console, bench = wide(), Bench()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:

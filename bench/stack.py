@@ -5,7 +5,7 @@
 Starts a stack of its own with nothing in it (cold) and again (warm), both with everything fetched, and notes when each
 service was ready. Then it sends events to the event API one after the other, and notes how long after its 202 each is
 in the live view of the clicks, and in the Hive table of the game's events as Presto reads it. Memory is the
-proportional set size after that: pages that processes share count once.
+proportional set size, in which pages that processes share count once: as soon as all are ready, and at the end.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def main(
         stack.down(values)
         warm = start(values)
         console.print(f"started again: {warm['all'][1]:.0f} s")
-        used = cpu(values)
+        used, idle = cpu(values), memory(values)
         beside.eventmill("jobs", "start")
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
@@ -175,7 +175,7 @@ def main(
             "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
             "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
         }
-        _show(console, cold, warm, used, memory(values), seconds)
+        _show(console, cold, warm, used, (idle, memory(values)), seconds)
     finally:
         beside.remove()
 
@@ -191,14 +191,15 @@ def _show(
     cold: dict[str, tuple[float, float]],
     warm: dict[str, tuple[float, float]],
     used: dict[str, float],
-    held: dict[str, float],
+    held: tuple[dict[str, float], dict[str, float]],
     latency: dict[str, list[float]],
 ) -> None:
-    table = Table("service", "cold: started, ready after s", "warm", "CPU s until all were ready", "memory MB")
-    for name in sorted(held.keys() | warm.keys() - {"all"}, key=lambda name: warm.get(name, (0, 0))[1]):
+    memory_columns = ("MB when all were ready", "MB at the end")
+    table = Table("service", "cold: started, ready after s", "warm", "CPU s until all were ready", *memory_columns)
+    for name in sorted(held[1].keys() | warm.keys() - {"all"}, key=lambda name: warm.get(name, (0, 0))[1]):
         spans = (f"{span[0]:.0f}, {span[1]:.0f}" if span else "" for span in (cold.get(name), warm.get(name)))
-        table.add_row(name, *spans, f"{used.get(name, 0):.0f}", f"{held.get(name, 0):.0f}")
-    totals = (cold["all"][1], warm["all"][1], sum(used.values()), sum(held.values()))
+        table.add_row(name, *spans, f"{used.get(name, 0):.0f}", *(f"{each.get(name, 0):.0f}" for each in held))
+    totals = (cold["all"][1], warm["all"][1], sum(used.values()), *(sum(each.values()) for each in held))
     table.add_row("all", *(f"{total:.0f}" for total in totals))
     console.print(table)
     table = Table("from accepted to seen in", "events", "p50 s", "p99 s", "longest s")

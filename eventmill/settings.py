@@ -213,7 +213,7 @@ class Settings(BaseSettings):
     clicks_watermark_seconds: Seconds = 300
     clicks_idle_seconds: Seconds = 300
     clicks_live: bool = True
-    clicks_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 500_000
+    clicks_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 1_000_000
     game_trigger_seconds: Seconds = 10
     game_watermark_seconds: Seconds = 3600
     game_max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 100_000

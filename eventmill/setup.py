@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,16 +72,24 @@ def install_system_packages(settings: Settings) -> None:
         if settings.java_home is not None:
             raise
         missing.insert(0, java.PACKAGE)
-    if not missing:
-        return
+    if missing:
+        install(missing)
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install these Debian packages when we may.
+
+    Raises:
+        SetupError: naming the exact command when we may not.
+    """
     if os.geteuid() == 0:
         prefix: tuple[str, ...] = ()
     elif shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
         prefix = ("sudo", "-n")
     else:
-        raise SetupError(f"{' and '.join(missing)} missing; run: sudo apt-get install {' '.join(missing)}")
+        raise SetupError(f"{' and '.join(packages)} missing; run: sudo apt-get install {' '.join(packages)}")
     _apt(prefix, "update")
-    _apt(prefix, "install", "-y", "--no-install-recommends", *missing)
+    _apt(prefix, "install", "-y", "--no-install-recommends", *packages)
 
 
 def _apt(prefix: tuple[str, ...], *arguments: str) -> None:

@@ -73,7 +73,7 @@ def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
     from spark_jobs.runner import run as run_queries
     from spark_jobs.session import session
 
-    spark = session(settings, " ".join(lines))
+    spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
     run_queries(spark, settings, lines, bounded)
     spark.stop()
 

@@ -41,6 +41,11 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.hadoop.fs.defaultFS": settings.hdfs_url,
         "spark.hadoop.dfs.replication": str(settings.hdfs_replication),
         "spark.hadoop.dfs.client.use.datanode.hostname": "true",
+        # A file is closed once the NameNode has heard of its last block, mostly some milliseconds later: the client
+        # would ask again after 400, this one after 5, 10, 20 and so on, for 20 s.
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "5",
+        "spark.hadoop.dfs.client.block.write.locateFollowingBlock.retries": "12",
+        "spark.python.daemon.module": "spark_jobs.daemon",
         **(on_yarn.configuration(settings) if settings.spark_master == "yarn" else {}),
     } | sql_configuration(settings)
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, find_duplicates, tally
-from spark_jobs.packs import Keys, Verdict, buckets, numbers, pack, split, unpack
+from spark_jobs.packs import BUCKETS, Keys, Verdict, buckets, numbers, pack, split, unpack
 from spark_jobs.state import Layout
 
 SEEN = Layout(2, "bucket int, window_start long, records binary")
@@ -45,11 +45,11 @@ def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int) -> DataFrame:
 
 def _stored(records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:
     """The rows of JUDGED with records."""
-    stored = verdicts <= Verdict.STORED
+    kept = verdicts <= Verdict.STORED
+    stored = as_seen(records.filter(kept))
     parts = [
-        {"window_start": start, "bucket": bucket, "records": pack(part)}
-        for start, of_window in split(as_seen(records.filter(stored)), window_start[stored])
-        for bucket, part in split(of_window, buckets(of_window))
+        {"window_start": key // BUCKETS, "bucket": key % BUCKETS, "records": pack(part)}
+        for key, part in split(stored, window_start[kept] * BUCKETS + buckets(stored))
     ]
     return pa.RecordBatch.from_pylist(parts, JUDGED)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -57,30 +57,38 @@ class BatchDecoder:
     def decode(self, values: Sequence[bytes | None], received: Micros) -> Decoded:
         """Decode the values, which Kafka received at those times."""
         reasons: list[str | None] = [None] * len(values)
-        decoded = self._all(values)
-        for index in [index for index, event in enumerate(decoded) if event is None]:
-            decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
-        positions = np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
-        times = micros(pa.array([event.timestamp for event in decoded if event is not None], TIME))
-        for index in positions[self._doubtful(decoded, times, received[positions])]:
-            decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
-        keep = np.array([decoded[index] is not None for index in positions], bool)
-        good = [event for event in decoded if event is not None]
-        return Decoded(positions[keep], times[keep], self._fields(good, positions[keep], len(values)), reasons)
+        decoded, failed = self._all(values)
 
-    def _all(self, values: Sequence[bytes | None]) -> list[Any]:
-        """Each value's event, or None where the fast way fails."""
-        decode, decoded = self._fast, []
+        def again(indexes: Iterable[int]) -> tuple[NDArray[np.int64], list[Any], Micros]:
+            for index in indexes:
+                decoded[index], reasons[index] = self._slowly(values[index], int(received[index]))
+            good = [event for event in decoded if event is not None]
+            positions = (
+                np.arange(len(decoded))
+                if len(good) == len(decoded)
+                else np.array([index for index, event in enumerate(decoded) if event is not None], np.int64)
+            )
+            return positions, good, micros(pa.array([event.timestamp for event in good], TIME))
+
+        positions, good, times = again(failed)
+        if len(doubtful := positions[self._doubtful(good, times, received[positions])]):
+            positions, good, times = again(doubtful)
+        return Decoded(positions, times, self._fields(good, positions, len(values)), reasons)
+
+    def _all(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[int]]:
+        """Each value's event, or None where the fast way fails, and where that is."""
+        decode, decoded, failed = self._fast, [], []
         for value in values:
             try:
                 decoded.append(decode(value))  # type: ignore[arg-type]
             except (ValueError, TypeError, RecursionError):
+                failed.append(len(decoded))
                 decoded.append(None)
-        return decoded
+        return decoded, failed
 
-    def _doubtful(self, decoded: Sequence[Any], times: Micros, received: Micros) -> NDArray[np.bool_]:
+    def _doubtful(self, good: Sequence[Any], times: Micros, received: Micros) -> NDArray[np.bool_]:
         """Which events the contract itself must judge: by their time or the text of their identity."""
-        ids = pa.array([event.messageid for event in decoded if event is not None], pa.string())
+        ids = pa.array([event.messageid for event in good], pa.string())
         canonical = np.asarray(pc.match_substring_regex(ids, events.UUID_TEXT), bool)
         return ~canonical | (times < EARLIEST) | (times > received + AHEAD)
 
@@ -94,10 +102,13 @@ class BatchDecoder:
 
     def _fields(self, good: Sequence[Any], positions: NDArray[np.int64], length: int) -> dict[str, pa.Array]:
         """The fields asked for over the whole batch: the good events' values at their positions, null elsewhere."""
+        fields = {name: pa.array(list(map(get, good)), kind) for name, (get, kind) in self._columns.items()}
+        if len(good) == length:
+            return fields
         index = np.full(length, -1, np.int64)
         index[positions] = np.arange(len(positions))
         take = pa.array(index, mask=index < 0)
-        return {name: pa.array(list(map(get, good)), kind).take(take) for name, (get, kind) in self._columns.items()}
+        return {name: field.take(take) for name, field in fields.items()}
 
 
 def micros(times: pa.Array) -> Micros:

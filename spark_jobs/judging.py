@@ -39,17 +39,26 @@ Key = tuple[int, str]
 
 def find_duplicates(records: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
     """The records in an order that depends on nothing but themselves, and their verdicts."""
-    verdicts = numbers(records, "verdict")
-    # Verdicts sort as needed: first the one seen before, last those that are no candidates.
-    candidate = verdicts <= Verdict.STORED
-    order = np.lexsort(
-        [numbers(records, name) for name in ("offset", "partition", "time", "verdict", "low", "high")] + [~candidate]
-    )
-    ordered, verdicts, candidate = records.take(pa.array(order)), verdicts[order], candidate[order]
+    order = _by_identity(records)
+    ordered, verdicts = records.take(pa.array(order)), numbers(records, "verdict")[order]
     high, low = numbers(ordered, "high"), numbers(ordered, "low")
     again = np.zeros(len(order), bool)
-    again[1:] = (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & candidate[1:]
+    # What is no candidate comes after the candidates of its identity.
+    again[1:] = (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & (verdicts[1:] <= Verdict.STORED)
     return ordered, np.where(again, Verdict.DUPLICATE, verdicts).astype(np.int8)
+
+
+def _by_identity(records: pa.RecordBatch) -> NDArray[np.int64]:
+    """The order of the records by identity, verdict (the one seen before is first), time, partition and offset."""
+    high = numbers(records, "high")
+    order = np.argsort(high)
+    same = np.diff(high[order]) == 0
+    # Few share half an identity: only those need the other keys.
+    tied = np.flatnonzero(np.append(False, same) | np.append(same, False)) if len(order) else order
+    among = order[tied]
+    keys = [numbers(records, name)[among] for name in ("offset", "partition", "time", "verdict", "low", "high")]
+    order[tied] = among[np.lexsort(keys)]
+    return order
 
 
 def tally(schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:

@@ -13,10 +13,10 @@ from spark_jobs import on_yarn
 from spark_jobs.conf import configuration, metastore
 
 
-def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSession:
+def session(settings: Settings, name: str, *, hive: bool = False, real_time: bool = False) -> SparkSession:
     """A session for the application of that name; under spark-submit its master and its options come first.
 
-    With `hive` it knows the tables of the Hive metastore.
+    With `hive` it knows the tables of the Hive metastore, with `real_time` the filters can run so that are set to.
     """
     use_this_python()
     if settings.java_home:
@@ -25,7 +25,7 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
         os.environ |= on_yarn.environment()
     builder = SparkSession.builder.appName(f"eventmill {name}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(master(settings))
+        builder = builder.master(master(settings, real_time))
     shipped = on_yarn.ship(settings) if settings.spark_master == "yarn" else {}
     for key, value in (configuration(settings) | shipped | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
@@ -34,12 +34,12 @@ def session(settings: Settings, name: str, *, hive: bool = False) -> SparkSessio
     return spark
 
 
-def master(settings: Settings) -> str:
+def master(settings: Settings, real_time: bool) -> str:
     """The master that is set; on this machine's cores, with a slot more for each task that reads in real time.
 
     Such a task never ends, and mostly waits.
     """
-    if settings.real_time and settings.spark_master == "local[*]":
+    if real_time and settings.real_time and settings.spark_master == "local[*]":
         return f"local[{(os.cpu_count() or 1) + settings.carts_partitions}]"
     return settings.spark_master
 

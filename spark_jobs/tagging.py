@@ -35,6 +35,9 @@ TAGGED = pa.schema(
 )
 """Rows of a tagged batch: packs of all its records, and each rejected one by itself, with the reason."""
 
+PACKED_TOGETHER = 50_000
+"""About how many records are divided into packs at a time."""
+
 TAGGED_ROWS = from_arrow_schema(TAGGED)
 
 
@@ -61,13 +64,26 @@ def tagger(
     """The function for `map_records` that decodes and tags the records of one task; the rest as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tagging = Tagging(contract, label, rule, keep)
+        tagging, judged = Tagging(contract, label, rule, keep), []
         for batch in batches:
             tagged = tagging.judge(batch)
-            yield tagged.packs()
-            yield tagged.rejected(batch)
+            judged.append(tagged.records)
+            if tagged.has_rejected:
+                yield tagged.rejected(batch)
+            if sum(map(len, judged)) >= PACKED_TOGETHER:
+                yield in_packs(judged)
+                judged = []
+        if judged:
+            yield in_packs(judged)
 
     return tag
+
+
+def in_packs(judged: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The rows of TAGGED that hold these records, a pack a bucket."""
+    records = pa.concat_batches(judged)
+    parts = list(split(records, buckets(records)))
+    return rows(TAGGED, {"bucket": [key for key, _ in parts], "records": [pack(part) for _, part in parts]})
 
 
 @dataclass(frozen=True)
@@ -77,10 +93,10 @@ class Tagged:
     records: pa.RecordBatch
     reasons: Sequence[str | None]
 
-    def packs(self) -> pa.RecordBatch:
-        """The rows of TAGGED that hold the records."""
-        parts = list(split(self.records, buckets(self.records)))
-        return rows(TAGGED, {"bucket": [key for key, _ in parts], "records": [pack(part) for _, part in parts]})
+    @property
+    def has_rejected(self) -> bool:
+        """Whether one of the records is rejected."""
+        return any(reason is not None for reason in self.reasons)
 
     def rejected(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of TAGGED for the rejected ones of the batch that the records come from."""

@@ -8,7 +8,7 @@ import pytest
 from eventmill.events import ProductView
 from spark_jobs.clicks import LABEL
 from spark_jobs.packs import Verdict, numbers
-from spark_jobs.tagging import Rule, Tagged, Tagging
+from spark_jobs.tagging import Rule, Tagged, Tagging, in_packs
 from tests.unit.spark_jobs.support import START, click
 
 SECOND = 1_000_000
@@ -70,7 +70,7 @@ def test_without_a_rule_nothing_is_late_and_fields_stay_with_their_record() -> N
 
 
 def test_a_batch_without_rows_or_without_good_ones_is_taken() -> None:
-    assert tagging().judge(batch()).packs().num_rows == 0
+    assert in_packs([tagging().judge(batch()).records]).num_rows == 0
     assert tagging().judge(batch(None, b"")).reasons == ["empty value"] * 2
 
 
