@@ -4,7 +4,8 @@
 
 Starts Kafka, MySQL and the API of its own, and the plain route under gunicorn; wrk sends product views,
 one a request and 500 a request. Each answer of 202 is counted and compared with what Kafka has; only the route that
-always answers the same (`bench/static.py`) sends nothing there.
+always answers the same (`bench/static.py`) sends nothing there. Then the API alone: by more and more connections, far
+beyond what it can serve, and for minutes on end, with its memory after the first and the last of them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from eventmill.wait import until
 
 BATCH = 500
 CONNECTIONS = 64
+OVERLOAD = (64, 500, 1000, 4000)
+"""Connections that ask all the time; each is a request that waits."""
+
 VIEW = {
     "event": "ProductView",
     "userid": "user-78",
@@ -47,13 +51,17 @@ MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk has seen of a peer in one round; times in milliseconds, CPU seconds of the peer's processes."""
+    """What wrk has seen of a peer in one round; times in milliseconds, CPU seconds of the peer's processes.
+
+    `refused` are the requests that got another answer than 202.
+    """
 
     events_a_second: float
     p50: float
     p99: float
     cpu: float
     events: int
+    refused: int = 0
 
 
 @dataclass
@@ -120,23 +128,31 @@ class Bench:
         return Peer(name, f"http://127.0.0.1:{self.values.api_port}/v1/events/ProductView", pid, batch)
 
     def measure(self, peer: Peer, seconds: int) -> None:
-        """Send to one peer for so long, and see that Kafka has what it acknowledged."""
+        """Send to one peer for so long, and see that all is accepted and Kafka has what it acknowledged."""
+        load = self.load(peer, seconds, CONNECTIONS if peer.batch == 1 else CONNECTIONS // 8)
+        if load.refused:
+            raise AssertionError(f"{peer.name}: {load.refused} requests were refused")
+        peer.rounds.append(load)
+
+    def load(self, peer: Peer, seconds: int, connections: int) -> Load:
+        """Send to one peer over so many connections, and see that Kafka has what it acknowledged."""
         before, cpu = self._held(), _cpu(peer.pid)
-        said = self._wrk(peer, seconds)
-        answered = _number(said, r"(\d+) requests in") * peer.batch
+        said = self._wrk(peer, seconds, connections)
+        refused = int(_number(said, r"Non-2xx or 3xx responses: (\d+)")) if "Non-2xx" in said else 0
+        answered = (_number(said, r"(\d+) requests in") - refused) * peer.batch
         cpu, events = _cpu(peer.pid) - cpu, self._held() - before if peer.publishes else int(answered)
-        if "Non-2xx" in said or not answered <= events <= answered + CONNECTIONS * peer.batch:
+        # What is under way when wrk ends is stored too; and so may be what was refused because Kafka was late.
+        if not answered <= events <= answered + (connections + refused) * peer.batch:
             raise AssertionError(f"{peer.name}: {answered:.0f} events acknowledged, {events} in Kafka:\n{said}")
-        rate = _number(said, r"Requests/sec: +([\d.]+)") * peer.batch
-        peer.rounds.append(Load(rate, _time(said, "50%"), _time(said, "99%"), cpu, events))
+        rate = answered / _seconds(said)
+        return Load(rate, _time(said, "50%"), _time(said, "99%"), cpu, events, refused)
 
     def _held(self) -> int:
         return sum(reader.ends(self.values, self.values.clicks_topic).values())
 
-    def _wrk(self, peer: Peer, seconds: int) -> str:
+    def _wrk(self, peer: Peer, seconds: int, connections: int) -> str:
         script = self.stack.state_dir / f"batch-{peer.batch}.lua"
         script.write_text(_lua(peer.batch), encoding="utf-8")
-        connections = CONNECTIONS if peer.batch == 1 else CONNECTIONS // 8
         options = ["--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s", "--timeout", "20s"]
         command = ["wrk", *options, "--latency", "--script", str(script), peer.url]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -161,6 +177,20 @@ def _cpu(pid: int) -> float:
     return sum(time.user + time.system for time in times)
 
 
+def _memory(pid: int) -> float:
+    """The proportional set size of a process and those below it, in MB."""
+    parent = psutil.Process(pid)
+    return sum(each.memory_full_info().pss for each in [parent, *parent.children(recursive=True)]) / 2**20
+
+
+def _seconds(said: str) -> float:
+    """How long wrk says it took."""
+    found = re.search(r"requests in ([\d.]+)(us|ms|s|m)\b", said)
+    if not found:
+        raise AssertionError(f"wrk did not say how long it took:\n{said}")
+    return float(found[1]) * MILLISECONDS[found[2]] / 1000
+
+
 def _number(said: str, pattern: str) -> float:
     found = re.search(pattern, said)
     if not found:
@@ -178,8 +208,9 @@ def _time(said: str, percentile: str) -> float:
 def main(
     seconds: Annotated[int, typer.Option(min=1, help="How long each peer is sent to in a round.")] = 15,
     rounds: Annotated[int, typer.Option(min=1, help="How often each peer is measured.")] = 3,
+    minutes: Annotated[int, typer.Option(min=2, help="How long the API is under load for its memory.")] = 10,
 ) -> None:
-    """Measure the event API beside a plain Flask route."""
+    """Measure the event API beside a plain Flask route, under overload, and its memory."""
     if not shutil.which("wrk"):
         setup.install(["wrk"])
     console, bench = wide(), Bench()
@@ -193,6 +224,13 @@ def main(
                     console.print(f"round {number + 1}: {peer.name}")
                     bench.measure(peer, seconds)
         _show(console, plain, (single, plain, batch, static))
+        loads = {connections: bench.load(single, seconds, connections) for connections in OVERLOAD}
+        _show_overload(console, loads)
+        held = []
+        for _ in range(minutes):
+            bench.load(single, 60, CONNECTIONS)
+            held.append(_memory(single.pid))
+        console.print(f"MB of memory after 1 minute of load: {held[0]:.0f}; after {minutes}: {held[-1]:.0f}")
     finally:
         bench.stack.remove()
 
@@ -209,6 +247,14 @@ def _show(console: Console, plain: Peer, peers: tuple[Peer, ...]) -> None:
             f"{peer.median('p50'):.1f}",
             f"{peer.median('p99'):.1f}",
         )
+    console.print(table)
+
+
+def _show_overload(console: Console, loads: dict[int, Load]) -> None:
+    table = Table("connections, one event a request", "accepted a second", "refused", "p50 ms", "p99 ms")
+    for connections, load in loads.items():
+        figures = (load.events_a_second, load.refused, load.p50, load.p99)
+        table.add_row(str(connections), *(f"{figure:,.0f}" for figure in figures))
     console.print(table)
 
 
