@@ -67,6 +67,7 @@ bench: bench-streaming ## the benchmarks behind docs/performance.md
 	@.venv/bin/python -m bench.filter
 	@.venv/bin/python -m bench.visits
 	@.venv/bin/python -m bench.export
+	@.venv/bin/python -m bench.compaction
 	@.venv/bin/python -m bench.stack
 
 bench-streaming: setup ## the clicks job beside its peers, Flink SQL among them
