@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, find_duplicates, tally
+from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, by_bucket, find_duplicates, tally
 from spark_jobs.packs import BUCKETS, Keys, Verdict, buckets, numbers, pack, split, unpack
 from spark_jobs.state import Layout
 
@@ -40,7 +40,7 @@ def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int) -> DataFrame:
             yield _stored(ordered, verdicts, start)
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records").union(seen.select("bucket", "records"))
-    return packs.repartition("bucket").mapInArrow(judge_task, from_arrow_schema(JUDGED))
+    return by_bucket(packs).mapInArrow(judge_task, from_arrow_schema(JUDGED))
 
 
 def _stored(records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:

@@ -18,7 +18,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.events import Event
 from spark_jobs.hadoop import Files
-from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, find_duplicates, tally
+from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, by_bucket, find_duplicates, tally
 from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
 from spark_jobs.publishing import publish, remove_others
@@ -188,7 +188,7 @@ def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizo
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records", F.lit(False).alias("seen"))
     before = seen.where("records IS NOT NULL").select("bucket", "records", F.lit(True))
-    both = packs.union(before).repartition("bucket")
+    both = by_bucket(packs.union(before))
     return both.select("records", "seen").mapInArrow(judge_task, from_arrow_schema(result))
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 
 from spark_jobs.packs import Keys, Verdict, numbers, rows
 from spark_jobs.state import Totals
-from spark_jobs.watermark import Read, join
+from spark_jobs.watermark import Read
 
 TALLY = pa.schema(
     {
@@ -30,11 +31,19 @@ TALLY = pa.schema(
 )
 """The number of records of a verdict, partition, window and label, and how far they reach. Times in microseconds."""
 
+REACH = [("newest", "max"), ("first_kafka_time", "min"), ("last_kafka_time", "max"), ("last_offset", "max")]
+"""How far the rows of TALLY of one partition reach together."""
+
 PACKS = pa.schema({"bucket": pa.int32(), "records": pa.binary()})
 """The records of a bucket, packed."""
 
 Key = tuple[int, str]
 """A window's start in microseconds since the epoch, and a label."""
+
+
+def by_bucket(packs: DataFrame) -> DataFrame:
+    """The rows, those of a bucket in one task; each task has as many buckets as the others."""
+    return packs.repartitionById(int(str(packs.sparkSession.conf.get("spark.sql.shuffle.partitions"))), "bucket")
 
 
 def find_duplicates(records: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np.int8]]:
@@ -95,17 +104,14 @@ class Summary:
     @classmethod
     def of(cls, judged: DataFrame) -> Summary:
         """The summary of a judged batch; one Spark job."""
+        found = judged.where("number IS NOT NULL").select(*TALLY.names).toArrow()
         result = cls()
-        for row in judged.where("number IS NOT NULL").select(*TALLY.names).collect():
-            result._add(row)
+        for row in found.group_by(["verdict", "window_start", "label"]).aggregate([("number", "sum")]).to_pylist():
+            result.by_verdict[Verdict(row["verdict"])][row["window_start"], row["label"]] = row["number_sum"]
+        for row in found.filter(pc.field("verdict") != Verdict.SEEN).group_by("partition").aggregate(REACH).to_pylist():
+            newest, first, last, offset = (row[f"{name}_{kind}"] for name, kind in REACH)
+            result.reads[row["partition"]] = Read(newest, first, last, offset + 1)
         return result
-
-    def _add(self, row: Row) -> None:
-        verdict = Verdict(row.verdict)
-        self.by_verdict[verdict][row.window_start, row.label] += row.number
-        if verdict != Verdict.SEEN:
-            read = Read(row.newest, row.first_kafka_time, row.last_kafka_time, row.last_offset + 1)
-            self.reads[row.partition] = join(self.reads.get(row.partition, read), read)
 
     def number(self, verdict: Verdict) -> int:
         """How many records got that verdict."""

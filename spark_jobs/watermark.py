@@ -100,13 +100,3 @@ def _idle(partition: Partition, now: int, idle: int | None) -> bool:
     if partition.absent_since is None:
         return False
     return idle is None or now - partition.absent_since > idle
-
-
-def join(one: Read, other: Read) -> Read:
-    """Two reads of one partition as one."""
-    return Read(
-        max(one.newest, other.newest),
-        min(one.first_kafka_time, other.first_kafka_time),
-        max(one.last_kafka_time, other.last_kafka_time),
-        max(one.next_offset, other.next_offset),
-    )

@@ -47,12 +47,12 @@ def test_a_log_is_loaded_with_what_it_tells(visits: Make) -> None:
 
 def test_a_time_may_be_a_text_too(visits: Make) -> None:
     line = visits().feed(log(5, time_stamp="2026-01-01 00:00:05"), log(6, time_stamp="2026-01-01T01:00:06+01:00"))
-    assert [row["viewed_at"] for row in line.views.values()] == [START + timedelta(seconds=n) for n in (5, 6)]
+    assert [row["viewed_at"] for _, row in sorted(line.views.items())] == [START + timedelta(seconds=n) for n in (5, 6)]
 
 
 def test_copies_are_known_by_their_id(visits: Make) -> None:
     line = visits().feed(log(5, 1), log(5, 1), log(6, 2)).feed(log(5, 1))
-    assert list(line.views) == [(0, 0), (0, 2)]
+    assert sorted(line.views) == [(0, 0), (0, 2)]
     assert line.copies == {(0, 1): str(UUID(int=1)), (0, 3): str(UUID(int=1))}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from spark_jobs.watermark import LONG_AGO, Pace, Partition, Progress, Read, advance, join
+from spark_jobs.watermark import LONG_AGO, Pace, Partition, Progress, Read, advance
 
 PACE = Pace(watermark=5, idle=100, expected=2)
 
@@ -58,10 +58,6 @@ def test_after_a_pause_of_all_the_wait_begins_anew() -> None:
 
 def test_a_bounded_run_waits_for_nobody() -> None:
     assert advance(Progress(), {0: read(50)}, Pace(watermark=5, idle=None, expected=4)).closed == 45
-
-
-def test_two_reads_of_a_partition_are_joined() -> None:
-    assert join(Read(5, 10, 20, 7), Read(9, 8, 15, 3)) == Read(9, 8, 20, 7)
 
 
 def test_progress_survives_json() -> None:
