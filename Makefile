@@ -63,15 +63,15 @@ fuzz: bootstrap ## 100,000 requests made from its description to the API of the 
 	@.venv/bin/python -m tests.e2e.fuzz
 
 bench: bench-streaming ## the benchmarks behind docs/performance.md
-	@.venv/bin/python -m bench.api
+	@.venv/bin/python -m bench.api --chart .eventmill/api.svg
 	@.venv/bin/python -m bench.filter
 	@.venv/bin/python -m bench.visits
-	@.venv/bin/python -m bench.export
+	@.venv/bin/python -m bench.export --chart .eventmill/export.svg
 	@.venv/bin/python -m bench.compaction
 	@.venv/bin/python -m bench.stack
 
 bench-streaming: setup ## the clicks job beside its peers, Flink SQL among them
-	@.venv/bin/python -m bench.streaming
+	@.venv/bin/python -m bench.streaming --chart .eventmill/streaming.svg
 
 setup-docker: ## make this machine ready for docker compose up
 	@bin/setup-docker

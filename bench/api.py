@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import psutil
@@ -28,7 +29,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import mysql, reader, setup, topics
+from eventmill import chart, mysql, reader, setup, topics
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
 from eventmill.engines import service_environment
@@ -209,6 +210,7 @@ def main(
     seconds: Annotated[int, typer.Option(min=1, help="How long each peer is sent to in a round.")] = 15,
     rounds: Annotated[int, typer.Option(min=1, help="How often each peer is measured.")] = 3,
     minutes: Annotated[int, typer.Option(min=2, help="How long the API is under load for its memory.")] = 10,
+    picture: Annotated[Path | None, typer.Option("--chart", help="Where to draw a chart, as SVG.")] = None,
 ) -> None:
     """Measure the event API beside a plain Flask route, under overload, and its memory."""
     if not shutil.which("wrk"):
@@ -223,7 +225,11 @@ def main(
                 for peer in (single, plain, batch, static):
                     console.print(f"round {number + 1}: {peer.name}")
                     bench.measure(peer, seconds)
-        _show(console, plain, (single, plain, batch, static))
+        peers = (single, plain, batch, static)
+        _show(console, plain, peers)
+        if picture:
+            costs = [(peer.name, peer.cpu_an_event()) for peer in peers]
+            picture.write_text(chart.bars(costs, "microseconds of CPU time an event"), "utf-8")
         loads = {connections: bench.load(single, seconds, connections) for connections in OVERLOAD}
         _show_overload(console, loads)
         held = []

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -25,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import run
-from eventmill import export, load_data, mysql, webhdfs
+from eventmill import chart, export, load_data, mysql, webhdfs
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
 from eventmill.connections import write_secret
@@ -171,6 +172,7 @@ class Bench:
 def main(
     days: Annotated[int, typer.Option(min=1, help="Days of 14,400 rows.")] = 70,
     rounds: Annotated[int, typer.Option(min=1, help="How often each peer runs.")] = 3,
+    picture: Annotated[Path | None, typer.Option("--chart", help="Where to draw a chart, as SVG.")] = None,
 ) -> None:
     """Run the benchmark and print its table."""
     console, bench = wide(), Bench(days)
@@ -188,6 +190,9 @@ def main(
                 peer.rounds.append(bench.measure(peer))
                 console.print(f"round {number + 1}, {peer.name}: {peer.rounds[-1]:.1f} s")
         _show(console, peers, bench.rows)
+        if picture:
+            rates = [(peer.name, bench.rows / peer.median) for peer in peers]
+            picture.write_text(chart.bars(rates, "rows a second"), "utf-8")
     finally:
         bench.stack.remove()
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 from typing import Annotated
 
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Usage, run
-from eventmill import reader, topics, truth, webhdfs
+from eventmill import chart, reader, topics, truth, webhdfs
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
 from eventmill.engines import service_environment
@@ -178,12 +179,17 @@ def measure(count: int, rounds: int, console: Console) -> list[Peer]:
 def main(
     count: Annotated[int, typer.Option(min=10, help="Clicks in the topic, besides the planted faults.")] = 4_000_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each peer runs.")] = 3,
+    picture: Annotated[Path | None, typer.Option("--chart", help="Where to draw a chart, as SVG.")] = None,
 ) -> None:
     """Measure the bounded clicks job beside its peers."""
     console = wide()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     tenth = measure(count // 10, 1, console)
-    console.print(_table(measure(count, rounds, console), tenth, count))
+    peers = measure(count, rounds, console)
+    console.print(_table(peers, tenth, count))
+    if picture:
+        rates = [(peer.name, count / peer.median("wall")) for peer in peers]
+        picture.write_text(chart.bars(rates, "clicks a second, start included"), "utf-8")
 
 
 def _table(peers: list[Peer], tenth: list[Peer], count: int) -> Table:

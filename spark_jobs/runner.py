@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,7 +143,9 @@ def _start_workers(spark: SparkSession) -> None:
             pass
         return iter(())
 
-    spark.range(spark.sparkContext.defaultParallelism).mapInArrow(nothing, "id long").collect()
+    # A run may end before it; what else goes wrong here, goes wrong in a batch too.
+    with suppress(Exception):
+        spark.range(spark.sparkContext.defaultParallelism).mapInArrow(nothing, "id long").collect()
 
 
 def sign(settings: Settings, name: str) -> Path:

@@ -16,7 +16,7 @@ from spark_jobs.conf import configuration, metastore
 def session(settings: Settings, name: str, *, hive: bool = False, real_time: bool = False) -> SparkSession:
     """A session for the application of that name; under spark-submit its master and its options come first.
 
-    With `hive` it knows the tables of the Hive metastore, with `real_time` the filters can run so that are set to.
+    With `hive` it knows the tables of the Hive metastore; with `real_time` it has room for filters in real time.
     """
     use_this_python()
     if settings.java_home:
