@@ -28,9 +28,11 @@ from rich.table import Table
 from eventmill import mysql, reader, topics
 from eventmill.beside import StackBeside
 from eventmill.engines import service_environment
+from eventmill.settings import ROOT
 from eventmill.wait import until
 
 USERS = 50
+LOG = ROOT / ".eventmill" / "bench-filter.log"
 WAYS = {"micro-batches": "false", "real time": "true"}
 
 
@@ -54,10 +56,13 @@ class Bench:
     def job(self, real_time: str) -> Iterator[None]:
         """The carts job as long as the block lasts, from the moment at which its filter has passed something."""
         command = [sys.executable, "-m", "spark_jobs", "run", "carts"]
-        process = subprocess.Popen(command, env=self.environment | {"CARTS_REAL_TIME": real_time})
+        environment = self.environment | {"CARTS_REAL_TIME": real_time}
+        # Spark tells at length that a query in real time was ended.
+        with LOG.open("ab") as log:
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             passed = self._passed()
-            until(lambda: self._send(1) and self._passed() > passed, 120, "the filter passes nothing", every=1)
+            until(lambda: self._send(1) and self._passed() > passed, 120, f"the filter passes nothing ({LOG})", every=1)
             yield
         finally:
             process.terminate()
