@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import requests
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure import cpu_seconds, memory_mb, tree
 from eventmill import chart, mysql, reader, setup, topics
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
@@ -137,15 +137,16 @@ class Bench:
 
     def load(self, peer: Peer, seconds: int, connections: int) -> Load:
         """Send to one peer over so many connections, and see that Kafka has what it acknowledged."""
-        before, cpu = self._held(), _cpu(peer.pid)
+        before, cpu = self._held(), tree(peer.pid, cpu_seconds)
         said = self._wrk(peer, seconds, connections)
         refused = int(_number(said, r"Non-2xx or 3xx responses: (\d+)")) if "Non-2xx" in said else 0
         answered = (_number(said, r"(\d+) requests in") - refused) * peer.batch
-        cpu, events = _cpu(peer.pid) - cpu, self._held() - before if peer.publishes else int(answered)
+        cpu = tree(peer.pid, cpu_seconds) - cpu
+        events = self._held() - before if peer.publishes else int(answered)
         # What is under way when wrk ends is stored too; and so may be what was refused because Kafka was late.
         if not answered <= events <= answered + (connections + refused) * peer.batch:
             raise AssertionError(f"{peer.name}: {answered:.0f} events acknowledged, {events} in Kafka:\n{said}")
-        rate = answered / _seconds(said)
+        rate = answered / (_time(said, "requests in") / 1000)
         return Load(rate, _time(said, "50%"), _time(said, "99%"), cpu, events, refused)
 
     def _held(self) -> int:
@@ -172,26 +173,6 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _cpu(pid: int) -> float:
-    parent = psutil.Process(pid)
-    times = [process.cpu_times() for process in [parent, *parent.children(recursive=True)]]
-    return sum(time.user + time.system for time in times)
-
-
-def _memory(pid: int) -> float:
-    """The proportional set size of a process and those below it, in MB."""
-    parent = psutil.Process(pid)
-    return sum(each.memory_full_info().pss for each in [parent, *parent.children(recursive=True)]) / 2**20
-
-
-def _seconds(said: str) -> float:
-    """How long wrk says it took."""
-    found = re.search(r"requests in ([\d.]+)(us|ms|s|m)\b", said)
-    if not found:
-        raise AssertionError(f"wrk did not say how long it took:\n{said}")
-    return float(found[1]) * MILLISECONDS[found[2]] / 1000
-
-
 def _number(said: str, pattern: str) -> float:
     found = re.search(pattern, said)
     if not found:
@@ -199,10 +180,11 @@ def _number(said: str, pattern: str) -> float:
     return float(found[1])
 
 
-def _time(said: str, percentile: str) -> float:
-    found = re.search(rf"{percentile} +([\d.]+)(us|ms|s|m)\b", said)
+def _time(said: str, what: str) -> float:
+    """The milliseconds behind those words."""
+    found = re.search(rf"{what} +([\d.]+)(us|ms|s|m)\b", said)
     if not found:
-        raise AssertionError(f"wrk did not say {percentile}:\n{said}")
+        raise AssertionError(f"wrk did not say {what}:\n{said}")
     return float(found[1]) * MILLISECONDS[found[2]]
 
 
@@ -235,7 +217,7 @@ def main(
         held = []
         for _ in range(minutes):
             bench.load(single, 60, CONNECTIONS)
-            held.append(_memory(single.pid))
+            held.append(tree(single.pid, memory_mb))
         console.print(f"MB of memory after 1 minute of load: {held[0]:.0f}; after {minutes}: {held[-1]:.0f}")
     finally:
         bench.stack.remove()

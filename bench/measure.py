@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -50,14 +50,34 @@ def run(command: Sequence[str], environment: Mapping[str, str], seconds: float =
     return Usage(time.monotonic() - begun, sum(cpu.values()), peak // 2**20, output)
 
 
+def tree(pid: int, figure: Callable[[psutil.Process], float]) -> float:
+    """The sum of a figure over a process and those below it; one that ends meanwhile counts 0."""
+    root = psutil.Process(pid)
+    total = 0.0
+    for member in [root, *root.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += figure(member)
+    return total
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """The CPU time of a process so far, without that of others below it."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def memory_mb(process: psutil.Process) -> float:
+    """The proportional set size of a process, in which pages that processes share count once."""
+    return float(process.memory_full_info().pss / 2**20)
+
+
 def _sample(process: psutil.Process, cpu: dict[int, float]) -> int:
     """Note each process's CPU seconds so far; returns the tree's resident memory in bytes."""
     resident = 0
     for member in [process, *process.children(recursive=True)]:
         try:
             with member.oneshot():
-                times = member.cpu_times()
-                cpu[member.pid] = times.user + times.system
+                cpu[member.pid] = cpu_seconds(member)
                 resident += member.memory_info().rss
         except psutil.NoSuchProcess:
             continue

@@ -25,6 +25,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure import cpu_seconds, memory_mb, tree
 from eventmill import mysql, prepare, sql, stack, tables
 from eventmill.beside import StackBeside
 from eventmill.commands.display import wide
@@ -56,30 +57,10 @@ def start(values: Settings) -> dict[str, tuple[float, float]]:
     return {p.service.name: (p.begun, p.seconds) for p in seen} | {"all": (0.0, time.monotonic() - begun)}
 
 
-def memory(values: Settings) -> dict[str, float]:
-    """The proportional set size of each service and job with all its processes, in MB."""
-    return _each(values, lambda process: process.memory_full_info().pss / 2**20)
-
-
-def cpu(values: Settings) -> dict[str, float]:
-    """The CPU seconds of each service and job with those of its processes that run."""
-    return _each(values, lambda process: sum(process.cpu_times()[:2]))
-
-
-def _each(values: Settings, figure: Callable[[psutil.Process], float]) -> dict[str, float]:
-    found = {}
-    for program in Supervisor(values).programs().values():
-        if program.state == "RUNNING":
-            root = psutil.Process(program.pid)
-            found[program.name] = sum(_own(process, figure) for process in [root, *root.children(recursive=True)])
-    return found
-
-
-def _own(process: psutil.Process, figure: Callable[[psutil.Process], float]) -> float:
-    try:
-        return figure(process)
-    except psutil.NoSuchProcess:
-        return 0
+def each(values: Settings, figure: Callable[[psutil.Process], float]) -> dict[str, float]:
+    """A figure of each service and job that runs, with all its processes."""
+    programs = Supervisor(values).programs().values()
+    return {program.name: tree(program.pid, figure) for program in programs if program.state == "RUNNING"}
 
 
 def live(values: Settings) -> set[str]:
@@ -165,7 +146,7 @@ def main(
         stack.down(values)
         warm = start(values)
         console.print(f"started again: {warm['all'][1]:.0f} s")
-        used, idle = cpu(values), memory(values)
+        used, idle = each(values, cpu_seconds), each(values, memory_mb)
         beside.eventmill("jobs", "start")
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
@@ -175,7 +156,7 @@ def main(
             "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
             "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
         }
-        _show(console, cold, warm, used, (idle, memory(values)), seconds)
+        _show(console, cold, warm, used, (idle, each(values, memory_mb)), seconds)
     finally:
         beside.remove()
 
@@ -198,8 +179,8 @@ def _show(
     table = Table("service", "cold: started, ready after s", "warm", "CPU s until all were ready", *memory_columns)
     for name in sorted(held[1].keys() | warm.keys() - {"all"}, key=lambda name: warm.get(name, (0, 0))[1]):
         spans = (f"{span[0]:.0f}, {span[1]:.0f}" if span else "" for span in (cold.get(name), warm.get(name)))
-        table.add_row(name, *spans, f"{used.get(name, 0):.0f}", *(f"{each.get(name, 0):.0f}" for each in held))
-    totals = (cold["all"][1], warm["all"][1], sum(used.values()), *(sum(each.values()) for each in held))
+        table.add_row(name, *spans, f"{used.get(name, 0):.0f}", *(f"{mb.get(name, 0):.0f}" for mb in held))
+    totals = (cold["all"][1], warm["all"][1], sum(used.values()), *(sum(mb.values()) for mb in held))
     table.add_row("all", *(f"{total:.0f}" for total in totals))
     console.print(table)
     table = Table("from accepted to seen in", "events", "p50 s", "p99 s", "longest s")
