@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags e2e compose-test bench bench-streaming fuzz lock clean distclean
+.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags e2e compose-test compose-test-all bench bench-streaming fuzz lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +56,11 @@ e2e: setup browser ## whole lines on a stack of its own
 browser: # without one its tests fail, the others can run
 	@bin/browser || true
 
-compose-test: setup setup-docker ## the lines in containers, with kill -9
-	@.venv/bin/pytest tests/compose --durations 12
+compose-test: setup setup-docker ## in containers: demo, secrets, down, kill -9 of broker, jobs, MySQL
+	@.venv/bin/pytest tests/compose -m "not long" --durations 12
+
+compose-test-all: setup setup-docker ## the same, every service killed, and a full disk
+	@.venv/bin/pytest tests/compose --durations 20
 
 fuzz: bootstrap ## 100,000 requests made from its description to the API of the running stack
 	@.venv/bin/python -m tests.e2e.fuzz

@@ -13,6 +13,7 @@ from mysql.connector.pooling import MySQLConnectionPool
 
 from api.problems import ProblemError
 from eventmill import mysql as server
+from eventmill.disk import Reserve
 from eventmill.settings import Settings
 
 
@@ -24,9 +25,22 @@ class Connections:
         self._database = database
         self._number = number
         self._about = about
+        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
         self._free = BoundedSemaphore(number)
         self._making = Lock()
         self._pool: MySQLConnectionPool | None = None
+
+    @contextmanager
+    def growing(self) -> Iterator[Any]:
+        """A transaction that adds rows.
+
+        Raises:
+            ProblemError: as `transaction`, and 503 when the disk is nearly full.
+        """
+        if shortage := self._reserve.shortage():
+            raise self._unavailable(shortage)
+        with self.transaction() as cursor:
+            yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

@@ -16,6 +16,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from eventmill import producer
+from eventmill.disk import Reserve
 from eventmill.settings import Settings
 
 QUEUE_KILOBYTES = 65_536
@@ -82,11 +83,14 @@ class Publisher:
         self._producer = Producer(configuration(settings) | {"error_cb": self._on_error})
         self._waiting = 0
         self._turn: asyncio.TimerHandle
+        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
+        self._shortage: str | None = None
         self._away: str | None = None
         self._doubted = False
 
     def start(self) -> None:
         """Begin to serve deliveries; to be called in the loop."""
+        self._shortage = self._reserve.shortage()
         self._loop = asyncio.get_running_loop()
         self._watching = self._loop.create_task(self._watch())
         self._serve()
@@ -99,13 +103,13 @@ class Publisher:
 
     @property
     def away(self) -> str | None:
-        """Why Kafka cannot be written to now, or None."""
-        return self._away
+        """Why nothing is written to Kafka now, or None: it is away, or its disk would soon be full."""
+        return self._shortage or self._away
 
     def publish(self, records: Sequence[Record], done: Done) -> None:
         """Write the records; `done` is called in the loop's thread, in the end or at once."""
-        if self._away or not records:
-            done(dict.fromkeys(range(len(records)), self._away or ""))
+        if (away := self.away) or not records:
+            done(dict.fromkeys(range(len(records)), away or ""))
             return
         self._waiting += 1
         if self._waiting == 1:
@@ -152,9 +156,10 @@ class Publisher:
         self._producer.poll(0)
 
     async def _watch(self) -> None:
-        """Find out whether Kafka is away, as soon as there is a doubt, and when it's back."""
+        """Find out whether Kafka is away, as soon as there is a doubt, and when it's back; and look at the disk."""
         while True:
             await asyncio.sleep(PROBE_SECONDS)
+            self._shortage = self._reserve.shortage()
             if self._doubted or self._away:
                 self._doubted = False
                 self._away = await asyncio.to_thread(self.probe)

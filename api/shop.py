@@ -95,7 +95,7 @@ class Shop:
             ProblemError: 422 for a user or product that the shop does not have, 409 when another order has that
                 identity.
         """
-        with self._connections.transaction() as cursor:
+        with self._connections.growing() as cursor:
             now, user, product = _now(), _number(wanted.userid), _number(wanted.productid)
             try:
                 values = user, product, wanted.quantity, now.replace(tzinfo=None), str(messageid)
@@ -122,7 +122,7 @@ class Shop:
         Raises:
             ProblemError: 404 when there is none of that number.
         """
-        with self._connections.transaction() as cursor:
+        with self._connections.growing() as cursor:
             cursor.execute(COMPLETE, (number,))
             if cursor.rowcount:
                 cursor.execute(COMPLETED_AT, (number, _now().replace(tzinfo=None)))

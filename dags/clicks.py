@@ -65,10 +65,11 @@ def wait_for_result() -> PokeReturnValue:
     return PokeReturnValue(is_done=final is not None, xcom_value=final)
 
 
-def make_staging(_: Any) -> None:
+def make_staging(context: Any) -> None:
     """Makes `commerce_staging` anew before each try, so that what is written there is that try and nothing else."""
     from eventmill import export, mysql
 
+    dag_parts.await_space(context)
     with mysql.connect(load()) as connection:
         export.make_staging(connection, TABLE)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.apache.hive.operators.hive import HiveOperator
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from eventmill import tables
+from eventmill import disk, tables
 from eventmill.settings import ROOT, Settings, load
 from spark_jobs.conf import configuration
 
@@ -24,6 +26,13 @@ def cron(expression: str) -> CronTriggerTimetable:
 
 DAILY = cron("0 0 * * *")
 
+
+def await_space(_: Any) -> None:
+    """Let a task begin only when the disk has room for what it writes."""
+    settings = load()
+    disk.Reserve(settings.state_dir, settings.disk_reserve_mb).wait(logging.getLogger(__name__).warning)
+
+
 DEFAULTS = {
     "owner": "eventmill",
     "retries": 2,
@@ -31,6 +40,7 @@ DEFAULTS = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=5),
     "execution_timeout": timedelta(hours=1),
+    "pre_execute": await_space,
 }
 
 

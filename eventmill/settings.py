@@ -48,6 +48,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = Path(".eventmill")
     lib_dir: Path = Path(".eventmill/lib")
+    disk_reserve_mb: Annotated[int, Field(ge=0)] = 1024
     java_home: Path | None = None
     services_by: Literal["supervisor", "compose"] = "supervisor"
     enabled_lines: str = ",".join(LINES)

@@ -76,8 +76,9 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
     config["supervisorctl"] = {"serverurl": socket}
-    commands = [(s.name, f"{s.run} {s.name}", s.stop_signal) for s in SERVICES]
-    commands += [(name, f"{ENGINES / 'spark' / 'run'} {name}", "TERM") for name in job_programs()]
+    start = f"{sys.executable} -m eventmill.disk"
+    commands = [(s.name, f"{start} {s.run} {s.name}", s.stop_signal) for s in SERVICES]
+    commands += [(name, f"{start} {ENGINES / 'spark' / 'run'} {name}", "TERM") for name in job_programs()]
     for priority, (name, command, stop_signal) in enumerate(commands, start=1):
         config[f"program:{name}"] = _program(command, priority, stop_signal, log_file(settings, name))
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from eventmill.disk import Reserve
 from eventmill.settings import Settings
 from spark_jobs.hadoop import Files
 from spark_jobs.lines import LINES, BatchFunction, Filter, Line, root
 from spark_jobs.source import kafka_stream, records
+
+log = logging.getLogger(__name__)
 
 REAL_TIME_BATCH = "1 minute"
 """How often a query in real time commits what it has read; after a crash so much is read again."""
@@ -77,8 +81,10 @@ def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: st
     """Start the query that hands a line its batches; its name is also its folder."""
     folder = root(settings, name)
     files = Files(spark, folder)
+    reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
 
     def process(batch: DataFrame, batch_id: int) -> None:
+        reserve.wait(lambda shortage: log.warning("%s waits: %s", name, shortage))
         line.process(records(batch, batch_id, settings, line.topic, files), batch_id)
 
     batches = Batches(process)

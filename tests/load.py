@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import requests
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 BATCH = 500
 PATIENCE = 180
@@ -19,11 +19,12 @@ PATIENCE = 180
 class Load:
     """Events of one player in batches, some of them broken; every batch is sent until it's answered."""
 
-    def __init__(self, api: str, host: str, batches: int, seed: int) -> None:
-        """Events of the player `host` for the API at that address."""
+    def __init__(self, api: str, host: str, batches: int, seed: int, patience: float = PATIENCE) -> None:
+        """Events of the player `host` for the API at that address, which may refuse a batch for `patience` seconds."""
         chance = random.Random(seed)
+        self._patience = patience
         self._api = api
-        self._host = host
+        self.host = host
         self.sent: list[str] = []
         self.broken = 0
         self.batches = {str(uuid.UUID(int=chance.getrandbits(128))): self._batch(chance) for _ in range(batches)}
@@ -40,7 +41,7 @@ class Load:
             if chance.random() < 0.01:
                 self.broken += 1
             else:
-                event["Host"] = self._host
+                event["Host"] = self.host
                 self.sent.append(event["messageid"])
             yield msgspec.json.encode(event)
 
@@ -50,10 +51,11 @@ class Load:
             for done in [pool.submit(self._send, *batch) for batch in self.batches.items()]:
                 done.result()
 
-    @retry(
-        retry=retry_if_exception_type(requests.RequestException), stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.5)
-    )
     def _send(self, identity: str, body: bytes) -> None:
+        refused = retry_if_exception_type(requests.RequestException)
+        Retrying(retry=refused, stop=stop_after_delay(self._patience), wait=wait_fixed(0.5))(self._post, identity, body)
+
+    def _post(self, identity: str, body: bytes) -> None:
         answer = requests.post(
             f"{self._api}/v1/events/GameEvent",
             body,

@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 from nifiapi.flowfiletransform import FlowFileTransform, FlowFileTransformResult
 from nifiapi.properties import ExpressionLanguageScope, ProcessContext, PropertyDescriptor, StandardValidators
 
+from eventmill.disk import Reserve
 from nifi.delivery import Delivery, Partitioner
 from nifi.expressions import evaluated
 from nifi.messages import Message, from_envelopes, from_records
@@ -70,6 +71,7 @@ class PublishKafka(FlowFileTransform):
         self._brokers = ""
         self._producer: KafkaProducer | None = None
         self._deliveries: dict[str, Delivery] = {}
+        self._reserve = Reserve.of_environment()
 
     def getPropertyDescriptors(self) -> list[PropertyDescriptor]:
         """The settings that NiFi shows."""
@@ -89,6 +91,9 @@ class PublishKafka(FlowFileTransform):
 
     def transform(self, context: ProcessContext, flowfile: Any) -> FlowFileTransformResult:
         """Deliver the content, or say why Kafka has not got all of it yet."""
+        if shortage := self._reserve.shortage():
+            self.logger.warn(f"nothing is published: {shortage}")
+            return FlowFileTransformResult("failure")
         uuid = flowfile.getAttribute("uuid")
         topic = context.getProperty(self.TOPIC).getValue()
         try:

@@ -9,6 +9,7 @@ from nifiapi.flowfiletransform import FlowFileTransform, FlowFileTransformResult
 from nifiapi.properties import ExpressionLanguageScope, ProcessContext, PropertyDescriptor, StandardValidators
 from nifiapi.relationship import Relationship
 
+from eventmill.disk import Reserve
 from nifi.expressions import evaluated
 from nifi.separate import Origin, separate
 
@@ -64,6 +65,7 @@ class SeparateRecords(FlowFileTransform):
 
     def __init__(self, **_: object) -> None:
         super().__init__()
+        self._reserve = Reserve.of_environment()
 
     def getPropertyDescriptors(self) -> list[PropertyDescriptor]:
         """The settings that NiFi shows."""
@@ -75,6 +77,9 @@ class SeparateRecords(FlowFileTransform):
 
     def transform(self, context: ProcessContext, flowfile: Any) -> FlowFileTransformResult:
         """Read the file; NiFi may call this again after a crash, which then replaces what was written."""
+        if shortage := self._reserve.shortage():
+            self.logger.warn(f"no file is read: {shortage}")
+            return FlowFileTransformResult("failure")
         source, name, when, keep = (evaluated(context, d, flowfile) for d in self.getPropertyDescriptors())
         path = Path(source)
         if not path.exists():

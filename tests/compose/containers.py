@@ -16,10 +16,23 @@ UP_SECONDS = 900
 
 
 class Containers:
-    """One Compose project; `values` are settings that differ from `.env`, `profiles` those that are switched on."""
+    """One Compose project.
 
-    def __init__(self, project: str, first_port: int, profiles: str = ",".join(LINES), **values: str) -> None:
+    `profiles` are those that are switched on, `override` is the path of a Compose file that changes ours, `values` are
+    settings that differ from `.env`.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        first_port: int,
+        profiles: str = ",".join(LINES),
+        override: str = "",
+        **values: str,
+    ) -> None:
         self.project = project
+        files = filter(None, ("docker-compose.yml", override))
+        self._files = [option for file in files for option in ("--file", str(ROOT / file))]
         self.environment: dict[str, str] = (
             os.environ | _free_ports(first_port) | values | {"COMPOSE_PROFILES": profiles}
         )
@@ -27,7 +40,7 @@ class Containers:
 
     def compose(self, *arguments: str, seconds: float = UP_SECONDS, check: bool = True) -> str:
         """What `docker compose` printed; a failure raises AssertionError with all of it."""
-        command = ["docker", "compose", "--project-name", self.project, *arguments]
+        command = ["docker", "compose", *self._files, "--project-name", self.project, *arguments]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import requests
 
 from eventmill.settings import ROOT
@@ -26,12 +28,13 @@ port = settings.load().spark_master_ui_port
 print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
 """
 HOST = "load.example.org"
-EVENTS = f"SELECT COUNT(*) FROM game_events WHERE host = '{HOST}'"
+EVENTS = "SELECT COUNT(*) FROM game_events WHERE host = '{}'"
 IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
 ACTIONS = "SELECT COUNT(*) FROM user_actions"
 FACTS = "SELECT COUNT(*) AS number FROM fact_product_views"
 LAG = "from eventmill import forward, settings; print(forward.lag(settings.load()))"
-KILLED = (("kafka", "cassandra", "forwarder", "api"), ("namenode", "postgres", "source-kafka", "jobs"))
+BROKER_AND_JOBS = (("kafka", "jobs"),)
+OTHERS = (("cassandra", "forwarder", "api"), ("namenode", "postgres", "source-kafka"))
 """What is killed at once, in one round after the other."""
 
 SEND_VISITS = ("send", "visits", "--patience", "180")
@@ -96,13 +99,26 @@ def test_the_demo_ends_in_the_truth(containers: Containers) -> None:
     assert [list(row.values()) for row in spent] == SPENT
 
 
-def test_killed_services_cost_no_record(containers: Containers) -> None:
+def test_the_broker_the_jobs_and_mysql_are_killed_and_cost_no_record(containers: Containers) -> None:
+    samples = survive(containers, BROKER_AND_JOBS, first_seed=0)
+    run_demo_and_kill_mysql(containers, samples[-1][0])
+    containers.eventmill("verify", "clicks", "--truth", samples[-1][1])
+    assert counts(containers, "hive") == counts(containers, "mysql")
+
+
+@pytest.mark.long
+def test_other_services_are_killed_and_cost_no_record(containers: Containers) -> None:
+    survive(containers, OTHERS, first_seed=len(BROKER_AND_JOBS))
+
+
+def survive(containers: Containers, rounds: Sequence[Sequence[str]], first_seed: int) -> list[tuple[str, str]]:
+    """Kill services while every line gets records, and see that none is lost; returns the samples of clicks."""
     samples, loads = [], []
     stored, viewed = number(containers, ACTIONS), facts(containers)
-    for seed, services in enumerate(KILLED):
+    for seed, services in enumerate(rounds, first_seed):
         name = services[0]
         samples.append(generate(containers, name, 10_000, *SOUND))
-        loads.append(Load(containers.api, HOST, batches=40, seed=seed))
+        loads.append(Load(containers.api, f"{name}.{HOST}", batches=40, seed=seed))
         # Samples of one seed have the same identities.
         actions, _ = generate(containers, name, 5_000, *SOUND, "--seed", str(seed), line="carts")
         logs, _ = generate(containers, name, 2_000, "--seed", str(seed), line="visits")
@@ -122,16 +138,17 @@ def test_killed_services_cost_no_record(containers: Containers) -> None:
     until(lambda: containers.python(LAG) == "0", 300, "not all page logs are forwarded", every=1)
     for line in ("game", "orders", "visits"):
         wait_until_processed(containers, line)
-    run_demo_and_kill_mysql(containers, samples[-1][0])
+    for line in ("clicks", "game", "carts", "orders"):
+        containers.eventmill("tables", line)
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
-    for line in ("game", "carts", "orders"):
-        containers.eventmill("tables", line)
     containers.eventmill("verify", "game", "carts", "orders", "visits")
-    assert number(containers, EVENTS) == number(containers, IDENTITIES) == sum(len(load.sent) for load in loads)
+    for load in loads:
+        found = [number(containers, query.format(load.host)) for query in (EVENTS, IDENTITIES)]
+        assert found == [len(load.sent), len(load.sent)]
     assert number(containers, ACTIONS) - stored == 5_000 * len(samples)
     assert facts(containers) - viewed == 2_000 * len(samples)
-    assert counts(containers, "hive") == counts(containers, "mysql")
+    return samples
 
 
 def run_demo_and_kill_mysql(containers: Containers, sample: str) -> None:
@@ -148,6 +165,7 @@ def run_demo_and_kill_mysql(containers: Containers, sample: str) -> None:
         assert "every record is accounted for" in demo.result()
 
 
+@pytest.mark.long
 def test_adminer_shows_the_tables_of_who_logs_in(containers: Containers) -> None:
     page, browser = f"http://127.0.0.1:{containers.environment['ADMINER_PORT']}/", requests.Session()
     login = {"server": "PostgreSQL", "username": "eventmill", "db": "eventmill", "driver": "pgsql"}
@@ -159,6 +177,7 @@ def test_adminer_shows_the_tables_of_who_logs_in(containers: Containers) -> None
     assert "fact_product_views" not in requests.post(page, data=elsewhere, timeout=30).text
 
 
+@pytest.mark.long
 def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
     containers.eventmill(*SHOP_RUN, "--seed", "60")
     assert containers.python(RUN_DAG, "orders_warehouse", seconds=660) == "{'success'}"
@@ -169,6 +188,7 @@ def test_the_orders_come_to_the_warehouse(containers: Containers) -> None:
     assert in_shop == in_warehouse != []
 
 
+@pytest.mark.long
 def test_compaction_changes_no_row(containers: Containers) -> None:
     before = counts(containers, "hive")
     assert containers.python(RUN_DAG, "compaction", seconds=660) == "{'success'}"

@@ -48,6 +48,7 @@ def brokers() -> Iterator[Containers]:
     cluster.remove()
 
 
+@pytest.mark.long
 def test_the_loss_of_one_of_three_brokers_stops_nothing_and_loses_nothing(brokers: Containers) -> None:
     brokers.eventmill("topics", "apply")
     assert brokers.python(SEND, "0", "5000") == "5000"

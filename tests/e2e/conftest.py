@@ -10,19 +10,32 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from eventmill.beside import StackBeside
+from eventmill.settings import ROOT
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game
+from tests.small_disk import SmallDisk
+
+DISK_MB = 16_384
+"""Room for all that the tests write, of which little is ever taken."""
 
 BROWSER_SECONDS = 30
 """How long a page may take to show what is expected."""
 
 
 @pytest.fixture(scope="session")
-def doors() -> Iterator[StackBeside]:
+def disk() -> Iterator[SmallDisk]:
+    """The disk of the stack: one of its own, where this machine can have one."""
+    small = SmallDisk(ROOT / ".eventmill" / "test", DISK_MB)
+    yield small
+    small.remove()
+
+
+@pytest.fixture(scope="session")
+def doors(disk: SmallDisk) -> Iterator[StackBeside]:
     """A stack with nothing in it, beside the user's own; only what an event API of its own needs runs for sure."""
     beside = StackBeside(
-        "test",
+        f"{disk.folder.name}/stack",
         31000,
         clicks_trigger_seconds=2,
         clicks_max_offsets_per_trigger=4000,

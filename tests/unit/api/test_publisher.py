@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, Message
 
 from api.publisher import Outcome, Publisher, Record
+from eventmill.disk import Reserve
 from tests.support import settings
 
 LOST = KafkaError(KafkaError._MSG_TIMED_OUT)
@@ -72,3 +73,16 @@ def test_a_thread_is_told_what_went_wrong() -> None:
         await publisher.stop()
 
     asyncio.run(asyncio.wait_for(publish(), 20))
+
+
+def test_nothing_is_written_while_the_disk_is_nearly_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reserve, "shortage", lambda _: "the disk is nearly full")
+
+    async def publish() -> dict[int, str]:
+        publisher = Publisher(settings(kafka_port=1, api_timeout_seconds=1))
+        publisher.start()
+        lost = await asyncio.to_thread(publisher.publish_from_thread, RECORDS)
+        await publisher.stop()
+        return lost
+
+    assert asyncio.run(publish()) == dict.fromkeys(range(len(RECORDS)), "the disk is nearly full")

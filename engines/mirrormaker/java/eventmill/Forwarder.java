@@ -20,6 +20,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Runs MirrorMaker; a file says while it copies, and the process ends when a task has failed.
  *
+ * <p>It also ends while the disk is nearly full: it is started again, and waits for room before (eventmill/disk.py).
+ *
  * <p>Kafka Connect leaves a failed task as it is until somebody restarts it. Whoever runs this process starts it anew, and
  * the task goes on where its last transaction ended.
  */
@@ -30,16 +32,18 @@ public final class Forwarder {
 
     private final MBeanServer metrics = ManagementFactory.getPlatformMBeanServer();
     private final Path running;
+    private final long reserve;
 
-    private Forwarder(Path running) {
+    private Forwarder(Path running, long reserve) {
         this.running = running;
+        this.reserve = reserve;
     }
 
-    /** Runs until it is stopped: the first argument is MirrorMaker's configuration, the second the file. */
+    /** Runs until it is stopped, by MirrorMaker's configuration, that file, and the disk's reserve in bytes. */
     public static void main(String[] arguments) throws IOException {
         MirrorMaker mirrorMaker = new MirrorMaker(Utils.propsToStringMap(Utils.loadProps(arguments[0])));
         mirrorMaker.start();
-        Forwarder forwarder = new Forwarder(Path.of(arguments[1]));
+        Forwarder forwarder = new Forwarder(Path.of(arguments[1]), Long.parseLong(arguments[2]));
         Executors.newSingleThreadScheduledExecutor()
                 .scheduleWithFixedDelay(forwarder::watch, 0, PAUSE_MILLISECONDS, TimeUnit.MILLISECONDS);
         mirrorMaker.awaitStop();
@@ -48,6 +52,7 @@ public final class Forwarder {
 
     private void watch() {
         try {
+            endWithoutRoom();
             List<String> tasks = states("connector-task-metrics");
             List<String> connectors = states("connector-metrics");
             say(!tasks.isEmpty() && tasks.stream().allMatch("running"::equals));
@@ -58,6 +63,15 @@ public final class Forwarder {
         } catch (IOException | JMException | RuntimeException error) {
             LOG.error("cannot tell whether the tasks run", error);
             Runtime.getRuntime().halt(1);
+        }
+    }
+
+    /** Ends the process in order when less than the reserve is free. */
+    private void endWithoutRoom() throws IOException {
+        long free = Files.getFileStore(running.getParent()).getUsableSpace();
+        if (free < reserve) {
+            LOG.warn("the disk is nearly full: {} bytes are free, the reserve is {}; nothing is copied", free, reserve);
+            System.exit(1);
         }
     }
 
