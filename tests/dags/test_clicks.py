@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from eventmill import export, mysql, settings, tables
+from eventmill.disk import Reserve
 
 ORDER = [
     "source_ready",
@@ -29,6 +30,17 @@ ORDER = [
 def test_all_files_are_parsed(dagbag: Any) -> None:
     assert dagbag.import_errors == {}
     assert set(dagbag.dags) == {"ecommerce_platform", "game_report", "orders_warehouse", "compaction"}
+
+
+def test_every_task_begins_only_when_the_disk_has_room(dagbag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[str] = []
+    monkeypatch.setattr(Reserve, "wait", lambda *_: waited.append("for room"))
+    monkeypatch.setattr(mysql, "connect", lambda _: nullcontext())
+    monkeypatch.setattr(export, "make_staging", lambda *_: None)
+    tasks = [task for dag in dagbag.dags.values() for task in dag.tasks]
+    for task in tasks:
+        task._pre_execute_hook({})
+    assert len(waited) == len(tasks) > 20
 
 
 def test_tasks_follow_one_after_the_other(clicks: Any) -> None:
