@@ -23,7 +23,7 @@ from api.seen import Seen
 Read = Callable[[Positions], Helping]
 """Reads what follows these positions."""
 
-FILES = ("console.js", "console.css")
+FILES = ("console.js", "visible.js", "console.css")
 
 
 class Shown(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -45,6 +46,9 @@ COMMANDS = {
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 
+
+CONTINUED = "\n  "
+"""Further lines of an error are indented: none can pass for another message."""
 
 # These libraries log what they also raise.
 LOUD = ("kafka", "thrift", "SQLQueryContextLogger", "DataFrameQueryContextLogger")
@@ -97,10 +101,12 @@ def main() -> None:
         app()
     except Exception as error:
         from eventmill.errors import explain
+        from eventmill.text import lines
 
         if os.environ.get("EVENTMILL_DEBUG") or not (sentence := explain(error)):
-            raise
-        typer.secho(f"error: {sentence}", fg="red", err=True)
+            typer.echo(lines("".join(traceback.format_exception(error)).rstrip()), err=True)
+        else:
+            typer.secho(lines(f"error: {sentence}").replace("\n", CONTINUED), fg="red", err=True)
         sys.exit(1)
 
 

@@ -13,6 +13,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from eventmill import disk, tables
 from eventmill.settings import ROOT, Settings, load
+from eventmill.text import visible
 from spark_jobs.conf import configuration
 
 
@@ -49,7 +50,7 @@ def find_days(line: str) -> str:
     return tables.find_days(load(), line)
 
 
-MACROS = {"find_days": find_days}
+MACROS = {"find_days": find_days, "visible": visible}
 
 
 def bounded_run(settings: Settings, line: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:

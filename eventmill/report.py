@@ -18,6 +18,7 @@ from eventmill import progress, queries, sql, tables, topics
 from eventmill.files import aside
 from eventmill.queries import Query
 from eventmill.settings import ROOT, Settings
+from eventmill.text import visible
 
 TITLES = {"game": "The game: who plays, what they buy, and their guilds"}
 CHARTED = frozenset({"game-purchases", "game-spending", "game-items", "guild-sizes"})
@@ -108,7 +109,7 @@ def section(query: Query, result: sql.Result) -> Section:
     return Section(
         name=query.name,
         about=query.about[0].upper() + query.about[1:],
-        columns=tuple(Column(name, _is_numeric(result, index)) for index, name in enumerate(result.columns)),
+        columns=tuple(Column(visible(name), _is_numeric(result, index)) for index, name in enumerate(result.columns)),
         rows=tuple(tuple(visible(sql.text(cell)) for cell in row) for row in result.rows[:TABLE_ROWS]),
         total=len(result.rows),
         svg=_chart(result) if query.name in CHARTED and result.rows else None,
@@ -131,11 +132,6 @@ def _chart(result: sql.Result) -> str:
 def _label(cell: sql.Value) -> str:
     text = visible(sql.text(cell))
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
-
-
-def visible(text: str) -> str:
-    r"""The text on one line: characters that have no look of their own are written as in Python, such as `\n`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def markdown(text: object) -> str:

@@ -1,4 +1,4 @@
-"""What a console reader shows of a topic's records."""
+"""A topic's records as they come, for a terminal or as JSON lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from eventmill import reader
 from eventmill.settings import Settings
+from eventmill.text import decoded
 
 
 def records(settings: Settings, topic: str, from_beginning: bool) -> Iterator[Any]:
@@ -22,11 +23,11 @@ def records(settings: Settings, topic: str, from_beginning: bool) -> Iterator[An
 
 
 def headline(record: Any) -> str:
-    """Where and when the record lies, its key, and its headers where it has any."""
+    """Where and when the record lies, its key, and its headers where it has any, as text."""
     time = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     place = f"{record.partition}@{record.offset} {time:%Y-%m-%d %H:%M:%S.%f}"[:-3]
-    headers = "".join(f" {name}={text(value)}" for name, value in record.headers)
-    return f"{place} key={text(record.key)}{headers}"
+    headers = "".join(f" {name}={decoded(value)}" for name, value in record.headers)
+    return f"{place} key={decoded(record.key)}{headers}"
 
 
 def as_json(record: Any) -> str:

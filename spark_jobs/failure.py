@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventmill import errors
+from eventmill.text import visible
 
 LONGEST = 500
 PY4J = "An error occurred while calling "
@@ -20,5 +21,5 @@ def explain(error: BaseException) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
-from rich.console import Console
 
 from eventmill import topics
 from eventmill.events import CartTimedOut
 from eventmill.settings import Settings
+from eventmill.terminal import Console
 from spark_jobs import leader_board, live, locations
 from spark_jobs.carts import Carts, Results, Times
 from spark_jobs.clicks import Clicks, Outputs

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import mysql
 from eventmill.settings import Settings
+from eventmill.terminal import Console
 from spark_jobs.counting import Count
 from spark_jobs.patience import patiently
 from spark_jobs.tables import time, utc

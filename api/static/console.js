@@ -1,4 +1,6 @@
 // The console: asks for what has come after its cursor, shows it and counts it. What an event holds is only ever text.
+import { lines, visible } from "./visible.js";
+
 const LISTED = 500;
 const REASONS = 100;
 const SHOWN_REASONS = 20;
@@ -16,7 +18,7 @@ const state = { cursor: null, paused: false, asking: false, timer: 0, behind: 0 
 
 function element(name, text, className) {
   const made = document.createElement(name);
-  made.textContent = text;
+  made.textContent = visible(text);
   if (className) made.className = className;
   return made;
 }
@@ -65,7 +67,8 @@ function refused(reply, problem) {
 }
 
 function tell(text, className) {
-  if ($("state").textContent !== text) $("state").textContent = text;
+  const shown = visible(text);
+  if ($("state").textContent !== shown) $("state").textContent = shown;
   $("state").className = className;
 }
 
@@ -161,7 +164,8 @@ function describe(details, event) {
   const origin = Object.entries(event.headers ?? {}).map(([name, value]) => ` · ${name} ${value}`).join("");
   const place = `${topic}, partition ${event.partition}, offset ${event.offset}, ${event.bytes} bytes`;
   details.append(element("p", place + (event.cut ? ", cut here" : "") + origin, "about"));
-  const text = element("pre", event.cut ? event.text : indented(event.text));
+  const text = element("pre", "");
+  text.textContent = lines(event.cut ? event.text : indented(event.text));
   text.tabIndex = 0;
   text.setAttribute("aria-label", "The event");
   details.append(text);
@@ -220,9 +224,9 @@ async function send(submitted) {
 }
 
 function answer(status, good, text) {
-  $("status").textContent = status;
+  $("status").textContent = visible(status);
   $("status").className = good ? "good" : "bad";
-  $("reply").textContent = text;
+  $("reply").textContent = lines(text);
   $("answer").hidden = false;
 }
 

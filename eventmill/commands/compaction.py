@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from eventmill import compaction, settings
-from eventmill.commands.display import wide
+from eventmill.commands.display import say, wide
 
 
 def register(app: typer.Typer) -> None:
@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
 
 def compact(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
     """Write the files of a line's closed days anew, as few large ones; its job and its readers go on meanwhile."""
-    found = compaction.compact(settings.load(), line, lambda table, day: typer.echo(f"{table} {day}"))
+    found = compaction.compact(settings.load(), line, lambda table, day: say(f"{table} {day}"))
     if found:
         _show(found)
     else:
-        typer.echo(f"{line}: no closed day has small files")
+        say(f"{line}: no closed day has small files")
 
 
 def _show(found: Iterable[compaction.Compacted]) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from eventmill import settings
 from eventmill.carts_truth import CartsTruth
+from eventmill.commands import display
 from eventmill.commands.display import wide
 from eventmill.plan import Plan
+from eventmill.terminal import Console
+from eventmill.text import decoded
 from eventmill.truth import PageLogsTruth, Truth
 
 Wanted = TypeVar("Wanted", bound=Plan)
@@ -245,10 +247,10 @@ def watch(
 
     for record in islice(watch.records(settings.load(), topic, from_beginning), count):
         if look is Look.json:
-            typer.echo(watch.as_json(record))
+            display.data(watch.as_json(record))
         else:
-            typer.secho(watch.headline(record), dim=True)
-            typer.echo(watch.text(record.value))
+            display.say(watch.headline(record), dim=True)
+            display.say(decoded(record.value))
 
 
 def progress_bar() -> Progress:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, track
 from rich.table import Table
+from rich.text import Text
 
 from eventmill import airflow, chart, demo, forward, play, progress, settings, views
 from eventmill.commands import data as data_commands
@@ -22,6 +22,7 @@ from eventmill.commands.display import changing
 from eventmill.links import links
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError, Supervisor
+from eventmill.terminal import Console
 from eventmill.wait import until
 
 CLICKS, GAME, CARTS, ORDERS, VISITS = "clicks", "game", "carts", "orders", "visits"
@@ -228,8 +229,7 @@ def _run_dag(values: Settings, console: Console) -> None:
 def _task_table(states: dict[str, str]) -> Table:
     table = Table("task", "state")
     for task, state in states.items():
-        colour = COLOURS.get(state, "yellow")
-        table.add_row(task, f"[{colour}]{state}[/{colour}]")
+        table.add_row(task, Text(state, COLOURS.get(state, "yellow")))
     return table
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from eventmill import settings
-from eventmill.commands.display import Shape, wide
+from eventmill.commands.display import Shape, data, wide
 
 app = typer.Typer(help="Look at the forwarder, which copies visits from the source cluster.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def status(
     values = settings.load()
     found = forward.status(values)
     if shape is Shape.json:
-        typer.echo(msgspec.json.encode(found))
+        data(msgspec.json.encode(found))
         return
     table = Table("partition", "copied up to", "source's end", "records left")
     for part in found:

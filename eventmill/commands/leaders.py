@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import leaders, plan, settings
 from eventmill.commands.display import changing
 from eventmill.leaders import Board
+from eventmill.terminal import Console
 
 PAUSE_SECONDS = 1.0
 

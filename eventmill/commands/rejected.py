@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from heapq import nlargest
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from eventmill import settings
 from eventmill.commands.data import progress_bar
-from eventmill.commands.display import wide
+from eventmill.commands.display import say, say_lines, wide
 from eventmill.settings import Settings
+from eventmill.text import decoded
 
 if TYPE_CHECKING:
     from eventmill.amend import Draft
@@ -38,60 +40,65 @@ def list_all(
     reason: Annotated[str, typer.Option(help="Show those with this text in their reason.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = SHOWN,
 ) -> None:
-    """Show the rejected records of a topic, each once, and how often each reason came and was replayed."""
+    """Show the newest rejected records of a topic, each once, and how often each reason came and was replayed."""
     from eventmill import rejected, replay
 
     values = settings.load()
     history = rejected.history(values, rejected.source(values, topic).name)
-    table = Table("id", "record", "received", "reason", "start of the value", "replayed")
     summary, replayed, found = rejected.Summary(), Counter[str](), 0
-    for record in rejected.distinct(rejected.read(values, topic)):
-        summary.add(record)
-        replayed[rejected.general(record.reason)] += record.identity in history.replays
-        if replay.has_reason(record, reason):
-            found += 1
-            if found <= limit:
-                table.add_row(*_row(record, history))
-    wide().print(table, _reasons(summary, replayed), f"{min(limit, found)} of {found} rejected records shown")
+
+    def wanted() -> Iterator[Rejected]:
+        nonlocal found
+        for record in rejected.distinct(rejected.read(values, topic)):
+            summary.add(record)
+            replayed[rejected.general(record.reason)] += record.identity in history.replays
+            if replay.has_reason(record, reason):
+                found += 1
+                yield record
+
+    table = Table("id", "record", "received", "reason", "start of the value", "replayed")
+    for record in nlargest(limit, wanted(), key=lambda record: (record.received, record.place)):
+        table.add_row(*_row(record, history))
+    wide().print(table, _reasons(summary, replayed))
+    more = f"; for more: --limit {found}" if found > limit else ""
+    say(f"the newest {min(limit, found)} of {found} rejected records{more}")
 
 
 def _row(record: Rejected, history: History) -> list[str]:
-    from eventmill import watch
-
-    start = watch.text(record.value[:PREVIEW]).replace("\n", " ")[:PREVIEW]
+    start = decoded(record.value[:PREVIEW])[:PREVIEW]
     replay = history.replays.get(record.identity)
     cells = (str(record.place), ":".join(record.identity), f"{record.received:%Y-%m-%d %H:%M:%S}", record.reason, start)
-    return [*map(escape, cells), f"{replay.time:%Y-%m-%d %H:%M:%S}" if replay else ""]
+    return [*cells, f"{replay.time:%Y-%m-%d %H:%M:%S}" if replay else ""]
 
 
 def _reasons(summary: Summary, replayed: Counter[str]) -> Table:
     table = Table("reason", "records", "replayed")
     for reason, number in summary.reasons.most_common():
-        table.add_row(escape(reason), str(number), str(replayed[reason]))
+        table.add_row(reason, str(number), str(replayed[reason]))
     return table
 
 
 @app.command("show")
 def show(topic: TopicArgument, identity: IdArgument) -> None:
     """Show a rejected record, and all that breaks the contract in it."""
-    from eventmill import amend, rejected, watch
+    from eventmill import amend, rejected
 
     values = settings.load()
     source = rejected.source(values, topic)
     record = rejected.one(values, topic, rejected.Place.parse(identity))
     history = rejected.history(values, topic)
     facts = Table("rejected record", f"{record.place} of {topic}")
-    facts.add_row("reason", escape(record.reason))
+    facts.add_row("reason", record.reason)
     facts.add_row("rejected by", record.origin)
     facts.add_row("received", f"{record.received:%Y-%m-%d %H:%M:%S} UTC")
     for name, value in record.headers:
         if name.startswith("source."):
-            facts.add_row(name, escape(watch.text(value)))
-    facts.add_row("key", escape(watch.text(record.key)))
+            facts.add_row(name, decoded(value))
+    facts.add_row("key", decoded(record.key))
     if replay := history.replays.get(record.identity):
         facts.add_row("replayed", replay.text(topic))
     wide().print(facts)
-    typer.echo(watch.text(amend.pretty(record.value)))
+    say_lines(decoded(amend.pretty(record.value)))
     _show_difference(source, record.value)
 
 
@@ -102,16 +109,16 @@ def _show_difference(topic: Topic, value: bytes) -> None:
     found = blame.difference(topic.contract, value, datetime.now(UTC))
     table = Table("field", "found", "allowed", "what is wrong")
     for one in found.fields:
-        table.add_row(*map(escape, (one.path, one.found or "", one.allowed, one.fault or "")))
+        table.add_row(one.path, one.found or "", one.allowed, one.fault or "")
     for path in found.unknown:
-        table.add_row(escape(path), "", "not in the contract; stays as it is", "")
+        table.add_row(path, "", "not in the contract; stays as it is", "")
     console = wide()
     if table.row_count:
         console.print(table)
     faults = found.faults()
     console.print(f"breaks {topic.contract.__name__}:" if faults else f"keeps {topic.contract.__name__} now")
     for fault in faults:
-        console.print(f"  {fault}", markup=False, highlight=False)
+        console.print(f"  {fault}", highlight=False)
 
 
 @app.command("edit")
@@ -157,7 +164,7 @@ def _edit_and_send(values: Settings, topic: Topic, record: Rejected, dry_run: bo
     try:
         _send(values, topic, outgoing, dry_run)
     except Exception:
-        typer.echo(f"the text is in {draft.path}", err=True)
+        say(f"the text is in {draft.path}", err=True)
         raise
     draft.done()
 
@@ -172,7 +179,7 @@ def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
         try:
             return replay.checked(topic, record, value, edited=True)
         except EventError as error:
-            typer.secho(f"the event still breaks the contract: {error}", fg="red", err=True)
+            say(f"the event still breaks the contract: {error}", fg="red", err=True)
             if not typer.confirm(f"Edit it again? The text is in {draft.path}", default=True, err=True):
                 raise RejectedError(f"nothing was sent; the text is in {draft.path}") from error
     draft.done()
@@ -181,10 +188,10 @@ def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
 
 
 def _send(values: Settings, topic: Topic, outgoing: Outgoing, dry_run: bool) -> None:
-    from eventmill import replay, watch
+    from eventmill import replay
 
     if dry_run:
-        typer.echo(watch.text(outgoing.value))
+        say(decoded(outgoing.value))
         return
     place = replay.replay_edited(values, topic, outgoing)
     wide().print(f"{outgoing.record.place} was replayed as {place.partition}@{place.offset} of {topic.name}")
@@ -228,7 +235,7 @@ def _show_result(topic: str, result: Result, named: int) -> None:
         raise RejectedError(_sentence(*next(iter(result.left.items()))))
     console = wide()
     for place, why in list(result.left.items())[:SHOWN]:
-        console.print(_sentence(place, why), markup=False, highlight=False)
+        console.print(_sentence(place, why), highlight=False)
     if len(result.left) > SHOWN:
         console.print(f"… and {len(result.left) - SHOWN} more that were left")
     console.print(f"{result.sent} rejected records were replayed to {topic}, {len(result.left)} were left")

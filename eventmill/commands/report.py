@@ -10,6 +10,7 @@ import typer
 
 from eventmill import report, settings
 from eventmill.commands.data import progress_bar
+from eventmill.commands.display import say
 from eventmill.commands.sql import Engine
 
 OutOption = Annotated[Path | None, typer.Option(help="The folder to write to; by default reports in STATE_DIR.")]
@@ -33,4 +34,4 @@ def write_report(
     steps = report.pipeline(values, line, engine)
     made = report.Report(line, engine.value, datetime.now(UTC), steps, sections)
     for path in report.write(made, out or values.state_dir / "reports"):
-        typer.echo(path)
+        say(path)

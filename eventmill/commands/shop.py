@@ -9,11 +9,10 @@ from threading import Event
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from eventmill import customers, settings
 from eventmill.commands.display import changing
+from eventmill.terminal import Console
 
 app = typer.Typer(help="Keep the shop busy.", no_args_is_help=True)
 
@@ -40,8 +39,8 @@ def run(
         try:
             for step in islice(busy.steps(), steps):
                 done[step] += 1
-                show(Text(customers.told(done)))
+                show(customers.told(done))
                 due += 1 / rate
                 pause.wait(max(0.0, due - time.monotonic()))
         except KeyboardInterrupt:
-            show(Text(f"{customers.told(done)}; ended"))
+            show(f"{customers.told(done)}; ended")

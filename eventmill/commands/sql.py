@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from eventmill import queries, settings, sql, tables
-from eventmill.commands.display import wide
+from eventmill.commands.display import data, say, wide
 from eventmill.engines import ENGINES, service_environment
 
 
@@ -82,7 +82,7 @@ def ask_named(
         others = [other for other in query.engines if other != (engine or query.engines[0])]
         differences = {other: queries.difference(result, query.ask(known, other)) for other in others}
         for other, difference in differences.items():
-            typer.secho(f"{other}: {difference or 'the same'}", err=True)
+            say(f"{other}: {difference or 'the same'}", err=True)
         if any(differences.values()):
             raise typer.Exit(1)
 
@@ -97,7 +97,7 @@ def _given(values: Iterable[str]) -> dict[str, str]:
 def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
     """Make a line's Hive tables where they are missing, and let Hive find the days that HDFS has."""
     for name in tables.apply(settings.load(), line):
-        typer.echo(name)
+        say(name)
 
 
 def console(
@@ -121,7 +121,7 @@ def _print(result: sql.Result, shape: Shape) -> None:
     if shape is Shape.table:
         _show(result)
     else:
-        typer.echo(sql.as_csv(result) if shape is Shape.csv else sql.as_json(result))
+        data(sql.as_csv(result) if shape is Shape.csv else sql.as_json(result))
 
 
 def _show(result: sql.Result) -> None:

@@ -141,8 +141,9 @@ def mail(dag: Any, result: object) -> str:
 
 
 def test_the_mail_has_a_row_a_platform_and_escapes_names(clicks: Any) -> None:
-    page = mail(clicks, [["téléphone", 12], ["<b>", 3]])
-    assert re.findall(r"<td>(.*?)</td><td>(\d+)</td>", page) == [("téléphone", "12"), ("&lt;b&gt;", "3")]
+    page = mail(clicks, [["téléphone", 12], ["<b>", 3], ["a\x1b[2J\u202eb", 2]])
+    rows = [("téléphone", "12"), ("&lt;b&gt;", "3"), (r"a\x1b[2J\u202eb", "2")]
+    assert re.findall(r"<td>(.*?)</td><td>(\d+)</td>", page) == rows
 
 
 def test_the_mail_without_any_clicks_has_no_row(clicks: Any) -> None:

@@ -111,6 +111,8 @@ def test_what_an_event_holds_is_only_text(console: Reader) -> None:
     page = console.page
     console.send("ProductView", userid=PICTURE)
     expect(page.locator("#list li", has_text=PICTURE)).to_contain_text("accepted")
+    console.send("ProductView", userid="a\u202eb\x1b[2J")
+    expect(page.locator("#list li", has_text=r"a\u202eb\x1b[2J")).to_contain_text("accepted")
     console.send("ProductView", event=PICTURE)
     expect(page.locator("#reasons")).to_contain_text(PICTURE)
     for summary in page.locator("#list summary").all():

@@ -133,22 +133,30 @@ def test_what_goes_wrong_is_one_sentence(
     assert len(done.err.splitlines()) == 1
 
 
-def test_the_stack_trace_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stack_trace_is_there_for_who_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("EVENTMILL_DEBUG", "1")
     monkeypatch.setenv("KAFKA_PORT", "seven")
     monkeypatch.setattr(sys, "argv", ["eventmill", "topics", "list"])
     settings.load.cache_clear()
-    with pytest.raises(settings.SettingsError, match="KAFKA_PORT"):
+    with pytest.raises(SystemExit, match="1"):
         cli.main()
+    trace = capsys.readouterr().err
+    assert trace.startswith("Traceback")
+    assert "SettingsError: setting KAFKA_PORT: " in trace
 
 
-def test_an_error_that_nobody_foresaw_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_nobody_foresaw_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken() -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(cli, "app", broken)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit, match="1"):
         cli.main()
+    assert capsys.readouterr().err.endswith("    raise ZeroDivisionError\nZeroDivisionError\n")
 
 
 def test_generate_writes_both_files(eventmill: Callable[..., Done], tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 import typer
 
 from eventmill import rejected
+from eventmill import settings as settings_module
 from eventmill.amend import Draft
 from eventmill.commands import rejected as commands
 from eventmill.rejected import Place, Rejected, RejectedError
 from eventmill.replay import Result
+from tests.support import settings
 from tests.unit.eventmill.test_replay import EVENT, GAME
 
 
@@ -88,6 +90,30 @@ def test_one_record_that_is_left_is_one_sentence_and_several_are_a_list(capsys: 
     assert "1 rejected records were replayed to events, 1 were left" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("limit", "shown", "told"),
+    [
+        (2, ["1-0", "0-2"], "the newest 2 of 4 rejected records; for more: --limit 4"),
+        (20, ["1-0", "0-2", "0-1", "0-0"], "the newest 4 of 4 rejected records"),
+    ],
+)
+def test_the_newest_come_first_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit: int, shown: list[str], told: str
+) -> None:
+    seconds = {Place(0, 0): 1, Place(0, 1): 2, Place(0, 2): 3, Place(1, 0): 4}
+    records = [
+        Rejected("api", (str(place), "0"), "bad", datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC), b"{}", place)
+        for place, second in sorted(seconds.items(), reverse=True)
+    ]
+    monkeypatch.setattr(settings_module, "load", settings)
+    monkeypatch.setattr(rejected, "history", lambda *_: rejected.History())
+    monkeypatch.setattr(rejected, "read", lambda *_: iter(records))
+    commands.list_all("clicks", limit=limit)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if ":0 " in line] == shown
+    assert lines[-1] == told
+
+
 def test_rejected_text_is_no_markup(record: Rejected) -> None:
     strange = Rejected("nifi", ("[red].json", "1"), "[bold]", record.received, b"[/]", Place(0, 1))
-    assert commands._row(strange, rejected.History())[1] == r"\[red].json:1"
+    assert commands._row(strange, rejected.History())[1] == "[red].json:1"

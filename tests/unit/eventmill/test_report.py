@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from eventmill import queries, report, sql
 from eventmill.report import Report
+from eventmill.text import visible
 from tests.support import settings
+from tests.unit.eventmill.support import any_text
 
 MADE = datetime(2026, 1, 1, 12, 0, 0, 999, tzinfo=UTC)
 EVIL = "<script>alert(1)</script>|\n`*x*`"
@@ -67,7 +71,18 @@ def test_names_from_the_data_stay_text(answers: dict[str, sql.Result]) -> None:
     assert "<script>" not in page
     assert "<script>" not in text
     [line] = [line for line in text.splitlines() if "alert" in line]
-    assert r"\|\\n\`\*x\*\`" in line
+    assert r"\|\\x0a\`\*x\*\`" in line
+
+
+@hypothesis.settings(max_examples=20, deadline=None, derandomize=True)
+@hypothesis.given(any_text())
+def test_no_name_acts_on_who_reads_a_report(name: str) -> None:
+    query = next(queries.read(queries.FOLDER / "game.sql"))
+    sections = [report.section(query, sql.Result((name, "number"), ((name, 1),)))]
+    found = Report("game", "presto", MADE, (), sections)
+    for text in (found.html(), found.markdown()):
+        assert text.replace("\n", "").isprintable()
+    assert visible(name) in html.unescape(found.html())
 
 
 def test_an_empty_game_is_said(answers: dict[str, sql.Result]) -> None:

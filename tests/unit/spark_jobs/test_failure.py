@@ -28,3 +28,7 @@ def test_it_is_one_line_and_not_too_long() -> None:
 
 def test_an_error_without_words_is_named() -> None:
     assert explain(RuntimeError()) == "RuntimeError"
+
+
+def test_no_control_character_of_an_event_is_left() -> None:
+    assert explain(RuntimeError("source a\x1b[2J\u202eb: refused")) == r"source a\x1b[2J\u202eb: refused"

@@ -1,0 +1,21 @@
+"""The live view on the console: sources are text, whatever they hold."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from eventmill.terminal import Console
+from spark_jobs import live
+from spark_jobs.counting import Count
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [("app[/web]", "app[/web]"), ("desk[top]", "desk[top]"), ("a\x1b[2J\u202eb", r"a\x1b[2J\u202eb")],
+)
+def test_a_source_is_shown_as_text(source: str, shown: str) -> None:
+    out = StringIO()
+    live.show(Console(file=out, width=200), [Count(0, 300_000_000, source, 7, 7)], 1)
+    assert f"│ {shown} " in out.getvalue()
