@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from hashlib import sha256
 from http import HTTPStatus
 from math import ceil
 
@@ -13,12 +12,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from api.problems import ProblemError
+from eventmill.keys import digest
 from eventmill.settings import Settings
-
-
-def digest(key: str) -> str:
-    """What the setting API_KEYS holds of a key."""
-    return sha256(key.encode()).hexdigest()
 
 
 class Keys:

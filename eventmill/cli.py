@@ -42,6 +42,7 @@ COMMANDS = {
     "play": Entry("demo", "Let players visit the game."),
     "shop": Entry("shop", "Keep the shop busy: customers who order and look up orders."),
     "leaderboard": Entry("leaders", "Show the users who did most in the shop, live."),
+    "key": Entry("keys", "Make a key of the event API for a client, and what API_KEYS holds of it."),
     "forward": Entry("forward", "Look at the forwarder, which copies visits from the source cluster."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }

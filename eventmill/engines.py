@@ -13,6 +13,10 @@ from eventmill.settings import ROOT, Settings
 ENGINES = ROOT / "engines"
 
 
+class ServiceError(ValueError):
+    """There is no such service; the message names those that exist."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One process of the stack.
@@ -94,12 +98,12 @@ def service(name: str) -> Service:
     """The service of that name.
 
     Raises:
-        KeyError: naming the services that exist.
+        ServiceError: naming the services that exist.
     """
     for candidate in SERVICES:
         if candidate.name == name:
             return candidate
-    raise KeyError(f"no service {name!r}; there are {', '.join(s.name for s in SERVICES)}")
+    raise ServiceError(f"no service is called {name!r}; there are {', '.join(s.name for s in SERVICES)}")
 
 
 def with_needs(names: Iterable[str]) -> tuple[Service, ...]:

@@ -111,9 +111,9 @@ def console(
 
 
 def _list(known: Iterable[queries.Query]) -> None:
-    table = Table("query", "what it tells", "engines")
+    table = Table("query", "what it tells", "engines", "parameters")
     for query in known:
-        table.add_row(query.name, query.about, ", ".join(query.engines))
+        table.add_row(query.name, query.about, ", ".join(query.engines), ", ".join(query.parameters))
     wide().print(table)
 
 

@@ -4,6 +4,7 @@
 -- name: top-products
 -- about: the products that were viewed most on the day; the first 10 unless `top` says more
 -- engines: postgres
+-- parameters: day day, top number
 SELECT product_id, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key) JOIN dim_product USING (product_key)
 WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))
@@ -14,6 +15,7 @@ LIMIT CAST(COALESCE(%(top)s, '10') AS bigint);
 -- name: top-countries
 -- about: the countries that most views came from on the day; the first 10 unless `top` says more
 -- engines: postgres
+-- parameters: day day, top number
 SELECT country, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key) JOIN dim_location USING (location_key)
 WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))
@@ -24,6 +26,7 @@ LIMIT CAST(COALESCE(%(top)s, '10') AS bigint);
 -- name: top-referrers
 -- about: the hosts that most visitors came from on the day; direct: from none
 -- engines: postgres
+-- parameters: day day
 SELECT referrer, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key)
 WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))
@@ -34,6 +37,7 @@ LIMIT 5;
 -- name: stores-by-country
 -- about: the views of each store on the day, by the visitors' `country`
 -- engines: postgres
+-- parameters: day day, country text
 SELECT country, store_id, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key) JOIN dim_location USING (location_key)
   JOIN dim_store USING (store_key)
@@ -45,6 +49,7 @@ ORDER BY country, views DESC, store_id;
 -- name: products-by-hour
 -- about: the views of each `product` on the day, by the hour in UTC
 -- engines: postgres
+-- parameters: day day, product text
 SELECT product_id, CAST(EXTRACT(HOUR FROM viewed_at) AS INTEGER) AS hour, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key) JOIN dim_product USING (product_key)
 WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))
@@ -55,6 +60,7 @@ ORDER BY product_id, hour;
 -- name: browsers-by-hour
 -- about: the views from each browser and operating system on the day, by the hour in UTC
 -- engines: postgres
+-- parameters: day day
 SELECT CAST(EXTRACT(HOUR FROM viewed_at) AS INTEGER) AS hour, browser, os, COUNT(*) AS views
 FROM fact_product_views JOIN dim_date USING (date_key)
 WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))

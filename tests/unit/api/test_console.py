@@ -14,12 +14,13 @@ from api.console import console
 from api.cursor import Place, Positions
 from api.describing import REF
 from api.examples import EXAMPLES
-from api.keys import Keys, digest
+from api.keys import Keys
 from api.pages import create_app
 from api.problems import MEDIA_TYPE, ProblemError
 from api.recent import Helping
 from api.seen import Seen
 from eventmill import topics
+from eventmill.keys import digest
 from tests.support import settings
 from tests.unit.api.support import Api
 

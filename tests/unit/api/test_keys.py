@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.keys import digest
+from eventmill.keys import digest
 from tests.unit.api.support import Api, view
 
 KEYS = f"shop:{digest('s3cret')},game:{digest('other')}"

@@ -17,13 +17,14 @@ from werkzeug.test import TestResponse
 
 from api import openapi
 from api.describing import REF
-from api.keys import Keys, digest
+from api.keys import Keys
 from api.orders import orders
 from api.pages import create_app
 from api.problems import ProblemError
 from api.publisher import Record
 from api.shop import COMPLETED, NewOrder, Order, Product, Shop
 from eventmill.events import OrderView, decode
+from eventmill.keys import digest
 from tests.support import settings
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

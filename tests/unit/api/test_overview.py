@@ -15,10 +15,11 @@ from kafka.errors import KafkaTimeoutError
 from api import openapi
 from api import overview as module
 from api.describing import REF
-from api.keys import Keys, digest
+from api.keys import Keys
 from api.overview import Overview, Overviews, Page, Path, overview
 from api.pages import create_app
 from eventmill import progress, reader, webhdfs
+from eventmill.keys import digest
 from eventmill.reader import Bounds
 from tests.support import settings
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import typer
 from eventmill import cli, settings
 from eventmill.settings import ROOT
 from tests.support import SECRETS
+from tests.support import settings as settings_with
 
 
 class Done(NamedTuple):
@@ -108,6 +110,14 @@ def test_an_unknown_command_is_named_with_what_is_like_it(eventmill: Callable[..
         (["topics", "list"], {"KAFKA_PORT": "seven"}, "error: setting KAFKA_PORT: "),
         (["query", "top-products", "--set", "day"], {}, "error: --set takes name=value, not 'day'"),
         (["query", "top-products", "--set", "hour=7"], {}, "error: top-products has no parameter 'hour'; "),
+        (
+            ["query", "top-products", "--set", "day=tomorrow"],
+            {},
+            "error: top-products: day='tomorrow' is not a day",
+        ),
+        (["query", "top-products", "--set", "top=0"], {}, "error: top-products: top='0' is not a whole number from 1"),
+        (["up", "nosuch"], {}, "error: no service is called 'nosuch'; there are kafka, namenode, "),
+        (["key", "two words"], {}, "error: name 'two words': a client's name has letters from A to Z, digits"),
         (["generate", "clicks", "--late", "7"], {}, "error: share '7': give a percentage from 0% to 100%"),
         (["generate", "clicks", "--out", "/nowhere/c.json"], {}, "error: there is no folder /nowhere"),
         (["generate", "clicks", "--start", "2999-01-01"], {}, "error: start 2999-01-01"),
@@ -157,6 +167,14 @@ def test_an_error_that_nobody_foresaw_is_not_hidden(
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     assert capsys.readouterr().err.endswith("    raise ZeroDivisionError\nZeroDivisionError\n")
+
+
+def test_a_key_is_shown_with_the_pair_that_the_api_takes(eventmill: Callable[..., Done]) -> None:
+    shown = [line.rpartition(" ")[2] for line in eventmill("key", "shop").out.splitlines()]
+    again = [line.rpartition(" ")[2] for line in eventmill("key", "shop").out.splitlines()]
+    key, pair = shown
+    assert key != again[0]
+    assert settings_with(api_keys=pair).api_keys == pair == f"shop:{sha256(key.encode()).hexdigest()}"
 
 
 def test_generate_writes_both_files(eventmill: Callable[..., Done], tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from eventmill.engines import ENGINES, SERVICES, Service, service, wanted, with_needs
+from eventmill.engines import ENGINES, SERVICES, Service, ServiceError, service, wanted, with_needs
 from eventmill.settings import LINES, Settings
 from tests.support import settings
 
@@ -33,8 +35,19 @@ def test_every_port_setting_belongs_to_one_service() -> None:
 
 
 def test_an_unknown_service_names_the_known_ones() -> None:
-    with pytest.raises(KeyError, match="kafka"):
+    with pytest.raises(ServiceError, match="no service is called 'kafak'; there are kafka, namenode"):
         service("kafak")
+
+
+def test_hive_s_console_finds_spark_by_the_python_of_the_platform(tmp_path: Path) -> None:
+    beeline = tmp_path / "beeline"
+    beeline.write_text('#!/bin/sh\necho "$PYSPARK_DRIVER_PYTHON" "$@"\n')
+    beeline.chmod(0o700)
+    python = str(tmp_path / "python")
+    environment = {"PATH": "/usr/bin:/bin", "PYTHON": python, "HIVE_SERVER_HOST": "h", "HIVE_SERVER_PORT": "1"}
+    command = [ENGINES / "hive" / "console", "-e", "SELECT 1"]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/").stdout
+    assert shown == f"{python} -u jdbc:hive2://h:1/default -n eventmill -e SELECT 1\n"
 
 
 @pytest.mark.parametrize("pom", POMS, ids=lambda p: str(p.relative_to(ENGINES).parent))

@@ -75,7 +75,7 @@ def test_a_parameter_is_null_unless_it_is_given(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(sql, "postgres", postgres)
     stores = query("stores-by-country")
-    assert stores.parameters == ("day", "country")
+    assert stores.parameters == {"day": "day", "country": "text"}
     stores.ask(settings(), "postgres")
     stores.ask(settings(), "postgres", country="Peru")
     assert asked == [{"day": None, "country": None}, {"day": None, "country": "Peru"}]
@@ -88,9 +88,38 @@ def test_an_unknown_parameter_is_told_the_known_ones() -> None:
         query("platform-views").ask(settings(), "mysql", day="2026-03-01")
 
 
+def asked_with(folder: Path, engine: str, head: str) -> Path:
+    """A file whose second query has a parameter, with this line in its head."""
+    return write(
+        folder, TWO.replace("-- engines: mysql\n", f"-- engines: {engine}\n{head}").replace("  2;", "%(two)s;")
+    )
+
+
 def test_an_engine_that_takes_no_parameters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="second: only postgres can be asked with parameters"):
-        list(read(write(tmp_path, TWO.replace("  2;", "  %(two)s;"))))
+        list(read(asked_with(tmp_path, "mysql", "-- parameters: two text\n")))
+
+
+@pytest.mark.parametrize("head", ["", *(f"-- parameters: {given}\n" for given in ("one text", "two letters", "two"))])
+def test_a_parameter_without_its_kind_is_refused(tmp_path: Path, head: str) -> None:
+    with pytest.raises(QueryError, match=r"second: the line `-- parameters: …` names each .* one of day, number, text"):
+        list(read(asked_with(tmp_path, "postgres", head)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("day", value)
+            for value in ("tomorrow", "2026-2-1", "2026-02-30", "", "20260301", "infinity", "\uff12026-03-01")
+        ),
+        *(("top", value) for value in ("ten", "0", "-1", "1.5", "1e3", "9" * 19)),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_with_what_is_allowed(name: str, value: str) -> None:
+    allowed = {"day": "a day such as 2026-03-01", "top": "a whole number from 1 on"}
+    with pytest.raises(QueryError, match=f"top-products: {name}='{value}' is not {allowed[name]}"):
+        query("top-products").ask(settings(), "postgres", **{name: value})
 
 
 def test_numbers_are_equal_by_value() -> None:
