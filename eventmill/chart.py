@@ -16,6 +16,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from eventmill.text import visible
+
 Row = tuple[datetime, str, int]
 STYLE: dict[Any, object] = {
     # Text stays text, so that a browser's fonts show every script, and needs no glyphs here.
@@ -38,7 +40,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         figure = Figure(figsize=(11, 4.5), layout="constrained")
         over_time, by_source = figure.subplots(1, 2, width_ratios=(2, 1))
         _draw_over_time(over_time, rows, sources)
-        _draw_bars(by_source, [(source, totals[source]) for source in sources], [f"C{i}" for i in range(len(sources))])
+        totals_by_name = [(visible(source), totals[source]) for source in sources]
+        _draw_bars(by_source, totals_by_name, [f"C{i}" for i in range(len(sources))])
         by_source.set_title("Total by source")
         _save(figure, path)
 

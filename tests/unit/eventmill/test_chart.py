@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 from eventmill.chart import draw
+from eventmill.text import visible
 
 START = datetime(2026, 1, 1)
 
@@ -14,3 +16,10 @@ def test_the_chart_is_an_svg_with_every_source_and_its_total(tmp_path: Path) -> 
     image = (tmp_path / "chart.svg").read_text(encoding="utf-8")
     assert image.startswith("<?xml")
     assert all(text in image for text in ("desktop", "téléphone", "手机", "3,000"))
+
+
+def test_a_source_of_any_text_leaves_the_chart_an_svg(tmp_path: Path) -> None:
+    sources = ["app[/web]", "a\x1b[2J\x00b", "x\u202ey", "$a_b$ <b>", "two\nlines"]
+    draw([(START, source, 10) for source in sources], tmp_path / "chart.svg")
+    texts = set(ElementTree.parse(tmp_path / "chart.svg").getroot().itertext())
+    assert {visible(source) for source in sources} <= texts

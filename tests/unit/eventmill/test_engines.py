@@ -45,7 +45,7 @@ def test_hive_s_console_finds_spark_by_the_python_of_the_platform(tmp_path: Path
     beeline.chmod(0o700)
     python = str(tmp_path / "python")
     environment = {"PATH": "/usr/bin:/bin", "PYTHON": python, "HIVE_SERVER_HOST": "h", "HIVE_SERVER_PORT": "1"}
-    command = [ENGINES / "hive" / "console", "-e", "SELECT 1"]
+    command = [str(ENGINES / "hive" / "console"), "-e", "SELECT 1"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/").stdout
     assert shown == f"{python} -u jdbc:hive2://h:1/default -n eventmill -e SELECT 1\n"
 
