@@ -65,7 +65,7 @@ def list_all(
 
 
 def _row(record: Rejected, history: History) -> list[str]:
-    start = decoded(record.value[:PREVIEW])[:PREVIEW]
+    start = decoded(record.value[: 4 * PREVIEW])[:PREVIEW]  # a character has up to four bytes
     replay = history.replays.get(record.identity)
     cells = (str(record.place), ":".join(record.identity), f"{record.received:%Y-%m-%d %H:%M:%S}", record.reason, start)
     return [*cells, f"{replay.time:%Y-%m-%d %H:%M:%S}" if replay else ""]

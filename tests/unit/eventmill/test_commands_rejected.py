@@ -114,6 +114,11 @@ def test_the_newest_come_first_and_all_are_counted(
     assert lines[-1] == told
 
 
+def test_the_start_of_a_value_ends_between_characters(record: Rejected) -> None:
+    long = Rejected("api", ("r", "0"), "bad", record.received, ("手" * 100).encode(), Place(0, 1))
+    assert commands._row(long, rejected.History())[4] == "手" * commands.PREVIEW
+
+
 def test_rejected_text_is_no_markup(record: Rejected) -> None:
     strange = Rejected("nifi", ("[red].json", "1"), "[bold]", record.received, b"[/]", Place(0, 1))
     assert commands._row(strange, rejected.History())[1] == "[red].json:1"
