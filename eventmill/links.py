@@ -35,7 +35,7 @@ def links(settings: Settings) -> tuple[Link, ...]:
         Link("Dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
-        Link("HDFS", "the lines' folders", settings.hdfs_host, settings.hdfs_http_port, HDFS_FOLDER),
+        Link("HDFS", "the lines' folders and files", settings.hdfs_host, settings.hdfs_http_port, health=HDFS_FOLDER),
     )
     of_lines = {
         "clicks": Link("NiFi", "the flow of the clicks", settings.nifi_host, settings.nifi_port, "nifi/"),
@@ -52,6 +52,7 @@ HEALTH = "healthz"
 """The game's page is an event, each time that it's asked for."""
 
 HDFS_FOLDER = "webhdfs/v1/eventmill?op=LISTSTATUS"
+"""The page itself is there without the NameNode's leave; this asks for a folder."""
 
 
 def _in_containers(settings: Settings) -> tuple[Link, ...]:

@@ -157,3 +157,13 @@ def test_the_first_page_shows_what_answers_and_where_the_records_are(chromium: B
     expect(page.locator("#lines tr", has_text="game").locator("td")).to_have_text([settings.game_topic, *numbers])
     reader.assert_content()
     page.close()
+
+
+def test_the_page_of_hdfs_lists_folders(chromium: Browser, stack: StackBeside) -> None:
+    page, settings = chromium.new_page(), stack.settings
+    reader = Reader(page, f"http://{settings.hdfs_host}:{settings.hdfs_http_port}")
+    reader.open("/#/")
+    page.get_by_role("link", name="eventmill/").click()
+    expect(page.locator("#path")).to_have_text("/ eventmill")
+    expect(page.locator("#state")).to_contain_text("entr")
+    page.close()

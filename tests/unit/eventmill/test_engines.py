@@ -1,9 +1,13 @@
 """The services: their scripts exist, their dependencies make sense, their ports are settings."""
 
+import json
 import os
 import re
 import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -11,6 +15,7 @@ from eventmill.engines import ENGINES, SERVICES, Service, ServiceError, service,
 from eventmill.settings import LINES, Settings
 from tests.support import settings
 
+QUERY = "/v1/statement"
 POMS = sorted(ENGINES.rglob("pom.xml"))
 
 
@@ -48,6 +53,38 @@ def test_hive_s_console_finds_spark_by_the_python_of_the_platform(tmp_path: Path
     command = [str(ENGINES / "hive" / "console"), "-e", "SELECT 1"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/").stdout
     assert shown == f"{python} -u jdbc:hive2://h:1/default -n eventmill -e SELECT 1\n"
+
+
+@pytest.mark.parametrize(
+    ("starting", "workers", "asked"),
+    [(True, 0, {"/v1/info"}), (False, 0, {"/v1/info", "/v1/cluster"}), (False, 1, {"/v1/info", "/v1/cluster", QUERY})],
+)
+def test_presto_is_asked_a_query_only_when_it_can_answer(starting: bool, workers: int, asked: set[str]) -> None:
+    seen: set[str] = set()
+
+    class Presto(BaseHTTPRequestHandler):
+        """A Presto that has so many workers, and refuses queries."""
+
+        def do_GET(self) -> None:
+            seen.add(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"starting": starting, "activeWorkers": workers}).encode())
+
+        def do_POST(self) -> None:
+            seen.add(self.path)
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is logged."""
+
+    with HTTPServer(("127.0.0.1", 0), Presto) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        own = {"PYTHON": sys.executable, "PRESTO_HOST": "127.0.0.1", "PRESTO_PORT": str(server.server_port)}
+        done = subprocess.run([service("presto").ready], env={"PATH": "/usr/bin:/bin"} | own, check=False)
+        server.shutdown()
+    assert done.returncode == 1
+    assert seen == asked
 
 
 @pytest.mark.parametrize("pom", POMS, ids=lambda p: str(p.relative_to(ENGINES).parent))

@@ -26,6 +26,12 @@ def test_to_ask_for_the_games_health_is_no_event() -> None:
     assert pages()["Game"].asked() == "http://127.0.0.1:8001/healthz"
 
 
+def test_hdfs_has_a_page_for_people_and_its_health_is_a_folder_s() -> None:
+    hdfs = pages()["HDFS"]
+    assert hdfs.address(settings()) == "http://127.0.0.1:9870/"
+    assert hdfs.asked() == "http://127.0.0.1:9870/webhdfs/v1/eventmill?op=LISTSTATUS"
+
+
 def test_a_browser_finds_containers_on_loopback() -> None:
     own = settings(services_by="compose", nifi_host="nifi")
     nifi = pages(services_by="compose", nifi_host="nifi")["NiFi"]
