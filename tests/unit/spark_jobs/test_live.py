@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from io import StringIO
 
+import hypothesis
 import pytest
 
 from eventmill.terminal import Console
+from eventmill.text import visible
 from spark_jobs import live
 from spark_jobs.counting import Count
+from tests.unit.eventmill.support import any_text
 
 
 @pytest.mark.parametrize(
@@ -19,3 +22,12 @@ def test_a_source_is_shown_as_text(source: str, shown: str) -> None:
     out = StringIO()
     live.show(Console(file=out, width=200), [Count(0, 300_000_000, source, 7, 7)], 1)
     assert f"│ {shown} " in out.getvalue()
+
+
+@hypothesis.settings(max_examples=40, deadline=None, derandomize=True)
+@hypothesis.given(any_text())
+def test_no_source_acts_on_the_console(source: str) -> None:
+    out = StringIO()
+    live.show(Console(file=out, width=1000), [Count(0, 300_000_000, source, 7, 7)], 1)
+    assert out.getvalue().replace("\n", "").isprintable()
+    assert visible(source) in out.getvalue()
