@@ -15,6 +15,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from eventmill.encoding import check_utf8, without_bom
+
 Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 characters")]
 """An identifier or a label; 255 characters is what the tables of MySQL take."""
 
@@ -264,7 +266,7 @@ def decode_many(contract: type[Event]) -> Callable[[bytes], Any]:
     """A decoder for the many: as the contract says, but UUIDs stay text, unchecked.
 
     It is twice as fast. The caller checks those texts with `UUID_TEXT` and the times with `check_time`, and gives what
-    fails anywhere to `decode`, whose word counts.
+    fails anywhere to `decode`, whose word counts; it takes a byte order mark, too.
     """
     return _decoder(contract, _variant(contract, optional=()))
 
@@ -275,8 +277,14 @@ def decode_draft(contract: type[Event]) -> Callable[[bytes], Any]:
 
 
 def _decoder(contract: type[Event], kind: type) -> Callable[[bytes], Any]:
-    # What is not strict reads numbers as times, and text as numbers: a contract with such times has no other numbers.
-    return msgspec.json.Decoder(kind, strict=not contract.unix_time).decode
+    # What is not strict reads numbers as times, and text as numbers where a field takes no text.
+    decode = msgspec.json.Decoder(kind, strict=not contract.unix_time).decode
+
+    def checked(raw: bytes) -> Any:
+        check_utf8(raw)
+        return decode(raw)
+
+    return checked
 
 
 def _variant(contract: type[Event], optional: tuple[str, ...]) -> type:
@@ -299,13 +307,15 @@ def _field(field: msgspec.structs.FieldInfo, optional: bool) -> tuple[str, Any, 
 
 
 def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> EventType:
-    """The event in `raw`, which was received at that time.
+    """The event in `raw`, which was received at that time; a byte order mark before it is ignored.
 
     Raises:
         EventError: when it breaks the contract.
     """
+    raw = without_bom(raw or b"")
     try:
-        event = msgspec.json.decode(raw or b"", type=contract, strict=not contract.unix_time)
+        check_utf8(raw)
+        event = msgspec.json.decode(raw, type=contract, strict=not contract.unix_time)
     except (ValueError, RecursionError) as error:
         raise broken(raw, error) from error
     check_time(event, received, json_name(contract, "timestamp"))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ import msgspec
 import requests
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_result, stop_after_delay
 
+from eventmill.encoding import without_bom
 from eventmill.settings import Settings
 
 JSON_LINES = "application/x-ndjson"
@@ -84,14 +86,15 @@ def lines_in(path: Path) -> int:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file that are not blank.
+    """The lines of a file that are not blank, without a byte order mark.
 
     Raises:
         PostingError: when it cannot be read.
     """
     try:
         with path.open("rb") as file:
-            yield from filter(None, (line.strip() for line in file))
+            first = without_bom(file.readline())
+            yield from filter(None, (line.strip() for line in chain((first,), file)))
     except OSError as error:
         raise PostingError(f"cannot read {path}: {error.strerror}") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
@@ -22,7 +23,6 @@ MAX_RECORD = 900_000
 # Bytes looked at from where an element begins: first few, since an error is dear in a long text, then enough.
 _FEW, _MANY = 1 << 16, 1 << 20
 _REST = 1 << 13  # how far after an error the bracket may be that closes the element
-_BOM = b"\xef\xbb\xbf"
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _OBJECTS = re.compile(rb"\[[ \t\r\n]*+\{")
@@ -85,7 +85,7 @@ class _Reader:
         self._bracketed = False
 
     def read(self) -> Iterator[Piece]:
-        begin = len(_BOM) if self._data[:3] == _BOM else 0
+        begin = len(BOM_UTF8) if self._data[: len(BOM_UTF8)] == BOM_UTF8 else 0
         if self._skip(_SPACE, begin) == self._size:
             yield Piece(1, begin, self._size, "empty file")
         elif reason := self._not_json(begin):

@@ -81,7 +81,7 @@ class BatchDecoder:
         for value in values:
             try:
                 decoded.append(decode(value))  # type: ignore[arg-type]
-            except (ValueError, TypeError, RecursionError):
+            except (ValueError, AttributeError, RecursionError):
                 failed.append(len(decoded))
                 decoded.append(None)
         return decoded, failed

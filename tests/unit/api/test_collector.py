@@ -188,3 +188,12 @@ def test_broken_game_events_are_rejected(changes: dict[str, object], field: str)
     event = {"event_type": "purchase_sword", "Host": "user1.comcast.com", "type": "sabre", "cost": 6} | changes
     reply = Api().send({name: value for name, value in event.items() if value is not None}, kind="GameEvent")
     assert (reply.status, told(reply)["errors"][0]["field"]) == (422, field)
+
+
+def test_bytes_that_are_not_utf8_are_rejected_in_any_field() -> None:
+    api = Api()
+    good = json.dumps(view(campaign="?")).encode()
+    reply = api.send(b"[" + good + b"," + good.replace(b'"?"', b'"t\xe9l"') + b"]")
+    assert told(reply)["accepted"] == 1
+    assert [error["reason"] for error in told(reply)["errors"]] == ["not UTF-8"]
+    assert len(api.kafka.of("clicks.rejected")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -158,3 +159,17 @@ def test_the_json_schema_says_the_same() -> None:
     assert valid(VIEW)
     for value in (raw(context={}), raw(event="PageView"), raw(userid=""), without("messageid")):
         assert not valid(json.loads(value))
+
+
+def test_bytes_that_are_not_utf8_are_rejected_in_fields_that_no_contract_names() -> None:
+    spoilt = raw(campaign={"name": "?"}).replace(b'"?"', b'"t\xe9l"')
+    assert reason(spoilt) == "not UTF-8"
+    for decoder in (events.decode_many(ProductView), events.decode_draft(ProductView)):
+        with pytest.raises(UnicodeDecodeError):
+            decoder(spoilt)
+        assert decoder(raw(campaign="téléphone 手机")).userid == "user-78"
+
+
+def test_a_byte_order_mark_is_ignored() -> None:
+    assert events.decode(ProductView, BOM_UTF8 + raw(), NOW) == events.decode(ProductView, raw(), NOW)
+    assert reason(BOM_UTF8) == "empty value"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -272,3 +273,10 @@ def test_the_command_tells_how_many_were_accepted_and_rejected(
     shown = " ".join(capsys.readouterr().out.split())
     assert shown.startswith("Kafka has 6 events of ")
     assert shown.endswith("; the API rejected 1")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_event(file: Path) -> None:
+    file.write_bytes(BOM_UTF8 + b'{"userid":"a"}\r\n{"userid":"b"}\n')
+    assert list(posting.lines(file)) == [b'{"userid":"a"}', b'{"userid":"b"}']
+    file.write_bytes(BOM_UTF8)
+    assert posting.lines_in(file) == 0
