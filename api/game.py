@@ -14,7 +14,8 @@ from api.guilds import Change, Guilds
 from api.intake import Receipt
 from api.problems import ProblemError
 from api.publisher import Record
-from eventmill.events import EventError, GameEvent, Name, decode
+from eventmill.events import EventError, GameEvent, decode
+from eventmill.field_types import Name
 
 Publish = Callable[[Sequence[Record]], dict[int, str]]
 """Writes records to Kafka and waits; returns the reasons of those that were not acknowledged, by their index."""

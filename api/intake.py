@@ -74,7 +74,7 @@ class Intake:
         self._topic = topic.name
         self._contract = topic.contract
         self._decode: Callable[[bytes], Any] = events.decode_draft(topic.contract)
-        self._key: Callable[[Any], str] = attrgetter(_attribute(topic.contract, topic.key))
+        self._key: Callable[[Any], str | int] = attrgetter(_attribute(topic.contract, topic.key))
         self._limits = limits
         self._identities = identities()
 
@@ -101,7 +101,7 @@ class Intake:
             events.check_time(draft, receipt.moment)
         # Every contract asks for more than these two, so that something follows the comma.
         value = b"{" + head + piece[1:] if head else piece
-        record = Record(self._topic, self._key(draft).encode(), value)
+        record = Record(self._topic, str(self._key(draft)).encode(), value)
         return messageid or self._identity(draft, value, receipt), record
 
     def _identity(self, draft: Any, value: bytes, receipt: Receipt) -> str:

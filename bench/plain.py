@@ -34,7 +34,7 @@ def create_app() -> Flask:
             event = events.decode(TYPE, value, received)
         except events.EventError as error:
             return {"detail": str(error)}, 422
-        producer.send(settings.clicks_topic, value, event.userid.encode()).get(timeout=10)
+        producer.send(settings.clicks_topic, value, str(event.userid).encode()).get(timeout=10)
         return {"accepted": 1, "ids": [str(event.messageid)]}, 202
 
     return app

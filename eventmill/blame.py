@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, inspect
 
 from eventmill import events
+from eventmill.encoding import without_bom
 from eventmill.events import Event, EventError
 
 LONGEST_FOUND = 80
@@ -56,7 +57,7 @@ class Difference:
 
 def difference(contract: type[Event], value: bytes, received: datetime) -> Difference:
     """The value, which was received at that time, against the contract."""
-    comparison = _Comparison(contract)
+    comparison, value = _Comparison(contract), without_bom(value)
     try:
         fields = _fields(value)
     except (ValueError, RecursionError) as error:
@@ -106,7 +107,7 @@ class _Comparison:
             return
         value, fault = declared.default, None
         if raw is not None:
-            value, fault = _decoded(raw, kind)
+            value, fault = _decoded(raw, kind, strict=not self._contract.unix_time)
         elif declared.required:
             fault = "missing"
         if fault is None and not prefix:
@@ -127,7 +128,7 @@ class _Comparison:
         """Check what the contract says beyond the types of single fields."""
         event = SimpleNamespace(**self._right)
         if hasattr(event, "timestamp"):
-            self._rule(lambda: events.check_time(event, received))
+            self._rule(lambda: events.check_time(event, received, events.json_name(self._contract, "timestamp")))
         if hook := getattr(self._contract, "__post_init__", None):
             self._rule(lambda: hook(event))
 
@@ -151,10 +152,10 @@ class _Comparison:
         self.result.whole = f"{path}: {reason}"
 
 
-def _decoded(raw: Raw, kind: Any) -> tuple[Any, str | None]:
+def _decoded(raw: Raw, kind: Any, *, strict: bool) -> tuple[Any, str | None]:
     """What a field holds, or what is wrong with it."""
     try:
-        return msgspec.json.decode(raw, type=kind), None
+        return msgspec.json.decode(raw, type=kind, strict=strict), None
     except (ValueError, RecursionError) as error:
         return None, str(events.broken(bytes(raw), error))
 
@@ -180,7 +181,7 @@ def _words(kind: inspect.Type) -> Iterator[str]:
     if isinstance(kind, inspect.LiteralType):
         yield " or ".join(str(value) for value in kind.values)
     if isinstance(kind, inspect.IntType):
-        yield "a whole number" if kind.ge is None else f"a whole number from {kind.ge}"
+        yield "a whole number" if kind.ge is None or kind.ge < 0 else f"a whole number from {kind.ge}"
     yield PLAIN.get(type(kind), "a value")
 
 
@@ -192,4 +193,5 @@ PLAIN: dict[type[inspect.Type], str] = {
     inspect.DateTimeType: "a time such as 2026-01-31 23:59:59",
     inspect.StructType: "an object",
     inspect.NoneType: "null",
+    inspect.AnyType: "anything",
 }

@@ -16,14 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from eventmill.encoding import check_utf8, without_bom
-
-Name = Annotated[str, Meta(min_length=1, max_length=255, description="1 to 255 characters")]
-"""An identifier or a label; 255 characters is what the tables of MySQL take."""
-
-HeaderText = Annotated[str, Meta(max_length=8192, description="at most 8192 characters")]
-"""The value of an HTTP header."""
-
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+from eventmill.field_types import Address, Anything, Count, HeaderText, Id, LocalTime, Name, OptionalId
 
 UUID_TEXT = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 """The canonical text of a UUID, as a regular expression."""
@@ -55,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 class Product(msgspec.Struct, frozen=True, gc=False):
     """The product that an event is about."""
 
-    productid: Name
+    productid: Id
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +72,7 @@ class ProductView(Event, frozen=True, gc=False, kw_only=True):
     """
 
     event: Literal["ProductView"]
-    userid: Name
+    userid: Id
     properties: Product
     context: Context
 
@@ -122,20 +115,20 @@ class UserAction(Event, frozen=True, gc=False, kw_only=True):
     Attributes:
         userid: the shopper, such as `user-78`; keys the Kafka record.
         last_action: what was done, which is the shopper's last action then; SHOPPING_CART puts a product into the cart.
-        productid: the product that was viewed or put into the cart; None for actions that have none.
+        productid: the product that was viewed or put into the cart; None or empty for actions that have none.
         cart_value: what the cart is worth after the action, in cents; None when the sender doesn't know.
     """
 
-    userid: Name
+    userid: Id
     last_action: Literal["LOGIN", "SEARCH", "PRODUCT_VIEW", "SHOPPING_CART", "CHECKOUT", "ORDER", "LOGOUT"] = (
         msgspec.field(name="lastAction")
     )
-    productid: Name | None = None
+    productid: OptionalId = None
     cart_value: Count | None = None
 
     def __post_init__(self) -> None:
         """Refuse a view and a cart without a product."""
-        if self.last_action in ("PRODUCT_VIEW", "SHOPPING_CART") and self.productid is None:
+        if self.last_action in ("PRODUCT_VIEW", "SHOPPING_CART") and self.productid in (None, ""):
             raise ValueError("productid: missing")
 
 
@@ -200,49 +193,48 @@ class OrderView(Event, frozen=True, gc=False, kw_only=True):
     orderid: Count
 
 
-Text = Annotated[str, Meta(max_length=8192, description="at most 8192 characters")]
-
-
-class PageOption(msgspec.Struct, frozen=True, gc=False):
-    """A choice that a visitor made on a product's page, such as its colour."""
-
-    option_id: Name
-    option_label: Name
-
-
 class PageLog(Event, frozen=True, gc=False, kw_only=True):
     """A visitor looked at a product's page in one of the stores, as the stores' web servers log it.
 
     Attributes:
         messageid: `id` in the log.
         timestamp: `time_stamp` in the log, in seconds since the epoch.
-        api_version: of the log's format.
+        api_version: of the log's format; this one and the others of type `Anything` are not stored.
         collection: what was done; `view_product_detail` is a look at a product's page.
         current_url: the page.
         device_id: the visitor's device; keys the Kafka record.
         email: the visitor's address; empty or None when nobody was logged in.
-        ip: the address that the request came from.
+        ip: the address that the request came from, as it was logged: with a port, or behind proxies.
         local_time: the clock at the visitor's place.
         option: what the visitor chose on the page.
+        product_id: the product, in the store's numbers.
         referrer_url: the page that the visitor came from; empty or None when there was none.
+        store_id: the store.
         user_agent: the header User-Agent.
     """
 
     unix_time: ClassVar[bool] = True
     messageid: UUID = msgspec.field(name="id")
     timestamp: datetime = msgspec.field(name="time_stamp")
-    api_version: Name
+    api_version: Anything = None
     collection: Literal["view_product_detail"]
-    current_url: Text
-    device_id: Name
-    email: Text | None = None
-    ip: Text
-    local_time: datetime
-    option: list[PageOption] | None = None
-    product_id: Name
-    referrer_url: Text | None = None
-    store_id: Name
-    user_agent: Text | None = None
+    current_url: Anything = None
+    device_id: Id
+    email: str | None = None
+    ip: Address
+    local_time: LocalTime
+    option: Anything = None
+    product_id: Id
+    referrer_url: str | None = None
+    store_id: Id
+    user_agent: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a clock that shows a time which UTC has no year for."""
+        try:
+            self.local_time.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("local_time: in UTC it lies outside of the years 1 to 9999") from None
 
 
 EventType = TypeVar("EventType", bound=Event)
@@ -278,7 +270,7 @@ def decode_draft(contract: type[Event]) -> Callable[[bytes], Any]:
 
 def _decoder(contract: type[Event], kind: type) -> Callable[[bytes], Any]:
     # What is not strict reads numbers as times, and text as numbers where a field takes no text.
-    decode = msgspec.json.Decoder(kind, strict=not contract.unix_time).decode
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind, strict=not contract.unix_time).decode
 
     def checked(raw: bytes) -> Any:
         check_utf8(raw)

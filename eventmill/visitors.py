@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from eventmill import forward, posting
+from eventmill.field_types import id_text
 from eventmill.settings import Settings
 
 CHUNK = 5_000
@@ -17,7 +18,7 @@ CHUNK = 5_000
 class Keyed(msgspec.Struct):
     """What keys a page log."""
 
-    device_id: str | None = None
+    device_id: str | int | None = None
 
 
 class VisitorsError(RuntimeError):
@@ -57,6 +58,6 @@ def send(settings: Settings, path: Path, patience: int, on_progress: Callable[[i
 def key(line: bytes) -> str | None:
     """The device that a log names; None when it's broken."""
     try:
-        return msgspec.json.decode(line, type=Keyed).device_id
+        return id_text(msgspec.json.decode(line, type=Keyed).device_id)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

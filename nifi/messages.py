@@ -7,8 +7,8 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Any
 
-# No number is needed, and bool takes one of any size.
-_DECODER = json.JSONDecoder(parse_float=bool, parse_int=bool)
+# Numbers of any size: a whole one may be a key and stays as it is written, others are not needed.
+_DECODER = json.JSONDecoder(parse_float=bool, parse_int=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Message:
 
 
 def from_records(content: bytes, key_field: str) -> list[Message]:
-    """A message for each JSON line; its key is the line's field of that name, none when that is not a string."""
+    """A message for each JSON line; its key is the line's field of that name, a text or a whole number."""
     return [Message(line, _key(line, key_field)) for line in content.split(b"\n") if line]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.types import to_arrow_type
 
 from eventmill import events
-from spark_jobs.schema import attribute, column_type
+from spark_jobs.schema import column_type, getter
 
 Micros = NDArray[np.int64]
 """Times in microseconds since the epoch."""
@@ -50,7 +49,7 @@ class BatchDecoder:
         self._contract = contract
         self._fast: Callable[[bytes], Any] = events.decode_many(contract)
         self._columns = {
-            name: (attrgetter(attribute(contract, path)), to_arrow_type(column_type(contract, path), timezone="UTC"))
+            name: (getter(contract, path), to_arrow_type(column_type(contract, path), timezone="UTC"))
             for name, path in columns.items()
         }
 

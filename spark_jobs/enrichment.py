@@ -13,11 +13,16 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from spark_jobs.addresses import client_address
+
 UNKNOWN = "Unknown"
 """A place, a browser or a system that nothing is known of."""
 
 DIRECT = "direct"
 """The referrer of a visitor who came from nowhere."""
+
+LONGEST_AGENT = 1_024
+"""Characters of a user agent that are looked at; longer ones are made up."""
 
 CACHED = 50_000
 """So many addresses, user agents, referrers and pseudonyms a worker remembers: most come again."""
@@ -165,7 +170,7 @@ def agent(header: str | None) -> Agent:
 
     if not header:
         return Agent()
-    found = parse(header)
+    found = parse(header[:LONGEST_AGENT])
     return Agent(
         found.user_agent.family if found.user_agent else UNKNOWN,
         found.os.family if found.os else UNKNOWN,
@@ -210,10 +215,12 @@ class Enrichment:
     def enrich(self, batch: pa.RecordBatch, where: Look) -> pa.RecordBatch:
         """The rows as rows of ENRICHED."""
         emails, ips, agents, urls = (batch.column(name).to_pylist() for name in READ)
-        places, browsers = [where(ip) or Place() for ip in ips], [_agent(header) for header in agents]
+        clients = [_client(ip) for ip in ips]
+        places = [(client and where(client)) or Place() for client in clients]
+        browsers = [_agent(header) for header in agents]
         columns = {name: batch.column(name) for name in COPIED} | {
-            "customer": [_pseudonym(self.key, email.strip().lower()) if email else None for email in emails],
-            "address": [_pseudonym(self.key, ip) for ip in ips],
+            "customer": [_pseudonym(self.key, email) if email else None for email in map(_account, emails)],
+            "address": [_pseudonym(self.key, client or ip) for client, ip in zip(clients, ips, strict=True)],
             "referrer": [_referrer(url) for url in urls],
             **_columns(Place, places),
             **_columns(Agent, browsers),
@@ -222,12 +229,18 @@ class Enrichment:
         return pa.RecordBatch.from_arrays(arrays, schema=ENRICHED)
 
 
+def _account(email: str | None) -> str:
+    """The address as one form for all ways to write it; empty when there is none."""
+    return (email or "").strip().lower()
+
+
 def _columns(kind: Any, rows: Sequence[tuple[str, ...]]) -> dict[str, Sequence[str]]:
     """Named tuples as columns."""
     return dict(zip(kind._fields, zip(*rows, strict=True) if rows else [()] * len(kind._fields), strict=True))
 
 
 _agent = lru_cache(CACHED)(agent)
+_client = lru_cache(CACHED)(client_address)
 _referrer = lru_cache(CACHED)(referrer)
 _pseudonym = lru_cache(CACHED)(pseudonym)
 
@@ -246,7 +259,7 @@ def _looks(databases: tuple[str, ...]) -> Look:
 
 def forget() -> None:
     """Forget all that was remembered, as a new worker."""
-    for cached in (_agent, _referrer, _pseudonym, _looks):
+    for cached in (_agent, _client, _referrer, _pseudonym, _looks):
         cached.cache_clear()
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
 
 from msgspec import inspect
 from pyspark.sql import types as T
+
+from eventmill.field_types import LOCAL, id_text
 
 SCALARS: Mapping[type[inspect.Type], type[T.DataType]] = {
     inspect.StrType: T.StringType,
@@ -41,6 +45,19 @@ def attribute(contract: type, path: str) -> str:
     return ".".join(field.name for field in _walk(contract, path))
 
 
+def getter(contract: type, path: str) -> Callable[[Any], Any]:
+    """A function that takes a field from an event in the form that its column has.
+
+    Numbers of an identifier become text; a clock's time loses its offset, so that Arrow doesn't subtract it.
+    """
+    get, kind = attrgetter(attribute(contract, path)), _walk(contract, path)[-1].type
+    if isinstance(kind, inspect.Metadata) and (kind.extra or {}).get("clock") == LOCAL:
+        return lambda event: get(event).replace(tzinfo=None)
+    if isinstance(kind, inspect.UnionType) and _is_id(_choices(kind)):
+        return lambda event: id_text(get(event))
+    return get
+
+
 def _walk(contract: type, path: str) -> list[inspect.Field]:
     """The fields on the way to one.
 
@@ -66,11 +83,27 @@ def _field(field: inspect.Field) -> T.StructField:
     kind = field.type
     nullable = False
     if isinstance(kind, inspect.UnionType):
-        choices = [choice for choice in kind.types if not isinstance(choice, inspect.NoneType)]
+        choices = _choices(kind)
         nullable, kind = len(choices) < len(kind.types), choices[0]
-        if len(choices) > 1:
+        if len(choices) > 1 and not _is_id(choices):
             raise TypeError(f"field {field.encode_name}: no Spark type holds {len(choices)} types at once")
     return T.StructField(field.encode_name, _type(kind), nullable)
+
+
+def _choices(kind: inspect.UnionType) -> list[inspect.Type]:
+    """The types of a union but null; of an identifier's the text is the first."""
+    choices = [choice for choice in kind.types if not isinstance(choice, inspect.NoneType)]
+    return sorted(choices, key=lambda choice: not isinstance(_plain(choice), inspect.StrType))
+
+
+def _is_id(choices: list[inspect.Type]) -> bool:
+    """Whether these are text and whole numbers, which are stored as text."""
+    return [type(_plain(choice)) for choice in choices] == [inspect.StrType, inspect.IntType]
+
+
+def _plain(kind: inspect.Type) -> inspect.Type:
+    """The type without its description."""
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
 
 
 def _type(kind: inspect.Type) -> T.DataType:

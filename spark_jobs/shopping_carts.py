@@ -5,6 +5,8 @@ It works on Spark's own columns alone, so that a record is on its way in millise
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -13,6 +15,7 @@ from spark_jobs.rejected import header
 from spark_jobs.schema import struct_type
 
 ACTION = "SHOPPING_CART"
+BOM = BOM_UTF8.decode()
 
 
 def shopping_carts(records: DataFrame, topic: str) -> DataFrame:
@@ -24,9 +27,11 @@ def shopping_carts(records: DataFrame, topic: str) -> DataFrame:
     fields = struct_type(UserAction)
     # Times are judged by the carts job; a text is one here.
     fields["timestamp"].dataType = fields["messageid"].dataType
-    action = F.from_json(F.col("value").cast("string"), fields)
+    text = F.col("value").cast("string")
+    action = F.from_json(F.ltrim(text, F.lit(BOM)), fields)
     kept = records.withColumn("action", action).where(
         (F.col("action.lastAction") == ACTION)
+        & F.is_valid_utf8(text)
         & F.lower("action.messageid").rlike(UUID_TEXT)
         & F.col("action.timestamp").isNotNull()
         & F.length("action.userid").between(1, 255)

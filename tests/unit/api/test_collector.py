@@ -99,7 +99,7 @@ def test_a_request_without_a_good_event_is_a_problem() -> None:
         (b'[{"event":', 400, "Input data was truncated"),
         (b'"ProductView"', 400, "expected `object`, got `str`"),
         (b"[" * 1000, 400, "JSON is nested more than 32 levels deep"),
-        (json.dumps(view(userid=7)).encode(), 422, "no event keeps its contract"),
+        (json.dumps(view(userid=[7])).encode(), 422, "no event keeps its contract"),
         (
             json.dumps(view(messageid=None, timestamp="2999-01-01 00:00:00")).encode(),
             422,

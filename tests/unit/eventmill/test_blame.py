@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from eventmill import blame, events
-from eventmill.events import EventError, GameEvent, ProductView
+from eventmill.events import EventError, GameEvent, PageLog, ProductView
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = {
@@ -38,19 +40,19 @@ def test_a_good_value_has_no_fault() -> None:
 
 
 def test_all_faults_are_found_and_not_the_first_alone() -> None:
-    value = view(messageid="x", userid="", properties={"productid": 5}, context={}, event="View")
+    value = view(messageid="x", userid="", properties={"productid": [5]}, context={}, event="View")
     assert blame.difference(ProductView, value, NOW).faults() == [
         "messageid: invalid UUID",
         "event: invalid enum value 'View'",
         "userid: expected `str` of length >= 1",
-        "properties.productid: expected `str`, got `int`",
+        "properties.productid: expected `int | str`, got `array`",
         "context.source: missing",
     ]
 
 
 def test_a_field_shows_what_was_found_and_what_is_allowed() -> None:
-    found = {field.path: field for field in blame.difference(ProductView, view(userid=7, context=None), NOW).fields}
-    assert (found["userid"].found, found["userid"].allowed) == ("7", "text, 1 to 255 characters")
+    found = {field.path: field for field in blame.difference(ProductView, view(userid=True, context=None), NOW).fields}
+    assert (found["userid"].found, found["userid"].allowed) == ("true", "text, 1 to 255 characters, or a whole number")
     assert (found["context"].found, found["context"].allowed) == ("null", "an object")
     assert found["timestamp"].fault is None
 
@@ -111,3 +113,15 @@ def test_there_is_a_fault_where_the_contract_sees_one(field: str, wrong: object)
 def test_a_long_value_is_cut() -> None:
     found = blame.difference(ProductView, view(userid="x" * 500), NOW)
     assert all(len(field.found or "") <= blame.LONGEST_FOUND + 1 for field in found.fields)
+
+
+def test_a_page_log_is_compared_as_the_contract_reads_it() -> None:
+    log = {"id": "0f8fad5b-d9cb-469f-a165-70867728950e", "collection": "view_product_detail", "device_id": 1}
+    log |= {"ip": "77.9.12.34", "local_time": "2026-01-01 01:00:00", "product_id": 2, "store_id": 3, "option": {}}
+    found = blame.difference(PageLog, BOM_UTF8 + json.dumps(log | {"time_stamp": 1767225600}).encode(), NOW)
+    assert (found.faults(), found.whole) == ([], None)
+    assert [field.allowed for field in found.fields if field.path == "option"] == [
+        "anything, not stored; may be missing"
+    ]
+    found = blame.difference(PageLog, json.dumps(log | {"time_stamp": 5, "ip": None}).encode(), NOW)
+    assert found.faults() == ["time_stamp: before 2000-01-01", "ip: expected `int | str`, got `null`"]

@@ -77,7 +77,7 @@ def test_times_are_read_as_utc(text: str, time: datetime) -> None:
         (raw(event="PageView"), "event: invalid enum value 'PageView'"),
         (raw(messageid=12345), "messageid: expected `uuid`, got `int`"),
         (raw(messageid="0000-not-a-uuid"), "messageid: invalid UUID"),
-        (raw(userid=None), "userid: expected `str`, got `null`"),
+        (raw(userid=None), "userid: expected `int | str`, got `null`"),
         (raw(userid=""), "userid: expected `str` of length >= 1"),
         (raw(context="desktop"), "context: expected `object`, got `str`"),
         (raw(context={}), "context.source: missing"),

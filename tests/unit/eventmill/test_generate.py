@@ -43,7 +43,7 @@ class Stream:
         except events.EventError:
             self.counts["broken"][NOW, ""] += 1
             return
-        time, partition = events.utc(view.timestamp), crc32(view.userid.encode()) % self.partitions
+        time, partition = events.utc(view.timestamp), crc32(str(view.userid).encode()) % self.partitions
         key = (self._window(time), view.context.source)
         late = time <= self.latest.get(partition, time) - self.watermark if partition in self.latest else False
         verdict = "late" if late else "duplicates" if view.messageid in self.seen else "count"

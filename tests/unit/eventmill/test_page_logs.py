@@ -61,7 +61,7 @@ def test_the_truth_counts_what_is_in_the_file(tmp_path: Path) -> None:
 def test_the_truth_of_places_and_browsers_is_what_the_databases_say(tmp_path: Path) -> None:
     lines, truth = written(tmp_path, Plan(count=1_000))
     logs, find = kept(lines), look(CITIES)
-    places = [find(log.ip) or Place() for log in logs]
+    places = [find(str(log.ip)) or Place() for log in logs]
     agents = [agent(log.user_agent) for log in logs]
     assert Counter(place.country_code or UNKNOWN for place in places) == truth.views["country_code"]
     assert Counter(place.region for place in places) == truth.views["region"]

@@ -58,7 +58,7 @@ class Stream:
             action = events.decode(UserAction, line, NOW)
         except events.EventError:
             return "broken"
-        time, partition = events.utc(action.timestamp), sessions.partition(action.userid, self._partitions)
+        time, partition = events.utc(action.timestamp), sessions.partition(str(action.userid), self._partitions)
         newest = self._newest.get(partition, time)
         self._newest[partition] = max(newest, time)
         if time <= newest - self._watermark:
@@ -73,7 +73,7 @@ class Stream:
         """The stored actions of each user, in the order of their times."""
         found: Group = defaultdict(list)
         for action in sorted(self.stored, key=lambda action: events.utc(action.timestamp)):
-            found[action.userid].append(action)
+            found[str(action.userid)].append(action)
         return found
 
 
@@ -126,7 +126,7 @@ def test_the_truth_is_what_a_second_count_comes_to(tmp_path: Path, wanted: plan.
     scores: Counter[tuple[datetime, str, str]] = Counter()
     for action in stream.stored:
         start = events.utc(action.timestamp).timestamp() // wanted.window * wanted.window
-        scores[datetime.fromtimestamp(start, UTC), action.userid, action.last_action] += 1
+        scores[datetime.fromtimestamp(start, UTC), str(action.userid), action.last_action] += 1
     assert carts_truth.counts_by(truth, NOW) == scores
 
 

@@ -15,15 +15,17 @@ NOW = "2026-01-01 00:00:00"
 
 
 def test_a_line_becomes_a_message_with_its_key() -> None:
-    lines = b'{"userid":"user-1"}\n{"userid":"\xc3\xa4"}\n'
+    lines = b'{"userid":"user-1"}\n{"userid":"\xc3\xa4"}\n{"userid":78}\n'
     assert from_records(lines, "userid") == [
         Message(b'{"userid":"user-1"}', b"user-1"),
         Message(b'{"userid":"\xc3\xa4"}', "ä".encode()),
+        Message(b'{"userid":78}', b"78"),
     ]
 
 
-@pytest.mark.parametrize("line", [b"{}", b'{"userid":5}', b'{"userid":null}', b'{"userid":""}', b'{"userid":["a"]}'])
-def test_a_record_without_a_proper_key_has_none(line: bytes) -> None:
+@pytest.mark.parametrize("key", [b"", b"5.5", b"true", b"null", b'""', b'["a"]'])
+def test_a_record_without_a_proper_key_has_none(key: bytes) -> None:
+    line = b'{"userid":%b}' % key if key else b"{}"
     assert from_records(line, "userid") == [Message(line)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
@@ -127,3 +128,21 @@ def test_the_filter_passes_products_put_into_carts_and_tells_where_they_come_fro
         "source.offset": "1",
         "source.messageid": str(UUID(int=1)),
     }
+
+
+def test_the_filter_judges_text_as_the_carts_job_does(spark: SparkSession) -> None:
+    marked = BOM_UTF8 + action(10, "SHOPPING_CART", number=1)
+    numbered = action(11, "SHOPPING_CART", number=2, userid=78, productid=7)
+    spoilt = action(12, "SHOPPING_CART", number=3, note="?").replace(b'"?"', b'"t\xe9l"')
+    records = frame(spark, [Record(value, 0, offset) for offset, value in enumerate((marked, numbered, spoilt))])
+    assert [bytes(row.value) for row in shopping_carts(records, "user-actions").collect()] == [marked, numbered]
+
+
+def test_users_and_products_that_are_numbers_are_stored_as_text(carts: Make) -> None:
+    spoilt = action(12, number=3, note="?").replace(b'"?"', b'"t\xe9l"')
+    line = carts().feed(action(0, "SHOPPING_CART", number=1, userid=78, productid=7), BOM_UTF8 + action(11), spoilt)
+    line.feed(action(1000))
+    (cart,) = line.abandoned()
+    assert (cart["userid"], cart["productid"]) == ("78", "7")
+    assert line.actions("user_actions") == [0, 11, 1000]
+    assert [headers["reason"] for headers in line.rejected.values()] == ["not UTF-8"]

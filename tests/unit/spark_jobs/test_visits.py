@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
+
+import pytest
 
 from spark_jobs.enrichment import pseudonym
 from tests.unit.spark_jobs.support import START, Record, VisitsLine
@@ -50,6 +52,21 @@ def test_a_time_may_be_a_text_too(visits: Make) -> None:
     assert [row["viewed_at"] for _, row in sorted(line.views.items())] == [START + timedelta(seconds=n) for n in (5, 6)]
 
 
+def test_the_clock_of_a_visitor_is_stored_as_it_was_and_numbers_become_text(visits: Make) -> None:
+    line = visits().feed(log(5, local_time="2026-02-01 08:31:22+07:00", store_id=85), log(6, product_id="007"))
+    first, second = (row for _, row in sorted(line.views.items()))
+    assert first["local_time"] == datetime(2026, 2, 1, 8, 31, 22)
+    assert (first["store_id"], second["product_id"]) == ("85", "007")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_clock_that_utc_has_no_year_for_is_a_dead_letter_and_the_batch_goes_on(visits: Make, time: str) -> None:
+    line = visits().feed(log(5, local_time=time), log(6), log(7, local_time="0001-01-01T00:00:00Z"))
+    assert sorted(line.views) == [(0, 1), (0, 2)]
+    (headers,) = line.rejected.values()
+    assert headers["reason"] == "local_time: in UTC it lies outside of the years 1 to 9999"
+
+
 def test_copies_are_known_by_their_id(visits: Make) -> None:
     line = visits().feed(log(5, 1), log(5, 1), log(6, 2)).feed(log(5, 1))
     assert sorted(line.views) == [(0, 0), (0, 2)]
@@ -57,11 +74,11 @@ def test_copies_are_known_by_their_id(visits: Make) -> None:
 
 
 def test_what_breaks_the_contract_is_rejected(visits: Make) -> None:
-    line = visits().feed(log(5), log(6, product_id=7), b"no json", log(7, time_stamp=True), Record(None))
+    line = visits().feed(log(5), log(6, product_id=[7]), b"no json", log(7, time_stamp=True), Record(None))
     assert len(line.views) == 1
     reasons = [headers["reason"] for headers in line.rejected.values()]
     assert len(reasons) == 4
-    assert "product_id: expected `str`, got `int`" in reasons
+    assert "product_id: expected `int | str`, got `array`" in reasons
     assert "time_stamp: expected `datetime`, got `bool`" in reasons
 
 
