@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,26 +53,33 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
 
 def _results(settings: Settings) -> tuple[Topic, ...]:
     """The topics that the jobs write to."""
-    partitions, safe = settings.carts_partitions, _safe(settings)
+    partitions, config = settings.carts_partitions, _config(settings)
     by_user = (partitions, "userid")
-    added = Topic(settings.carts_abandoned_topic, *by_user, "products put into carts", safe, UserAction)
-    over = Topic(settings.carts_timed_out_topic, *by_user, "carts whose time was over", safe, CartTimedOut)
+    added = Topic(settings.carts_abandoned_topic, *by_user, "products put into carts", config, UserAction)
+    over = Topic(settings.carts_timed_out_topic, *by_user, "carts whose time was over", config, CartTimedOut)
     return tuple(replace(topic, setting="CARTS_PARTITIONS", taken=False) for topic in (added, over))
 
 
 def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event] | None) -> tuple[Topic, Topic]:
     """A line's topic and that of its rejected records."""
     name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
-    safe = _safe(settings)
+    config = _config(settings)
     return (
-        Topic(name, partitions, key, about, safe, contract, f"{line}_partitions".upper()),
-        Topic(rejected(name), 1, "as came", f"{about}: what breaks the contract", {**safe, "retention.ms": "-1"}),
+        Topic(name, partitions, key, about, config, contract, f"{line}_partitions".upper()),
+        Topic(rejected(name), 1, "as came", f"{about}: what breaks the contract", {**config, "retention.ms": "-1"}),
     )
 
 
-def _safe(settings: Settings) -> dict[str, str]:
-    """Two replicas must have a record before it counts as written, where there is more than one broker."""
-    return {"min.insync.replicas": str(min(2, settings.kafka_replication_factor))}
+def _config(settings: Settings) -> dict[str, str]:
+    """The configuration of all topics.
+
+    Two replicas must have a record before it counts as written, where there is more than one broker. A record's time is
+    that of the broker which appended it: retention, lateness and idle partitions follow it, and no sender's clock.
+    """
+    return {
+        "min.insync.replicas": str(min(2, settings.kafka_replication_factor)),
+        "message.timestamp.type": "LogAppendTime",
+    }
 
 
 def collected(settings: Settings) -> dict[str, Topic]:
@@ -103,8 +110,28 @@ def existing(client: Any) -> dict[str, int]:
     return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
 
 
+def differences(client: Any, topics: Collection[Topic]) -> dict[str, dict[str, str]]:
+    """The settings of topics that have another value in Kafka than is declared, with that value, by topic."""
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    if not topics:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config) for topic in topics]
+    (found,) = client.describe_configs(asked, config_filter="all").values()
+    return {
+        topic.name: {
+            name: found[topic.name][name]["value"]
+            for name, value in topic.config.items()
+            if found[topic.name][name]["value"] != value
+        }
+        for topic in topics
+    }
+
+
 def apply(settings: Settings) -> dict[str, str]:
-    """Make the topics that are missing and add partitions where more are set; returns what was done, by topic.
+    """Make the topics that are missing, add partitions and change the configuration of the others as it is declared.
+
+    Returns what was done, by topic.
 
     Raises:
         SettingsError: when a topic already has more partitions than are set, for Kafka cannot take them away.
@@ -113,7 +140,10 @@ def apply(settings: Settings) -> dict[str, str]:
     with administration(settings) as client:
         has = existing(client)
         _refuse_fewer(topics, has)
-        return {topic.name: _apply(client, topic, has.get(topic.name, 0), settings) for topic in topics}
+        other = differences(client, [topic for topic in topics if topic.name in has])
+        done = {topic.name: _apply(client, topic, has.get(topic.name, 0), settings) for topic in topics}
+        _change(client, [topic for topic in topics if other.get(topic.name)])
+    return {topic.name: ", ".join((done[topic.name], *_changes(topic, other.get(topic.name, {})))) for topic in topics}
 
 
 def _refuse_fewer(topics: tuple[Topic, ...], has: dict[str, int]) -> None:
@@ -133,6 +163,19 @@ def _apply(client: Any, topic: Topic, partitions: int, settings: Settings) -> st
         client.create_partitions({topic.name: topic.partitions})
         return f"raised from {partitions} to {_count(topic.partitions)}"
     return f"there already with {_count(partitions)}"
+
+
+def _change(client: Any, topics: Collection[Topic]) -> None:
+    """Give topics their declared configuration; what is not declared stays."""
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    if topics:
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config) for topic in topics])
+
+
+def _changes(topic: Topic, before: dict[str, str]) -> list[str]:
+    """The changes of a topic's configuration in words."""
+    return [f"{name} set to {topic.config[name]} (was {value})" for name, value in before.items()]
 
 
 def _options(topic: Topic, settings: Settings) -> dict[str, Any]:

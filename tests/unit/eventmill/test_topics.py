@@ -35,6 +35,7 @@ class Recorder:
 
     def __init__(self, has: dict[str, int]) -> None:
         self.has = has
+        self.config: dict[str, dict[str, str]] = {}
         self.asked: list[tuple[str, Any]] = []
 
     def describe_topics(self) -> list[dict[str, Any]]:
@@ -48,6 +49,18 @@ class Recorder:
     def create_partitions(self, more: dict[str, int]) -> None:
         """As the client's own."""
         self.asked.append(("raise", more))
+
+    def describe_configs(self, resources: list[Any], config_filter: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """As the client's own; what `config` does not tell is as it is asked for."""
+        found: dict[str, dict[str, Any]] = {}
+        for each in resources:
+            values = each.configs | self.config.get(each.name, {})
+            found[each.name] = {name: {"value": values[name]} for name in each.configs}
+        return {"topic": found} if config_filter == "all" else {}
+
+    def alter_configs(self, resources: list[Any]) -> None:
+        """As the client's own."""
+        self.asked.append(("alter", {each.name: each.configs for each in resources}))
 
 
 @pytest.fixture
@@ -106,3 +119,23 @@ def test_fewer_partitions_are_refused_before_anything_is_done(kafka: Recorder) -
     with pytest.raises(SettingsError, match="set CLICKS_PARTITIONS to 6 or more instead of 4"):
         topics.apply(settings())
     assert kafka.asked == []
+
+
+def test_records_of_all_topics_get_the_brokers_time() -> None:
+    for topic in topics.declared(settings()):
+        assert topic.config["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_topics_of_another_configuration_get_the_declared_one(kafka: Recorder) -> None:
+    kafka.has |= THERE
+    kafka.config["page-logs"] = {"message.timestamp.type": "CreateTime"}
+    kafka.config["page-logs.rejected"] = {"message.timestamp.type": "CreateTime", "retention.ms": "604800000"}
+    done = topics.apply(settings())
+    assert done["page-logs"] == (
+        "there already with 4 partitions, message.timestamp.type set to LogAppendTime (was CreateTime)"
+    )
+    assert done["page-logs.rejected"].endswith("retention.ms set to -1 (was 604800000)")
+    assert done["clicks"] == "there already with 4 partitions"
+    ((kind, changed),) = kafka.asked
+    assert (kind, set(changed)) == ("alter", {"page-logs", "page-logs.rejected"})
+    assert changed["page-logs"] == {"min.insync.replicas": "1", "message.timestamp.type": "LogAppendTime"}
