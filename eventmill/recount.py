@@ -27,12 +27,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Recount:
     """What the records in Kafka come to; lengths in microseconds.
 
+    Where a record's time lies more than `ahead` beyond Kafka's, Kafka's counts for the newest one.
     `moved` counts copies whose time is not that of the first one: whether such a copy is a duplicate depends on how
     long the job remembered the first.
     """
 
     window: int
     watermark: int
+    ahead: int = events.AHEAD // timedelta(microseconds=1)
     stored: Counts = field(default_factory=Counter)
     late: Counts = field(default_factory=Counter)
     duplicates: Counts = field(default_factory=Counter)
@@ -55,7 +57,9 @@ class Recount:
             return
         time = _micros(events.utc(event.timestamp))
         newest = self._newest.get(record.partition)
-        self._newest[record.partition] = time if newest is None else max(newest, time)
+        kafka_time = record.timestamp * 1000
+        reached = kafka_time if time > kafka_time + self.ahead else time
+        self._newest[record.partition] = reached if newest is None else max(newest, reached)
         key = (window_text(time - time % self.window), event.context.source)
         if newest is not None and time <= newest - self.watermark:
             self.late[key] += 1
@@ -75,7 +79,8 @@ def recount(
     settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress = lambda _: None
 ) -> Recount:
     """Read the topic within these bounds and count it; takes about 250 bytes of memory an event."""
-    result = Recount(settings.clicks_window_seconds * MICROS, settings.clicks_watermark_seconds * MICROS)
+    seconds = settings.clicks_window_seconds, settings.clicks_watermark_seconds, settings.max_event_time_ahead_seconds
+    result = Recount(*(length * MICROS for length in seconds))
     for record in _records(settings, topic, limits, on_progress):
         result.add(record)
     return result

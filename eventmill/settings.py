@@ -209,6 +209,7 @@ class Settings(BaseSettings):
     yarn_node_heap: Heap = "256m"
     yarn_memory_mb: Annotated[int, Field(ge=1024)] = 6144
     yarn_cores: Annotated[int, Field(ge=1)] = 4
+    max_event_time_ahead_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     clicks_trigger_seconds: Seconds = 5
     clicks_window_seconds: Seconds = 300
     clicks_watermark_seconds: Seconds = 300

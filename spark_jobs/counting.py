@@ -23,11 +23,11 @@ JUDGED = pa.schema([*TALLY, *PACKS])
 """Rows of a judged batch: those of TALLY, and, with records, a window's events that were stored, packed."""
 
 
-def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int) -> DataFrame:
+def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int, ahead: int) -> DataFrame:
     """The packs of events seen before and of a tagged batch as rows of JUDGED.
 
     Of the records on time with one messageid the first is stored, by timestamp, partition and offset, unless it was
-    seen before.
+    seen before. `ahead` is that of the pace.
     """
     window = window_seconds * 1_000_000
 
@@ -36,7 +36,7 @@ def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int) -> DataFrame:
         if len(records):
             ordered, verdicts = find_duplicates(records)
             start = numbers(ordered, "time") // window * window
-            yield tally(JUDGED, ordered, verdicts, start)
+            yield tally(JUDGED, ordered, verdicts, start, ahead)
             yield _stored(ordered, verdicts, start)
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records").union(seen.select("bucket", "records"))

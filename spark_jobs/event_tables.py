@@ -108,11 +108,11 @@ class EventTables(MicroBatch):
     def _rule(self, before: Progress) -> Rule | None:
         if self._source.window_seconds is None:
             return None
-        return Rule(self._source.window_seconds * 1_000_000, self._pace.watermark, before.closed, before.newest())
+        return Rule.of(self._source.window_seconds * 1_000_000, self._pace, before)
 
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:
         schema = records_schema(self._source.contract, self._keep)
-        return judge(seen, tagged, schema, Horizon(before.closed, self._pace.watermark))
+        return judge(seen, tagged, schema, Horizon(before.closed, self._pace.watermark), self._pace.ahead)
 
     def _publish(self, outcome: Outcome) -> None:
         for table in self._tables:
@@ -167,10 +167,11 @@ class Horizon:
         return stored.set_column(stored.schema.get_field_index("time"), "time", pa.array(since))
 
 
-def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizon) -> DataFrame:
+def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizon, ahead: int) -> DataFrame:
     """The packs of identities seen before and those of a tagged batch, of that schema, as rows of `judged_schema`.
 
     Of the records with one messageid the first by timestamp, partition and offset is stored, unless it was seen before.
+    `ahead` is that of the pace.
     """
     result = judged_schema(schema)
 
@@ -182,7 +183,7 @@ def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizo
         if len(records):
             ordered, verdicts = find_duplicates(records)
             # A line without windows is as one with a window that never ends.
-            yield tally(result, ordered, verdicts, np.zeros(len(ordered), np.int64))
+            yield tally(result, ordered, verdicts, np.zeros(len(ordered), np.int64), ahead)
             yield _identities(result, horizon.from_now(ordered.filter(verdicts <= Verdict.STORED)))
             yield _events(result, ordered, verdicts)
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 
 from spark_jobs.packs import Keys, Verdict, numbers, rows
 from spark_jobs.state import Totals
-from spark_jobs.watermark import Read
+from spark_jobs.watermark import Read, credible
 
 TALLY = pa.schema(
     {
@@ -70,10 +70,13 @@ def _by_identity(records: pa.RecordBatch) -> NDArray[np.int64]:
     return order
 
 
-def tally(schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:
-    """The records in numbers, as rows of a schema that has the columns of TALLY."""
+def tally(
+    schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys, ahead: int
+) -> pa.RecordBatch:
+    """The records in numbers, as rows of a schema that has the columns of TALLY; the times are the `credible` ones."""
     keys = {"verdict": verdicts, "partition": records.column("partition"), "window_start": window_start}
-    values = {name: records.column(name) for name in ("label", "time", "kafka_time", "offset")}
+    values = {name: records.column(name) for name in ("label", "kafka_time", "offset")}
+    values["time"] = pa.array(credible(numbers(records, "time"), numbers(records, "kafka_time"), ahead))
     wanted = [("time", "max"), ("kafka_time", "min"), ("kafka_time", "max"), ("offset", "max"), ([], "count_all")]
     grouped = pa.table(keys | values).group_by([*keys, "label"], use_threads=False).aggregate(wanted).combine_chunks()
     names = {

@@ -73,7 +73,7 @@ def root(settings: Settings, line: str) -> str:
 def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     """The line of product views."""
     idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
-    pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, settings.clicks_partitions)
+    pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, settings.clicks_partitions, _ahead(settings))
     windows = Windows(settings.clicks_window_seconds, pace)
     process = Clicks(Files(spark, root(settings, "clicks")), windows, _clicks_outputs(settings))
     return Line(
@@ -95,7 +95,7 @@ def _clicks_outputs(settings: Settings) -> Outputs:
 def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
     """The line of the game's events; a bounded run and a continuous one are the same to it."""
     watermark = settings.game_watermark_seconds * 1_000_000
-    pace = Pace(watermark, idle=watermark, expected=settings.game_partitions)
+    pace = Pace(watermark, watermark, settings.game_partitions, _ahead(settings))
     process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic))
     return Line(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
 
@@ -103,7 +103,7 @@ def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noq
 def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     """The line of shoppers' actions."""
     idle = None if bounded else settings.carts_idle_seconds * 1_000_000
-    pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions)
+    pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions, _ahead(settings))
     times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
     files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic)
     process = Carts(files, times, reject, _carts_results(settings))
@@ -132,7 +132,7 @@ def _carts_results(settings: Settings) -> Results:
 def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     """The line of the shop's orders, and of looks at products and orders."""
     watermark = settings.orders_watermark_seconds * 1_000_000
-    pace = Pace(watermark, idle=watermark, expected=settings.orders_partitions)
+    pace = Pace(watermark, watermark, settings.orders_partitions, _ahead(settings))
     process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic))
     return Line(
         settings.orders_topic,
@@ -166,13 +166,14 @@ def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line
 def _view_windows(settings: Settings, partitions: int, bounded: bool) -> Windows:
     """Windows of views; they are as late as clicks may be."""
     idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
-    return Windows(settings.views_window_seconds, Pace(settings.clicks_watermark_seconds * 1_000_000, idle, partitions))
+    pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, partitions, _ahead(settings))
+    return Windows(settings.views_window_seconds, pace)
 
 
 def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
     """The line of page logs; a bounded run and a continuous one are the same to it."""
     watermark = settings.visits_watermark_seconds * 1_000_000
-    pace = Pace(watermark, idle=watermark, expected=settings.visits_partitions)
+    pace = Pace(watermark, watermark, settings.visits_partitions, _ahead(settings))
     files = Files(spark, root(settings, "visits"))
     enrichment = Enrichment(locations.ship(spark, files, locations.databases(settings)), settings.visits_key)
     reject = _reject(settings, settings.visits_topic)
@@ -180,6 +181,11 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # n
     return Line(
         settings.visits_topic, settings.visits_trigger_seconds, settings.visits_max_offsets_per_trigger, process
     )
+
+
+def _ahead(settings: Settings) -> int:
+    """How far beyond Kafka's time an event may move the watermark, in microseconds."""
+    return settings.max_event_time_ahead_seconds * 1_000_000
 
 
 def _reject(settings: Settings, topic: str) -> Reject:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from eventmill import events
-from spark_jobs.decoding import BatchDecoder, Micros, micros
+from spark_jobs.decoding import AHEAD, BatchDecoder, Micros, micros
 from spark_jobs.packs import RECORDS, Verdict, buckets, identities, pack, rows, split
 from spark_jobs.schema import column_type
-from spark_jobs.watermark import LONG_AGO
+from spark_jobs.watermark import LONG_AGO, Pace, Progress, credible
 
 TAGGED = pa.schema(
     {
@@ -50,12 +50,19 @@ class Rule:
         watermark: how far a record may lie behind the newest one before it in its partition.
         closed: the closing watermark; windows that end by then are final.
         newest: the newest time seen so far in each Kafka partition.
+        ahead: how far beyond Kafka's time a record's time counts as the newest one.
     """
 
     window: int
     watermark: int
     closed: int = LONG_AGO
     newest: Mapping[int, int] = field(default_factory=dict)
+    ahead: int = AHEAD
+
+    @classmethod
+    def of(cls, window: int, pace: Pace, before: Progress) -> Rule:
+        """The rule for windows of that length at a line's pace, after what was read before."""
+        return cls(window, pace.watermark, before.closed, before.newest(pace.ahead), pace.ahead)
 
 
 def tagger(
@@ -128,7 +135,8 @@ class Tagging:
         time = np.full(len(batch), LONG_AGO)
         time[decoded.good] = decoded.times
         verdict = np.full(len(batch), Verdict.REJECTED, np.int8)
-        verdict[decoded.good] = np.where(self._late(batch, decoded.times), Verdict.LATE, Verdict.STORED)
+        late = self._late(batch, decoded.times, received[decoded.good])
+        verdict[decoded.good] = np.where(late, Verdict.LATE, Verdict.STORED)
         identity = identities(decoded.columns["messageid"])
         columns = {
             "high": identity[:, 0],
@@ -145,13 +153,17 @@ class Tagging:
             columns |= {"value": batch.column("value"), "event": pa.StructArray.from_arrays(fields, self._keep)}
         return Tagged(rows(self._schema, columns), decoded.reasons)
 
-    def _late(self, batch: pa.RecordBatch, times: Micros) -> NDArray[np.bool_]:
-        """Which of the times of a batch's good records, in the order of their offsets, come too late."""
+    def _late(self, batch: pa.RecordBatch, times: Micros, received: Micros) -> NDArray[np.bool_]:
+        """Which of the times of a batch's good records, in the order of their offsets, come too late.
+
+        Each is compared with when its own record was received, so that no verdict depends on where a batch ends.
+        """
         rule = self._rule
         if not rule:
             return np.zeros(len(times), bool)
         partition = _partition(batch)
-        newest = np.maximum.accumulate(np.concatenate(([self._newest.get(partition, LONG_AGO)], times)))
+        reached = credible(times, received, rule.ahead)
+        newest = np.maximum.accumulate(np.concatenate(([self._newest.get(partition, LONG_AGO)], reached)))
         self._newest[partition] = int(newest[-1])
         window_end = times - times % rule.window + rule.window
         return (times <= newest[:-1] - rule.watermark) | (window_end <= rule.closed)

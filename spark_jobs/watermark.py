@@ -6,8 +6,16 @@ All times are microseconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from eventmill.events import AHEAD
+
+Times = NDArray[np.int64]
 
 LONG_AGO = -(2**62)
 """Earlier than any event."""
@@ -40,13 +48,20 @@ class Progress(msgspec.Struct, frozen=True):
     kafka_time: int = LONG_AGO
     partitions: Mapping[int, Partition] = msgspec.field(default_factory=dict)
 
-    def newest(self) -> dict[int, int]:
-        """The newest event time of each partition."""
-        return {number: partition.newest for number, partition in self.partitions.items()}
+    def newest(self, ahead: int) -> dict[int, int]:
+        """The newest event time of each partition; Kafka's newest instead of one that lies more than `ahead` beyond it.
+
+        Only a state of an earlier version has such times.
+        """
+        newest = {number: partition.newest for number, partition in self.partitions.items()}
+        return {number: self.kafka_time if time > self.kafka_time + ahead else time for number, time in newest.items()}
 
 
 class Read(msgspec.Struct, frozen=True):
-    """What a batch holds of one Kafka partition: its newest event, first and last Kafka time, and next offset."""
+    """What a batch holds of one Kafka partition: its newest event, first and last Kafka time, and next offset.
+
+    The newest event is that by `credible`.
+    """
 
     newest: int
     first_kafka_time: int
@@ -62,11 +77,21 @@ class Pace(msgspec.Struct, frozen=True):
         idle: how long others must have records and a partition none until it is idle, which holds nobody back;
             None when it is so at once, as in a bounded run, where what is absent has been read to its end.
         expected: the partitions that may have records, seen or not.
+        ahead: how far beyond Kafka's time an event may move the watermark.
     """
 
     watermark: int
     idle: int | None
     expected: int = 0
+    ahead: int = AHEAD // timedelta(microseconds=1)
+
+
+def credible(times: Times, received: Times, ahead: int) -> Times:
+    """The times that events move the watermark to: their own, or Kafka's where they lie more than `ahead` beyond it.
+
+    An event of a wrong clock is stored at its own time, and does not make those of right clocks late.
+    """
+    return np.where(times > received + ahead, received, times)
 
 
 def advance(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progress:
@@ -80,9 +105,9 @@ def advance(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progre
     last = max(progress.kafka_time, *(read.last_kafka_time for read in batch.values()))
     # After a pause of all partitions nobody has been waited for yet.
     fresh_start = pace.idle is not None and first - progress.kafka_time > pace.idle
-    partitions = {}
+    partitions, newest = {}, progress.newest(pace.ahead)
     for number in sorted({*range(pace.expected), *progress.partitions, *batch}):
-        before = progress.partitions.get(number, Partition())
+        before = replace(progress.partitions.get(number, Partition()), newest=newest.get(number, LONG_AGO))
         partitions[number] = _after(before, batch.get(number), first, fresh_start)
     active = [p.newest for p in partitions.values() if not _idle(p, last, pace.idle)]
     closed = max(progress.closed, min(active) - pace.watermark)
@@ -93,7 +118,7 @@ def _after(before: Partition, read: Read | None, first: int, fresh_start: bool) 
     if read:
         return Partition(read.next_offset, max(before.newest, read.newest))
     since = first if fresh_start or before.absent_since is None else before.absent_since
-    return msgspec.structs.replace(before, absent_since=since)
+    return replace(before, absent_since=since)
 
 
 def _idle(partition: Partition, now: int, idle: int | None) -> bool:

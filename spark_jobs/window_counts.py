@@ -43,12 +43,12 @@ class WindowCounts(MicroBatch):
         self._windows = windows
 
     def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
-        rule = Rule(self._windows.seconds * 1_000_000, self._windows.pace.watermark, before.closed, before.newest())
+        rule = Rule.of(self._windows.seconds * 1_000_000, self._windows.pace, before)
         tag = tagger(self._counted.contract, self._counted.label, rule)
         return map_records(batch, tag, TAGGED_ROWS)
 
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
-        return counting.judge(seen, tagged, self._windows.seconds)
+        return counting.judge(seen, tagged, self._windows.seconds, self._windows.pace.ahead)
 
     def _final(self, summary: Summary, before: Progress, after: Progress) -> int:
         return sum(count.number for count in self._counts(summary, before) if count.window_end <= after.closed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from zlib import crc32
@@ -94,3 +95,13 @@ def test_records_are_counted_and_not_offsets(monkeypatch: pytest.MonkeyPatch) ->
     limits = {0: reader.Bounds(0, recount.STEP + 7)}
     assert recount.count(settings(), "events", limits, told.append) == recount.STEP + 1
     assert told == [recount.STEP, recount.STEP + 7]
+
+
+def test_a_record_that_lies_hours_ahead_makes_no_honest_one_late() -> None:
+    result = Recount(300_000_000, 300_000_000, 300_000_000)
+    now = int(datetime(2026, 1, 1, 0, 10, tzinfo=UTC).timestamp() * 1000)
+    for number, time in enumerate(("2026-01-01 00:10:00", "2026-01-01 20:00:00", "2026-01-01 00:10:01"), 1):
+        result.add(SimpleNamespace(partition=0, timestamp=now, value=view(number, time)))
+    assert (result.stored.total(), result.late.total()) == (3, 0)
+    result.add(SimpleNamespace(partition=0, timestamp=now, value=view(4, "2026-01-01 00:05:01")))
+    assert result.late.total() == 1

@@ -187,11 +187,12 @@ class ClicksLine(FolderLine):
     """A clicks line, with a dictionary for the live table."""
 
     window: int = 300
+    ahead: int = 86_400 * 1_000_000
     live: dict[tuple[int, str], tuple[int, bool]] = field(default_factory=dict)
 
     def process(self, files: type[Files] = Files) -> Clicks:
         """The batch function of a new process."""
-        pace = Pace(300 * 1_000_000, self.idle, self.partitions)
+        pace = Pace(300 * 1_000_000, self.idle, self.partitions, self.ahead)
         outputs = Outputs(self._reject, self._show)
         return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from spark_jobs.state import StateError
-from tests.unit.spark_jobs.support import MINUTE, ClicksLine, Record, click
+from tests.unit.spark_jobs.support import MINUTE, START, ClicksLine, Record, click
 
 Make = Callable[..., ClicksLine]
 
@@ -228,3 +228,13 @@ def test_only_the_newest_states_are_kept(clicks: Make) -> None:
 def test_nothing_is_left_aside(clicks: Make) -> None:
     line = clicks().feed(click(1), click(900))
     assert list(line.folder.glob("staging/*")) == []
+
+
+def test_an_event_that_lies_hours_ahead_closes_no_window(clicks: Make) -> None:
+    day, ahead = 24 * 60 * MINUTE, 20 * 60 * MINUTE
+    line = clicks(ahead=300 * 1_000_000).feed(click(day), click(day + ahead), click(day - 299))
+    line.feed(click(day - 200), click(day + 10))
+    assert line.state()["totals"]["late"] == 0
+    first = int(START.timestamp()) + day
+    assert line.state()["progress"]["closed"] == (first + 10 - 300) * 1_000_000
+    assert line.live[(first + ahead) * 1_000_000, "desktop"] == (1, False)

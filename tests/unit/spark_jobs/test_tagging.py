@@ -15,14 +15,14 @@ SECOND = 1_000_000
 FIRST = int(START.timestamp()) * SECOND
 
 
-def batch(*values: bytes | None, partition: int = 0) -> pa.RecordBatch:
+def batch(*values: bytes | None, partition: int = 0, received: float = 86400) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
         {
             "key": pa.array([b"k"] * len(values), pa.binary()),
             "value": pa.array(values, pa.binary()),
             "partition": pa.array([partition] * len(values), pa.int32()),
             "offset": pa.array(range(len(values)), pa.int64()),
-            "timestamp": pa.array([FIRST + 86400 * SECOND] * len(values), pa.timestamp("us", "UTC")),
+            "timestamp": pa.array([FIRST + int(received * SECOND)] * len(values), pa.timestamp("us", "UTC")),
         }
     )
 
@@ -78,3 +78,37 @@ def test_a_task_with_two_partitions_is_refused() -> None:
     both = pa.Table.from_batches([batch(click(1)), batch(click(2), partition=1)]).combine_chunks().to_batches()[0]
     with pytest.raises(ValueError, match=r"one task reads the partitions \[0, 1\]: .* must not set minPartitions"):
         tagging().judge(both)
+
+
+def bounded(watermark: int = 300) -> Tagging:
+    """A tagging of which no record moves the newest time more than five minutes beyond Kafka's."""
+    return Tagging(ProductView, LABEL, Rule(300 * SECOND, watermark * SECOND, 0, {}, 300 * SECOND))
+
+
+@pytest.mark.parametrize("watermark", [60, 300])
+def test_an_event_that_lies_hours_ahead_makes_no_honest_one_late(watermark: int) -> None:
+    task, ahead = bounded(watermark), click(1000 + 20 * 3600)
+    assert late(task.judge(batch(click(1000), ahead, click(999), click(941), received=1000))) == [False] * 4
+    assert late(task.judge(batch(click(1000 - watermark), click(1001 - watermark), received=1001))) == [True, False]
+
+
+def test_an_event_of_a_clock_that_is_minutes_ahead_moves_the_newest_time() -> None:
+    task = bounded()
+    assert late(task.judge(batch(click(1300), click(1000), click(1001), received=1000))) == [False, True, False]
+
+
+def test_verdicts_do_not_depend_on_where_a_batch_ends() -> None:
+    times = [1000, 73000, 1001, 1302, 999, 1700, 1400]
+    received = [1000, 1000, 1001, 1002, 1003, 1004, 1005]
+    one_by_one = bounded()
+    parts = [batch(click(time), received=at) for time, at in zip(times, received, strict=True)]
+    single = [late(one_by_one.judge(part))[0] for part in parts]
+    together = pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+    assert late(bounded().judge(together)) == single == [False, False, False, False, True, False, False]
+
+
+@pytest.mark.parametrize("years", [-20, 20])
+def test_a_record_of_a_wrong_clock_makes_no_honest_one_late(years: int) -> None:
+    task, off = bounded(), years * 365 * 86400
+    task.judge(batch(click(999), received=1000 + off))
+    assert late(task.judge(batch(click(1000), click(1001), received=1001))) == [False, False]

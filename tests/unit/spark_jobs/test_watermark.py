@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spark_jobs.watermark import LONG_AGO, Pace, Partition, Progress, Read, advance
 
@@ -58,6 +59,14 @@ def test_after_a_pause_of_all_the_wait_begins_anew() -> None:
 
 def test_a_bounded_run_waits_for_nobody() -> None:
     assert advance(Progress(), {0: read(50)}, Pace(watermark=5, idle=None, expected=4)).closed == 45
+
+
+def test_a_state_whose_newest_event_lies_too_far_ahead_is_bounded_by_what_kafka_got() -> None:
+    progress = Progress(closed=60, kafka_time=100, partitions={0: Partition(1, 72_000), 1: Partition(1, 65)})
+    assert progress.newest(ahead=30) == {0: 100, 1: 65}
+    after = advance(progress, {1: read(140, kafka_time=150)}, replace(PACE, ahead=30))
+    assert after.partitions == {0: Partition(1, 100, absent_since=150), 1: Partition(1, 140)}
+    assert after.closed == 95
 
 
 def test_progress_survives_json() -> None:
