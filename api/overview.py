@@ -94,13 +94,13 @@ class Overviews:
             return Overview([page.result() for page in asked], lines, problem)
 
     def _lines(self) -> tuple[list[Path], str | None]:
-        from kafka.errors import KafkaError
+        from confluent_kafka import KafkaException
 
         try:
             with reader.consumer(self._settings) as client:
                 return self._each(client)
-        except KafkaError as error:
-            return [], f"Kafka is away: {error}"
+        except KafkaException as error:
+            return [], f"Kafka is away: {error.args[0].str()}"
         except requests.ConnectionError as error:
             return [], f"HDFS is away: {error}"
 

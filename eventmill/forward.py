@@ -37,19 +37,23 @@ class Copied:
 
 
 def source_configuration(settings: Settings) -> dict[str, object]:
-    """The options of librdkafka for a client of the source cluster."""
+    """The options of librdkafka for a producer to the source cluster."""
+    return source_login(settings) | producer.SHARED
+
+
+def source_login(settings: Settings) -> dict[str, object]:
+    """The options of librdkafka for any client of the source cluster."""
     return {
         "bootstrap.servers": settings.forward_source,
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": settings.forward_mechanism,
         "sasl.username": settings.forward_user,
         "sasl.password": settings.forward_password,
-        **producer.SHARED,
     }
 
 
 def login(settings: Settings) -> dict[str, Any]:
-    """The same for kafka-python."""
+    """The same for kafka-python, which administers the cluster."""
     return {
         "bootstrap_servers": settings.forward_source,
         "security_protocol": "SASL_PLAINTEXT",
@@ -62,11 +66,12 @@ def login(settings: Settings) -> dict[str, Any]:
 @contextmanager
 def _asking(settings: Settings) -> Iterator[None]:
     """Errors of the source cluster's client as one that names that cluster."""
+    from confluent_kafka import KafkaException
     from kafka.errors import KafkaError
 
     try:
         yield
-    except KafkaError as error:
+    except (KafkaError, KafkaException) as error:
         raise ForwardError(
             f"the source cluster at {settings.forward_source} does not answer ({error}): does it run, are "
             "FORWARD_BOOTSTRAP, FORWARD_MECHANISM, FORWARD_USER and FORWARD_PASSWORD right?"
@@ -95,7 +100,7 @@ def status(settings: Settings) -> list[Copied]:
         ForwardError: when the source cluster does not answer, or has no such topic.
     """
     done = _copied(settings)
-    with _asking(settings), reader.consumer(settings, **login(settings)) as client:
+    with _asking(settings), reader.consumer(settings, **source_login(settings)) as client:
         try:
             held = reader.bounds(client, settings.forward_topic)
         except reader.TopicError as error:

@@ -1,14 +1,34 @@
-"""Reading Kafka's topics without a consumer group: from where to where is the caller's choice."""
+"""Reading Kafka's topics without a consumer group: from where to where is the caller's choice.
+
+librdkafka decompresses what any producer may have compressed: gzip, snappy, lz4 and zstd.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from eventmill import consumer as shared
 from eventmill.settings import Settings
 
-POLL_MS = 500
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+TIMEOUT = 10.0
+"""Seconds that Kafka has to answer a question about a topic."""
+
+POLL_SECONDS = 0.5
+AT_ONCE = 5_000
+
+OPTIONS: dict[str, object] = {
+    "auto.offset.reset": "earliest",
+    # Errors are raised, and a broker that is away for a moment is waited for.
+    "log_level": 0,
+    "fetch.queue.backoff.ms": 2,
+    "queued.min.messages": 20_000,
+    "queued.max.messages.kbytes": 32_768,
+}
 
 
 class TopicError(RuntimeError):
@@ -22,46 +42,65 @@ class Bounds(NamedTuple):
     end: int
 
 
+class Record(NamedTuple):
+    """A record of Kafka; `timestamp` in milliseconds since the epoch."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
 @contextmanager
-def consumer(settings: Settings, **cluster: Any) -> Iterator[Any]:
+def consumer(settings: Settings, **cluster: Any) -> Iterator[Consumer]:
     """A consumer that reads fast, commits nothing and sees only what is committed, closed at the end.
 
     `cluster` are the client's options for another cluster than ours.
     """
-    from kafka import KafkaConsumer
+    from confluent_kafka import Consumer
 
-    client = KafkaConsumer(
-        **({"bootstrap_servers": settings.kafka_bootstrap} | cluster),
-        bootstrap_timeout_ms=10_000,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_poll_records=5_000,
-        max_partition_fetch_bytes=4 << 20,
-    )
+    client = Consumer(shared.configuration(settings.kafka_bootstrap, "reader") | OPTIONS | cluster)
     try:
         yield client
     finally:
         client.close()
 
 
-def bounds(client: Any, topic: str) -> dict[int, Bounds]:
-    """The bounds of each partition as they are now.
+def bounds(client: Consumer, topic: str) -> dict[int, Bounds]:
+    """The bounds of each partition as they are now; transactions that are open lie beyond the end.
 
     Raises:
         TopicError: when there is no such topic.
     """
+    from confluent_kafka import OFFSET_BEGINNING, OFFSET_END
+
     partitions = _partitions(client, topic)
-    first, end = client.beginning_offsets(partitions), client.end_offsets(partitions)
-    return {p.partition: Bounds(first[p], end[p]) for p in sorted(partitions)}
+    first, end = (_offsets(client, topic, partitions, moment) for moment in (OFFSET_BEGINNING, OFFSET_END))
+    return {partition: Bounds(first[partition], end[partition]) for partition in partitions}
 
 
-def _partitions(client: Any, topic: str) -> list[Any]:
-    from kafka import TopicPartition
+def _partitions(client: Consumer, topic: str) -> list[int]:
+    from confluent_kafka import KafkaError, KafkaException
 
-    if numbers := client.partitions_for_topic(topic):
-        return [TopicPartition(topic, number) for number in numbers]
-    raise TopicError(f"there is no topic {topic!r} in Kafka; make the topics with: eventmill topics apply")
+    found = client.list_topics(topic, TIMEOUT).topics[topic]
+    if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise KafkaException(found.error)
+    if not found.partitions:
+        raise TopicError(f"there is no topic {topic!r} in Kafka; make the topics with: eventmill topics apply")
+    return sorted(found.partitions)
+
+
+def _offsets(client: Consumer, topic: str, partitions: list[int], moment: int) -> dict[int, int]:
+    """The offset at the beginning or at the end of each partition, of all of them at once."""
+    from confluent_kafka import KafkaException, TopicPartition
+
+    asked = [TopicPartition(topic, partition, moment) for partition in partitions]
+    answers = client.offsets_for_times(asked, timeout=TIMEOUT)
+    if errors := [answer.error for answer in answers if answer.error is not None]:
+        raise KafkaException(errors[0])
+    return {answer.partition: answer.offset for answer in answers}
 
 
 def ends(settings: Settings, topic: str) -> dict[int, int]:
@@ -70,37 +109,62 @@ def ends(settings: Settings, topic: str) -> dict[int, int]:
         return {partition: held.end for partition, held in bounds(client, topic).items()}
 
 
-def follow(client: Any, topic: str, starts: Mapping[int, int]) -> Iterator[list[Any]]:
+def follow(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[list[Record]]:
     """Records of the topic from these offsets on, for ever, as they are polled; an empty list when there are none."""
-    partitions = _partitions(client, topic)
-    client.assign(partitions)
-    for partition in partitions:
-        client.seek(partition, starts.get(partition.partition, 0))
-    while True:
-        polled = client.poll(timeout_ms=POLL_MS)
-        yield [record for records in polled.values() for record in records]
+    for messages in _polled(client, topic, {number: starts.get(number, 0) for number in _partitions(client, topic)}):
+        yield [_record(message) for message in messages if not message.error()]
 
 
-def between(client: Any, topic: str, limits: Mapping[int, Bounds]) -> Iterator[Any]:
+def between(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> Iterator[Record]:
     """The records within these bounds, each partition in the order of its offsets.
 
     A partition may end with an offset that holds no record, such as the end of a transaction: what counts is how far
     the client has come.
     """
-    left = {partition for partition in _partitions(client, topic) if _has_any(limits.get(partition.partition))}
+    left = {number: held.end for number, held in limits.items() if held.end > held.first}
     if not left:
         return
-    for records in follow(client, topic, {partition: held.first for partition, held in limits.items()}):
-        yield from (r for r in records if (held := limits.get(r.partition)) and r.offset < held.end)
-        left = {partition for partition in left if client.position(partition) < limits[partition.partition].end}
+    for messages in _polled(client, topic, {number: limits[number].first for number in left}):
+        for message in messages:
+            record = _record(message)
+            if not message.error() and record.offset < limits[record.partition].end:
+                yield record
+            # At a partition's end, the message has the offset after it and no record.
+            if record.offset + (not message.error()) >= limits[record.partition].end:
+                left.pop(record.partition, None)
         if not left:
             return
 
 
-def _has_any(held: Bounds | None) -> bool:
-    return held is not None and held.end > held.first
+def _polled(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[list[Message]]:
+    """Records, and the ends of partitions where they are reached, from these offsets on, for ever.
+
+    Raises:
+        KafkaException: when Kafka refuses; while it is away, it is waited for.
+    """
+    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+    away = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+    client.assign([TopicPartition(topic, partition, offset) for partition, offset in starts.items()])
+    while True:
+        messages = []
+        for message in client.consume(AT_ONCE, POLL_SECONDS):
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                messages.append(message)
+            elif error.code() not in away:
+                raise KafkaException(error)
+        yield messages
 
 
-def count(client: Any, topic: str, limits: Mapping[int, Bounds]) -> int:
+def _record(message: Message) -> Record:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return Record(partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
+
+
+def count(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> int:
     """How many records lie within these bounds: fewer than offsets, where there were transactions."""
     return sum(1 for _ in between(client, topic, limits))

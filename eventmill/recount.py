@@ -79,8 +79,11 @@ def recount(
     settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress = lambda _: None
 ) -> Recount:
     """Read the topic within these bounds and count it; takes about 250 bytes of memory an event."""
-    seconds = settings.clicks_window_seconds, settings.clicks_watermark_seconds, settings.max_event_time_ahead_seconds
-    result = Recount(*(length * MICROS for length in seconds))
+    result = Recount(
+        window=settings.clicks_window_seconds * MICROS,
+        watermark=settings.clicks_watermark_seconds * MICROS,
+        ahead=settings.max_event_time_ahead_seconds * MICROS,
+    )
     for record in _records(settings, topic, limits, on_progress):
         result.add(record)
     return result

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
 
 SLICE = 6000
 PATIENCE = 300
+LONG_AGO = 1_000_000_000_000
+"""The time of a producer's clock that is years off, in milliseconds; 0 is now."""
+
 VICTIMS = ("forwarder", "kafka", "source-kafka")
 
 
@@ -34,7 +38,6 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
-    timestamp: int
 
 
 class Visits(Line):
@@ -43,12 +46,13 @@ class Visits(Line):
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "visits")
         self.acknowledged = 0
+        self._begin = datetime.now(UTC).timestamp() * 1000 - 1000
         self.settle()
         self._source, self._ours = self._ends(source=True), self._ends(source=False)
 
     def _ends(self, *, source: bool) -> dict[int, int]:
         settings = self.stack.settings
-        login = forward.login(settings) if source else {}
+        login = forward.source_login(settings) if source else {}
         with reader.consumer(settings, **login) as client:
             topic = settings.forward_topic if source else settings.visits_topic
             return {partition: held.end for partition, held in reader.bounds(client, topic).items()}
@@ -87,14 +91,14 @@ class Visits(Line):
     def held_by(self, *, source: bool) -> dict[int, list[Record]]:
         """What came since to each partition, in order, as who reads only what is committed sees it."""
         settings, begin = self.stack.settings, self._source if source else self._ours
-        topic, login = (settings.forward_topic, forward.login(settings)) if source else (settings.visits_topic, {})
+        topic = settings.forward_topic if source else settings.visits_topic
+        login = forward.source_login(settings) if source else {}
         found: dict[int, list[Record]] = {partition: [] for partition in begin}
         with reader.consumer(settings, **login) as client:
             limits = {number: Bounds(begin[number], held.end) for number, held in reader.bounds(client, topic).items()}
             for record in reader.between(client, topic, limits):
-                found[record.partition].append(
-                    Record(record.key, record.value, tuple(record.headers), record.timestamp)
-                )
+                found[record.partition].append(Record(record.key, record.value, tuple(record.headers)))
+                assert source or record.timestamp >= self._begin, "the copy has the source's time, not ours"
         return found
 
 
@@ -108,6 +112,7 @@ def seeded(seed: int, count: int) -> Iterator[dict[str, Any]]:
             "key": f"device-{device}" if device else None,
             "value": chance.randbytes(chance.randrange(400)) or None,
             "headers": [("seed", f"{seed}"), *headers],
+            "timestamp": chance.choice([0, LONG_AGO]),
         }
 
 

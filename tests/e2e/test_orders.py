@@ -78,7 +78,7 @@ class Shop(Line):
         with reader.consumer(self.stack.settings) as client:
             now = reader.bounds(client, topic)
             limits = {number: reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
-            return [record.value for record in reader.between(client, topic, limits)]
+            return [record.value or b"" for record in reader.between(client, topic, limits)]
 
     def in_tables(self) -> None:
         """Wait until the job has processed all that is published, and let Hive find it."""

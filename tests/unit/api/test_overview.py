@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 import requests
+from confluent_kafka import KafkaError, KafkaException
 from flask.testing import FlaskClient
-from kafka.errors import KafkaTimeoutError
 
 from api import openapi
 from api import overview as module
@@ -66,7 +66,7 @@ class Engines:
         """A client of Kafka."""
         self.asked += 1
         if self.kafka_away:
-            raise KafkaTimeoutError
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         yield object()
 
     def bounds(self, _client: object, topic: str) -> dict[int, Bounds]:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka.errors import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from eventmill import forward, prepare, reader, settings, topics
 from eventmill.commands import forward as command
@@ -122,7 +122,7 @@ def test_a_source_that_is_away_is_named(clusters: Callable[..., Clusters], monke
 
     def away(_: str, topic: str) -> dict[int, Bounds]:
         if topic == TOPIC:
-            raise KafkaError("nobody answers")
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         return {}
 
     monkeypatch.setattr(reader, "bounds", away)

@@ -1,90 +1,122 @@
-"""Reading between bounds: all of it, nothing beyond, and an end."""
+"""Reading between bounds, from the broker that librdkafka brings along: all of it, nothing beyond, and an end."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka import TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from eventmill import reader
 from eventmill.reader import Bounds
+from tests.support import settings
+
+TOPIC = "clicks"
 
 
-class Log:
-    """Takes a consumer's place: partitions with so many records each, given out in small polls.
+class Broker:
+    """A topic of four partitions."""
 
-    `silent` are partition and offset of what holds no record, such as the ends of transactions.
-    """
+    def __init__(self) -> None:
+        self.producer = Producer({"test.mock.num.brokers": 1, "partitioner": "murmur2_random"})
+        [broker] = self.producer.list_topics(timeout=10).brokers.values()
+        self.address = f"{broker.host}:{broker.port}"
+        self.producer.list_topics(TOPIC, timeout=10)
 
-    def __init__(self, silent: frozenset[tuple[int, int]] = frozenset(), **ends: int) -> None:
-        self.ends = {int(name.removeprefix("p")): end for name, end in ends.items()}
-        self.waiting: deque[Any] = deque()
-        self.silent = silent
-        self.positions: dict[int, int] = {}
+    def fill(self, *numbers: int) -> None:
+        """Write so many records to each partition: its number and the record's."""
+        for partition, number in enumerate(numbers):
+            for each in range(number):
+                self.producer.produce(TOPIC, b"%d" % each, b"k", partition, timestamp=1_700_000_000_123)
+        assert self.producer.flush(10) == 0
 
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        """As the client's own."""
-        return set(self.ends) if topic == "clicks" else None
+    @contextmanager
+    def consumer(self) -> Iterator[Consumer]:
+        """A consumer of this broker."""
+        with reader.consumer(settings(), **{"bootstrap.servers": self.address}) as client:
+            yield client
 
-    def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """As the client's own."""
-        return dict.fromkeys(partitions, 0)
-
-    def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """As the client's own."""
-        return {partition: self.ends[partition.partition] for partition in partitions}
-
-    def assign(self, partitions: list[TopicPartition]) -> None:
-        """As the client's own."""
-        self.waiting.clear()
-
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """As the client's own."""
-        self.positions[partition.partition] = offset
-        for number in range(offset, self.ends[partition.partition]):
-            self.waiting.append(SimpleNamespace(partition=partition.partition, offset=number))
-
-    def poll(self, timeout_ms: int) -> dict[int, list[Any]]:
-        """As the client's own."""
-        polled = [self.waiting.popleft() for _ in range(min(3, len(self.waiting)))]
-        for record in polled:
-            self.positions[record.partition] = record.offset + 1
-        seen = [r for r in polled if (r.partition, r.offset) not in self.silent]
-        return {record.partition: [r for r in seen if r.partition == record.partition] for record in seen}
-
-    def position(self, partition: TopicPartition) -> int:
-        """As the client's own."""
-        return self.positions[partition.partition]
+    def offsets(self, limits: dict[int, Bounds]) -> list[tuple[int, int]]:
+        """Partition and offset of what is read between the limits."""
+        with self.consumer() as client:
+            return sorted((record.partition, record.offset) for record in reader.between(client, TOPIC, limits))
 
 
-def offsets(log: Log, limits: dict[int, Bounds]) -> list[tuple[int, int]]:
-    """Partition and offset of what is read between the limits."""
-    return [(record.partition, record.offset) for record in reader.between(log, "clicks", limits)]
+@pytest.fixture
+def broker() -> Broker:
+    """A broker of its own for a test."""
+    return Broker()
 
 
-def test_bounds_are_those_of_each_partition() -> None:
-    assert reader.bounds(Log(p0=4, p1=0), "clicks") == {0: Bounds(0, 4), 1: Bounds(0, 0)}
+def test_bounds_are_those_of_each_partition(broker: Broker) -> None:
+    broker.fill(4, 0, 1)
+    with broker.consumer() as client:
+        assert reader.bounds(client, TOPIC) == {0: Bounds(0, 4), 1: Bounds(0, 0), 2: Bounds(0, 1), 3: Bounds(0, 0)}
 
 
 def test_a_topic_that_is_missing_is_named_with_what_to_do() -> None:
+    unknown = SimpleNamespace(error=KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), partitions={})
+    client: Any = SimpleNamespace(list_topics=lambda topic, _: SimpleNamespace(topics={topic: unknown}))
     with pytest.raises(reader.TopicError, match=r"no topic 'nothing' in Kafka; .* eventmill topics apply"):
-        reader.bounds(Log(p0=1), "nothing")
+        reader.bounds(client, "nothing")
 
 
-def test_all_within_the_bounds_is_read_and_nothing_beyond() -> None:
-    read = offsets(Log(p0=9, p1=5, p2=7), {0: Bounds(2, 5), 1: Bounds(0, 5), 2: Bounds(3, 3)})
-    assert sorted(read) == [(0, 2), (0, 3), (0, 4), *((1, n) for n in range(5))]
+def test_all_within_the_bounds_is_read_and_nothing_beyond(broker: Broker) -> None:
+    broker.fill(9, 5, 7)
+    read = broker.offsets({0: Bounds(2, 5), 1: Bounds(0, 5), 2: Bounds(3, 3)})
+    assert read == [(0, 2), (0, 3), (0, 4), *((1, n) for n in range(5))]
 
 
-def test_nothing_is_read_where_nothing_is() -> None:
-    assert offsets(Log(p0=3), {0: Bounds(3, 3)}) == []
+def test_nothing_is_read_where_nothing_is(broker: Broker) -> None:
+    broker.fill(3)
+    assert broker.offsets({0: Bounds(3, 3)}) == []
 
 
-def test_reading_ends_where_the_last_offset_holds_no_record() -> None:
-    log = Log(frozenset({(0, 1), (0, 4), (1, 0)}), p0=5, p1=1)
-    limits = reader.bounds(log, "clicks")
-    assert offsets(log, limits) == [(0, 0), (0, 2), (0, 3)]
-    assert reader.count(log, "clicks", limits) == 3
+def test_reading_ends_at_an_end_that_holds_no_record(broker: Broker) -> None:
+    """As after a transaction: the partition's end is reached, however little is there."""
+    broker.fill(3, 2)
+    with broker.consumer() as client:
+        assert reader.count(client, TOPIC, {0: Bounds(0, 3), 1: Bounds(1, 2)}) == 4
+
+
+def test_records_come_as_they_were_written(broker: Broker) -> None:
+    headers: list[tuple[str, str | bytes | None]] = [("reason", b"late"), ("empty", None), ("reason", b"\xff")]
+    broker.producer.produce(TOPIC, None, None, 1, timestamp=1_700_000_000_123, headers=headers)
+    broker.fill(0, 1)
+    with broker.consumer() as client:
+        first, second = reader.between(client, TOPIC, {1: Bounds(0, 2)})
+    assert first == (1, 0, 1_700_000_000_123, None, None, headers)
+    assert second == (1, 1, 1_700_000_000_123, b"k", b"0", [])
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+def test_records_of_every_compression_are_read(broker: Broker, codec: str) -> None:
+    producer = Producer({"bootstrap.servers": broker.address, "compression.type": codec, "linger.ms": 50})
+    values = [b'{"text":"%b"}' % (b"%d" % number * 500) for number in range(20)]
+    for value in values:
+        producer.produce(TOPIC, value, partition=2)
+    assert producer.flush(10) == 0
+    with broker.consumer() as client:
+        limits = reader.bounds(client, TOPIC)
+        assert [record.value for record in reader.between(client, TOPIC, limits)] == values
+        followed = chain.from_iterable(reader.follow(client, TOPIC, {2: 18}))
+        assert [next(followed).value, next(followed).value] == values[18:]
+
+
+def test_what_comes_later_is_followed(broker: Broker) -> None:
+    broker.fill(2)
+    with broker.consumer() as client:
+        followed = chain.from_iterable(reader.follow(client, TOPIC, {0: 1}))
+        assert next(followed).offset == 1
+        broker.fill(1)
+        assert next(followed).offset == 2
+
+
+def test_a_kafka_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "TIMEOUT", 0.2)
+    with reader.consumer(settings(), **{"bootstrap.servers": "127.0.0.1:1"}) as client, pytest.raises(KafkaException):
+        reader.bounds(client, TOPIC)
