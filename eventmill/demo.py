@@ -12,6 +12,9 @@ from eventmill.files import aside
 from eventmill.settings import Settings
 
 FIRST_START = datetime(2026, 1, 1, tzinfo=UTC)
+LONGEST_SPAN = timedelta(hours=6)
+"""The event time that sample data covers at most."""
+
 MICROSECONDS = 1_000_000
 
 
@@ -36,6 +39,14 @@ def next_start(settings: Settings, line: str = "clicks") -> datetime:
     hour = datetime.fromtimestamp(newest / MICROSECONDS, UTC).replace(minute=0, second=0, microsecond=0)
     next_day = hour.replace(hour=0) + timedelta(days=1)
     return next_day if next_day <= datetime.now(UTC) else hour + timedelta(hours=1)
+
+
+def late_share(start: datetime) -> str:
+    """The share of late events in sample data from that time on: none where it may lie ahead.
+
+    An event that lies ahead does not move the watermark far enough to make the planted ones late.
+    """
+    return "1%" if start + LONGEST_SPAN <= datetime.now(UTC) else "0%"
 
 
 def export_from_shop(settings: Settings, data: Path) -> None:

@@ -101,7 +101,8 @@ def advance(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progre
     """
     if not batch:
         return progress
-    first = min(read.first_kafka_time for read in batch.values())
+    # What was written before the topic took Kafka's own time may claim to be old: nobody is absent since then.
+    first = max(progress.kafka_time, min(read.first_kafka_time for read in batch.values()))
     last = max(progress.kafka_time, *(read.last_kafka_time for read in batch.values()))
     # After a pause of all partitions nobody has been waited for yet.
     fresh_start = pace.idle is not None and first - progress.kafka_time > pace.idle

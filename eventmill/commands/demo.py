@@ -105,7 +105,8 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
     """The sample clicks and their truth, generated once: sent again, they are recognised."""
     clicks, truth = demo.folder(values) / f"clicks-{count}.json", demo.folder(values) / f"truth-{count}.json"
     if not (clicks.exists() and truth.exists()):
-        data_commands.generate_clicks(clicks, truth, count, start=demo.next_start(values).isoformat())
+        start = demo.next_start(values)
+        data_commands.generate_clicks(clicks, truth, count, late=demo.late_share(start), start=start.isoformat())
     return clicks, truth
 
 
@@ -113,8 +114,8 @@ def _send_actions(values: Settings) -> None:
     """What shoppers do, generated once."""
     actions, truth = demo.folder(values) / "actions.json", demo.folder(values) / "actions-truth.json"
     if not (actions.exists() and truth.exists()):
-        start = demo.next_start(values, CARTS).isoformat()
-        data_commands.generate_carts(actions, truth, start=start)
+        start = demo.next_start(values, CARTS)
+        data_commands.generate_carts(actions, truth, late=demo.late_share(start), start=start.isoformat())
     data_commands.send_carts(actions)
 
 

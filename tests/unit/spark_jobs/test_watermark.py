@@ -57,6 +57,13 @@ def test_after_a_pause_of_all_the_wait_begins_anew() -> None:
     assert after.closed == 0
 
 
+def test_a_record_of_an_old_clock_makes_no_partition_idle() -> None:
+    before = advance(Progress(), {0: read(950, 1000), 1: read(900, 1000)}, PACE)
+    after = advance(before, {0: Read(960, first_kafka_time=5, last_kafka_time=1001, next_offset=3)}, PACE)
+    assert after.partitions[1].absent_since == 1000
+    assert after.closed == before.closed == 895
+
+
 def test_a_bounded_run_waits_for_nobody() -> None:
     assert advance(Progress(), {0: read(50)}, Pace(watermark=5, idle=None, expected=4)).closed == 45
 
