@@ -166,11 +166,20 @@ def _apply(client: Any, topic: Topic, partitions: int, settings: Settings) -> st
 
 
 def _change(client: Any, topics: Collection[Topic]) -> None:
-    """Give topics their declared configuration; what is not declared stays."""
+    """Give topics their declared configuration; what is not declared stays.
+
+    Raises:
+        SettingsError: when Kafka refuses, with its reason.
+    """
     from kafka.admin import ConfigResource, ConfigResourceType
 
-    if topics:
-        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config) for topic in topics])
+    if not topics:
+        return
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic.name, dict(topic.config)) for topic in topics]
+    (answers,) = client.alter_configs(wanted).values()
+    refused = [f"the configuration of {name} cannot be set: {why}" for name, why in answers.items() if why != "OK"]
+    if refused:
+        raise SettingsError("; ".join(refused))
 
 
 def _changes(topic: Topic, before: dict[str, str]) -> list[str]:

@@ -197,3 +197,9 @@ def test_bytes_that_are_not_utf8_are_rejected_in_any_field() -> None:
     assert told(reply)["accepted"] == 1
     assert [error["reason"] for error in told(reply)["errors"]] == ["not UTF-8"]
     assert len(api.kafka.of("clicks.rejected")) == 1
+
+
+def test_a_user_that_is_a_number_keys_the_record_as_its_text_does() -> None:
+    api = Api()
+    api.send([view(userid=78), view(userid="78")])
+    assert [record.key for record in api.kafka.records] == [b"78", b"78"]

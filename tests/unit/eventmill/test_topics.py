@@ -36,6 +36,7 @@ class Recorder:
     def __init__(self, has: dict[str, int]) -> None:
         self.has = has
         self.config: dict[str, dict[str, str]] = {}
+        self.answer = "OK"
         self.asked: list[tuple[str, Any]] = []
 
     def describe_topics(self) -> list[dict[str, Any]]:
@@ -58,9 +59,10 @@ class Recorder:
             found[each.name] = {name: {"value": values[name]} for name in each.configs}
         return {"topic": found} if config_filter == "all" else {}
 
-    def alter_configs(self, resources: list[Any]) -> None:
+    def alter_configs(self, resources: list[Any]) -> dict[str, dict[str, str]]:
         """As the client's own."""
         self.asked.append(("alter", {each.name: each.configs for each in resources}))
+        return {"topic": {each.name: self.answer for each in resources}}
 
 
 @pytest.fixture
@@ -139,3 +141,11 @@ def test_topics_of_another_configuration_get_the_declared_one(kafka: Recorder) -
     ((kind, changed),) = kafka.asked
     assert (kind, set(changed)) == ("alter", {"page-logs", "page-logs.rejected"})
     assert changed["page-logs"] == {"min.insync.replicas": "1", "message.timestamp.type": "LogAppendTime"}
+
+
+def test_a_configuration_that_kafka_refuses_is_told(kafka: Recorder) -> None:
+    kafka.has |= THERE
+    kafka.config["clicks"] = {"message.timestamp.type": "CreateTime"}
+    kafka.answer = "not authorized"
+    with pytest.raises(SettingsError, match="the configuration of clicks cannot be set: not authorized"):
+        topics.apply(settings())

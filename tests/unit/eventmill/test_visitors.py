@@ -17,7 +17,9 @@ from tests.support import settings
     [
         (b'{"device_id":"d-1","ip":7}', "d-1"),
         (b'{"ip":"1.2.3.4"}', None),
-        (b'{"device_id":5}', None),
+        (b'{"device_id":5}', "5"),
+        (b'{"device_id":""}', None),
+        (b'{"device_id":[5]}', None),
         (b"GET / HTTP/1.1", None),
         (b'{"device_id":"\xff"}', None),
     ],
