@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,19 @@ def with_needs(names: Iterable[str]) -> tuple[Service, ...]:
     if unknown := named - {s.name for s in SERVICES}:
         service(unknown.pop())
     return tuple(s for s in SERVICES if s.name in named)
+
+
+def first_to_end(running: Set[str]) -> Set[str]:
+    """Those of the running programs that end next when the stack stops, all at the same time.
+
+    First the jobs, then the services that no other needs, and then each of the rest once none that needs it runs: a
+    store ends after all that write to it, those too that can wait for it and so do not name it among their needs.
+    """
+    if jobs := running - {s.name for s in SERVICES}:
+        return jobs
+    if leaves := running - {need for s in SERVICES for need in s.needs}:
+        return leaves
+    return running - {need for s in SERVICES if s.name in running for need in s.needs}
 
 
 def wanted(settings: Settings) -> tuple[Service, ...]:

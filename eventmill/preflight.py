@@ -10,6 +10,7 @@ import psutil
 
 from eventmill import java, setup
 from eventmill.engines import Service
+from eventmill.orphans import PROGRAM
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError
 
@@ -41,7 +42,9 @@ def _check_ports(settings: Settings, services: Sequence[Service]) -> None:
                 raise StackError(f"{name} and {used[port]} are both {port}; give one another port in .env")
             used[port] = name
             if not is_free(port):
-                raise StackError(f"port {port} ({name}, {service.name}) is taken; set {name} in .env to a free port")
+                raise StackError(
+                    f"port {port} ({name}, {service.name}) is taken{_by(port)}; set {name} in .env to a free port"
+                )
 
 
 def is_free(port: int) -> bool:
@@ -53,6 +56,23 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _by(port: int) -> str:
+    """The process that listens on the port, with its stack if it is one of ours; empty when this user may not know."""
+    try:
+        listening = (c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN)
+        pid = next((c.pid for c in listening if c.laddr and c.laddr.port == port and c.pid), None)
+        if pid is None:
+            return ""
+        holder = psutil.Process(pid)
+        name, environment = holder.name(), holder.environ()
+    except psutil.Error:
+        return ""
+    by = f" by {name}, process {pid}"
+    if PROGRAM in environment and "STATE_DIR" in environment:
+        by += f", which is {environment[PROGRAM]} of the stack in {environment['STATE_DIR']} (make down there stops it)"
+    return by
 
 
 def _check_memory(needed_mb: int) -> None:

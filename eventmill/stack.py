@@ -6,12 +6,13 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from eventmill import preflight, prepare
+from eventmill import orphans, preflight, prepare
 from eventmill.engines import SERVICES, Service, service_environment, wanted, with_needs
 from eventmill.settings import Settings
 from eventmill.supervisor import Program, StackError, Supervisor, log_file
@@ -20,6 +21,8 @@ from eventmill.wait import until
 READY_SECONDS = 300
 ASK_SECONDS = 1
 LOG_LINES = 20
+ORPHANED = "ORPHANED"
+"""The state of a program that runs on without a supervisor."""
 
 
 @dataclass
@@ -43,19 +46,22 @@ def up(
 ) -> bool:
     """Start the named services and what they need (all that are wanted when none is named) and wait for each.
 
-    Returns whether anything had to be started.
+    What a killed supervisor left behind is ended first. Returns whether anything had to be started.
 
     Raises:
-        StackError: with the last log lines of the service that failed.
+        StackError: for a name that no service has, or with the last log lines of the service that failed.
     """
+    known = [s.name for s in SERVICES]
+    if unknown := [name for name in names if name not in known]:
+        raise StackError(f"no service is called {unknown[0]!r}; there are {', '.join(known)}")
     services = with_needs(names) if names else wanted(settings)
     chosen = {service.name for service in services}
     supervisor = Supervisor(settings)
     if not supervisor.runs():
+        orphans.end(settings)
         preflight.check(settings, services)
         supervisor.start_daemon()
-    states = supervisor.programs()
-    stopped = [service for service in services if states[service.name].state != "RUNNING"]
+    stopped = [service for service in services if supervisor.program(service.name).state != "RUNNING"]
     progress = [Progress(service) for service in services]
     environment = os.environ | service_environment(settings)
     begun = time.monotonic()
@@ -117,12 +123,20 @@ def last_lines(log: Path, count: int) -> list[str]:
     return log.read_text(errors="replace").splitlines()[-count:] if log.is_file() else []
 
 
+def is_orphaned(settings: Settings) -> bool:
+    """True when the supervisor was killed and left processes behind that run on."""
+    return not Supervisor(settings).runs() and bool(orphans.find(settings))
+
+
 def down(settings: Settings) -> bool:
-    """Stop all jobs and services. Returns whether the stack ran."""
+    """Stop all jobs and services, those too that a killed supervisor left behind. Returns whether any ran."""
     supervisor = Supervisor(settings)
-    if not supervisor.runs():
+    if supervisor.runs():
+        supervisor.shutdown()
+    elif orphans.find(settings):
+        orphans.end(settings)
+    else:
         return False
-    supervisor.shutdown()
     return True
 
 
@@ -137,15 +151,19 @@ class Status:
 
 
 def status(settings: Settings) -> Iterator[Status]:
-    """Every service and job of a running stack; nothing when it is down."""
+    """Every service and job of a running stack, and what a killed supervisor left behind; nothing when it is down."""
     supervisor = Supervisor(settings)
-    if not supervisor.runs():
-        return
     ports = {s.name: next(iter(s.port_numbers(settings).values()), None) for s in SERVICES}
-    for program in supervisor.programs().values():
-        runs = program.state == "RUNNING"
+    for program in supervisor.programs().values() if supervisor.runs() else _orphaned(settings):
+        runs = program.state in {"RUNNING", ORPHANED}
         seconds = time.time() - program.started if runs else 0.0
         yield Status(program, ports.get(program.name), seconds, resident_mb(program.pid) if runs else 0)
+
+
+def _orphaned(settings: Settings) -> Iterator[Program]:
+    for name, processes in orphans.find(settings).items():
+        with suppress(psutil.NoSuchProcess):
+            yield Program(name, ORPHANED, processes[0].pid, processes[0].create_time(), "its supervisor was killed")
 
 
 def resident_mb(pid: int) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import xmlrpc.client
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -17,11 +18,11 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from eventmill.engines import ENGINES, SERVICES, service_environment
+from eventmill.engines import ENGINES, SERVICES, first_to_end, service_environment
 from eventmill.settings import LINES, Settings
 from eventmill.wait import until
 
-STOP_SECONDS = 60
+STOP_SECONDS = 180
 ALL_JOBS = "jobs"
 """The job that runs all enabled lines in one process."""
 
@@ -39,6 +40,10 @@ class Program:
     pid: int
     started: float
     reason: str
+
+
+ALIVE = {"RUNNING", "STARTING", "BACKOFF"}
+"""The states of a program that runs or is about to, and has not been asked to end."""
 
 
 def job_program(line: str) -> str:
@@ -146,19 +151,40 @@ class Supervisor:
             for p in self._call("getAllProcessInfo")
         }
 
+    def program(self, name: str) -> Program:
+        """The service or job of that name.
+
+        Raises:
+            StackError: when the daemon was started by a release that had none of that name.
+        """
+        programs = self.programs()
+        if name not in programs:
+            raise StackError(f"the running stack was started before there was {name}; run: make down, then: make up")
+        return programs[name]
+
     def start(self, name: str) -> None:
         """Start a service or job unless it runs; returns at once."""
-        if self.programs()[name].state not in {"RUNNING", "STARTING", "BACKOFF"}:
+        if self.program(name).state not in ALIVE:
             self._call("startProcess", name, False)
 
     def stop(self, name: str) -> None:
         """Stop a service or job and wait until it has ended."""
-        if self.programs()[name].state in {"RUNNING", "STARTING", "BACKOFF"}:
+        if self.program(name).state in ALIVE:
             self._call("stopProcess", name, True)
 
     def shutdown(self) -> None:
-        """Stop everything, last dependency first, and end the daemon."""
+        """Stop everything in the order of `first_to_end`, and end the daemon."""
         pid = self._call("getPID")
-        self._call("shutdown")
         message = f"the stack did not stop within {STOP_SECONDS} s; `eventmill status` shows what still runs"
-        until(lambda: not psutil.pid_exists(pid), STOP_SECONDS * 3, message)
+        until(self._all_stopped, STOP_SECONDS, message)
+        self._call("shutdown")
+        until(lambda: not psutil.pid_exists(pid), STOP_SECONDS, message)
+
+    def _all_stopped(self) -> bool:
+        """Ask those to end whose turn it is; True once nothing runs."""
+        running = {name: p for name, p in self.programs().items() if p.state in ALIVE or p.state == "STOPPING"}
+        for name in first_to_end(running.keys()):
+            if running[name].state in ALIVE:
+                with suppress(xmlrpc.client.Fault):  # it has just ended by itself
+                    self._call("stopProcess", name, False)
+        return not running

@@ -14,7 +14,7 @@ from eventmill.commands.display import changing
 from eventmill.engines import SERVICES
 from eventmill.settings import ROOT
 
-COLOURS = {"ready": "green", "there": "green", "RUNNING": "green", "failed": "red", "FATAL": "red", "BACKOFF": "red"}
+GREEN, RED = {"ready", "there", "RUNNING"}, {"failed", "FATAL", "BACKOFF", stack.ORPHANED}
 FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")]
 ServicesArgument = Annotated[list[str] | None, typer.Argument(help="Services, as `eventmill status` names them.")]
 NameArgument = Annotated[str, typer.Argument(help="A service, an engine or a job, as `eventmill status` names it.")]
@@ -52,10 +52,16 @@ def up(services: ServicesArgument = None) -> None:
     """Start the stack, or only the named services and what they need, and wait until every one is ready."""
     console = Console()
     values = settings.load()
-    with changing(console) as show:
-        started = stack.up(values, services or (), lambda progress: show(_up_table(progress, values)))
-    if not services:
-        prepare.prepare(values)
+    try:
+        if stack.is_orphaned(values):
+            console.print("the supervisor was killed: what it left behind is ended, then the stack starts again")
+        with changing(console) as show:
+            started = stack.up(values, services or (), lambda progress: show(_up_table(progress, values)))
+        if not services:
+            prepare.prepare(values)
+    except KeyboardInterrupt:
+        console.print("interrupted: what was started runs on; `make up` goes on from here, `make down` stops it")
+        raise typer.Exit(130) from None
     console.print("the stack is up" if started else "the stack was up already")
 
 
@@ -75,12 +81,19 @@ def down() -> None:
 
 
 def show_status() -> None:
-    """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down."""
+    """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down or orphaned."""
     console = Console()
     rows = list(stack.status(settings.load()))
     if not rows:
         console.print("the stack is down; start it with: make up")
         raise typer.Exit(3)
+    _print_status(console, rows)
+    if any(row.program.state == stack.ORPHANED for row in rows):
+        console.print("the supervisor was killed and these run on; `make up` starts all again, `make down` stops them")
+        raise typer.Exit(3)
+
+
+def _print_status(console: Console, rows: list[stack.Status]) -> None:
     table = Table("service", "state", "process", "uptime s", "memory MB", "port")
     for row in rows:
         numbers = (row.program.pid or "", round(row.seconds) or "", row.memory_mb or "", row.port or "")
@@ -106,5 +119,5 @@ def logs(name: NameArgument, follow: FollowOption = False, lines: int = 100) -> 
 
 
 def _coloured(state: str) -> str:
-    colour = COLOURS.get(state, "yellow")
+    colour = "green" if state in GREEN else "red" if state in RED else "yellow"
     return f"[{colour}]{state}[/{colour}]"

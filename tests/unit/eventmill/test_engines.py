@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from eventmill.engines import ENGINES, SERVICES, Service, ServiceError, service, wanted, with_needs
+from eventmill.engines import ENGINES, SERVICES, Service, ServiceError, first_to_end, service, wanted, with_needs
 from eventmill.settings import LINES, Settings
 from tests.support import settings
 
@@ -97,6 +97,18 @@ def test_every_version_in_a_pom_is_pinned(pom: object) -> None:
 
 def test_a_service_brings_what_it_needs() -> None:
     assert [s.name for s in with_needs(["hiveserver2"])] == ["namenode", "datanode", "metastore", "hiveserver2"]
+
+
+def test_every_service_ends_before_what_it_needs() -> None:
+    running, turns = {s.name for s in SERVICES} | {"jobs"}, []
+    while running:
+        turns.append(first_to_end(running))
+        running -= turns[-1]
+    turn_of = {name: turn for turn, names in enumerate(turns) for name in names}
+    assert turns[0] == {"jobs"}
+    assert all(turn_of[s.name] < turn_of[need] for s in SERVICES for need in s.needs)
+    assert turn_of["nifi"] < turn_of["kafka"]  # it waits for Kafka, and so does not name it among its needs
+    assert len(turns) <= 5
 
 
 def test_all_lines_want_all_services_but_yarn() -> None:

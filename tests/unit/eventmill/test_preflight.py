@@ -1,6 +1,9 @@
 """The checks before a start: each refusal is one sentence that names the setting to change."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,9 +23,23 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_taken_port_is_named_with_its_setting(taken_port: int) -> None:
-    with pytest.raises(StackError, match=rf"port {taken_port} \(KAFKA_PORT, kafka\) is taken; set KAFKA_PORT in .env"):
+def test_a_taken_port_is_named_with_its_setting_and_who_holds_it(taken_port: int) -> None:
+    message = rf"port {taken_port} \(KAFKA_PORT, kafka\) is taken by \S+, process {os.getpid()}; set KAFKA_PORT in .env"
+    with pytest.raises(StackError, match=message):
         preflight._check_ports(settings(kafka_port=taken_port), SERVICES)
+
+
+def test_a_port_that_another_stack_of_ours_holds_names_that_stack() -> None:
+    serve = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    environment = os.environ | {"SUPERVISOR_PROCESS_NAME": "kafka", "STATE_DIR": "/srv/eventmill"}
+    command = [sys.executable, "-c", serve]
+    with subprocess.Popen(command, env=environment, stdin=-1, stdout=-1, text=True) as server:
+        assert server.stdin
+        assert server.stdout
+        port = int(server.stdout.readline())
+        with pytest.raises(StackError, match=r"which is kafka of the stack in /srv/eventmill \(make down there"):
+            preflight._check_ports(settings(kafka_port=port), SERVICES)
+        server.stdin.close()
 
 
 def test_two_services_cannot_share_a_port() -> None:
