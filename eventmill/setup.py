@@ -1,7 +1,8 @@
-"""Fetches what the stack needs by the lock files and poms, each part once, in parallel, resumable."""
+"""Fetches what the stack needs by the lock files and poms, each part once, several at a time, resumable."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -9,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from eventmill import java
@@ -20,6 +22,9 @@ from eventmill.settings import ROOT, Settings
 REQUIREMENTS = ROOT / "requirements"
 AIRFLOW_ENV = ROOT / ".venv-airflow"
 UV = Path(sys.executable).with_name("uv")
+AT_A_TIME = 4
+FIRST = ("spark", "spark-classes", "yarn", "airflow", "mysql")
+"""The parts that take longest, and what they wait for: begun first, so that none is left alone at the end."""
 
 
 class SetupError(RuntimeError):
@@ -28,13 +33,13 @@ class SetupError(RuntimeError):
 
 @dataclass
 class Part:
-    """One thing to fetch; `inputs` decide whether what is there is still right, parts of one lane take turns."""
+    """One thing to fetch; `inputs` decide whether what is there is still right; it is made of the part `after`."""
 
     name: str
-    lane: str
     inputs: tuple[Path, ...]
     target: Path
     command: tuple[str, ...]
+    after: str = ""
     state: str = "waiting"
     seconds: float = 0.0
 
@@ -107,7 +112,7 @@ def parts(settings: Settings) -> list[Part]:
 
 def _airflow() -> Part:
     lock, script = REQUIREMENTS / "airflow.txt", ENGINES / "venv"
-    return Part("airflow", "python", (lock, script), AIRFLOW_ENV, (str(script), str(lock), str(AIRFLOW_ENV)))
+    return Part("airflow", (lock, script), AIRFLOW_ENV, (str(script), str(lock), str(AIRFLOW_ENV)))
 
 
 def _spark_classes(settings: Settings) -> Part:
@@ -116,8 +121,7 @@ def _spark_classes(settings: Settings) -> Part:
     inputs = (spark / "archive", spark / "warm_up.py", spark / "pom.xml", REQUIREMENTS / "platform.txt")
     java_release = java.find(settings) / "release"
     command = (str(spark / "archive"),)
-    # In the lane of the jars, after them.
-    return Part("spark-classes", "maven", (*inputs, java_release), settings.lib_dir / "spark-classes", command)
+    return Part("spark-classes", (*inputs, java_release), settings.lib_dir / "spark-classes", command, after="spark")
 
 
 def _engine(folder: Path, settings: Settings) -> Part | None:
@@ -127,46 +131,82 @@ def _engine(folder: Path, settings: Settings) -> Part | None:
     scripts = [ENGINES / "fetch", *folder.glob("fetch")]
     if not poms and len(scripts) == 1:
         return None
+    if poms:
+        scripts.append(ENGINES / "maven")
     locks = list(REQUIREMENTS.glob(f"{folder.name}.txt"))
     command = (str(ENGINES / "fetch"), folder.name)
-    return Part(folder.name, "maven" if poms else "apt", (*scripts, *poms, *sources, *locks), target, command)
+    return Part(folder.name, (*scripts, *poms, *sources, *locks), target, command)
 
 
 def fetch(settings: Settings, on_change: Callable[[list[Part]], None] = lambda _: None) -> list[Part]:
-    """Fetch what is missing; parts of one lane run one after another, the lanes side by side.
+    """Fetch what is missing, AT_A_TIME parts at once; a line a part goes to logs/setup.log.
 
     Raises:
-        SetupError: for the first part that failed; what other parts fetched stays.
+        SetupError: for the first part that failed, naming the others that did; what was fetched stays.
     """
     todo = [part for part in parts(settings) if not part.is_there()]
+    todo.sort(key=lambda part: FIRST.index(part.name) if part.name in FIRST else len(FIRST))
     environment = os.environ | service_environment(settings) | {"UV": str(UV), "UV_SYSTEM_CERTS": "1"}
-    lanes = {part.lane: [p for p in todo if p.lane == part.lane] for part in todo}
-
-    def run_lane(lane: list[Part]) -> None:
-        for part in lane:
-            _fetch_part(part, environment, settings.state_dir / "logs", lambda: on_change(todo))
-
-    with ThreadPoolExecutor(max_workers=max(len(lanes), 1)) as pool:
-        for outcome in [pool.submit(run_lane, lane) for lane in lanes.values()]:
-            outcome.result()
+    logs = settings.state_dir / "logs"
+    fetch_all(todo, lambda part: _fetch_part(part, environment, logs, lambda: on_change(todo)))
     return todo
 
 
+def fetch_all(todo: Sequence[Part], fetch_one: Callable[[Part], None]) -> None:
+    """Fetch each part once the part that it is made of is there; a failure ends none but those made of what failed.
+
+    Raises:
+        SetupError: the first failure, naming the other parts that failed.
+    """
+    waiting = list(todo)
+    running: dict[Future[None], Part] = {}
+    failures: list[tuple[Part, SetupError]] = []
+    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
+        while waiting or running:
+            awaited = {part.name for part in [*waiting, *running.values(), *(failed for failed, _ in failures)]}
+            for part in [part for part in waiting if part.after not in awaited][: AT_A_TIME - len(running)]:
+                waiting.remove(part)
+                running[pool.submit(fetch_one, part)] = part
+            if not running:  # the others are made of a part that failed
+                break
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                part = running.pop(done)
+                if isinstance(error := done.exception(), SetupError):
+                    failures.append((part, error))
+                else:
+                    done.result()
+    if failures:
+        others = ", ".join(part.name for part, _ in failures[1:])
+        raise SetupError(f"{failures[0][1]}" + (f"\nFailed too: {others}" if others else ""))
+
+
 def _fetch_part(part: Part, environment: dict[str, str], logs: Path, changed: Callable[[], None]) -> None:
-    part.state = "fetching"
-    changed()
+    """Run the part's command; its log is locked until the command ends, also when this process is killed before it."""
     log = logs / f"setup-{part.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     part.target.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    with log.open("w") as out:
-        code = subprocess.run(part.command, env=environment, stdout=out, stderr=out).returncode
+    with log.open("a") as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        code = 0
+        if not part.is_there():  # another `make setup` may have fetched it meanwhile
+            out.truncate(0)
+            _set_state(part, "fetching", logs, changed)
+            code = subprocess.run(part.command, env=environment, stdout=out, stderr=out).returncode
+            if not code:
+                part.stamp.write_text(part.digest())
     part.seconds = time.monotonic() - begun
-    part.state = "failed" if code else "there"
-    changed()
+    _set_state(part, "failed" if code else "there", logs, changed)
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SetupError(
             f"fetching {part.name} failed (exit {code}); run `make setup` again to go on.\n{tail}\nAll of it: {log}"
         )
-    part.stamp.write_text(part.digest())
+
+
+def _set_state(part: Part, state: str, logs: Path, changed: Callable[[], None]) -> None:
+    part.state = state
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with (logs / "setup.log").open("a") as log:
+        log.write(f"{now} {part.name} {state}{f' after {part.seconds:.0f} s' if part.seconds else ''}\n")
+    changed()

@@ -1,8 +1,11 @@
 """Setup: .env with random secrets, and parts that are fetched once for the same inputs."""
 
+import fcntl
 import shutil
 import stat
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,9 +20,7 @@ def part(tmp_path: Path) -> Part:
     """A part whose command makes its target from one input."""
     (tmp_path / "input").write_text("1")
     target = tmp_path / "target"
-    return Part(
-        "part", "lane", (tmp_path / "input",), target, ("sh", "-c", f"mkdir -p '{target}'; date > '{target}/made'")
-    )
+    return Part("part", (tmp_path / "input",), target, ("sh", "-c", f"mkdir -p '{target}'; date >> '{target}/made'"))
 
 
 def fetch(part: Part, tmp_path: Path) -> None:
@@ -43,6 +44,71 @@ def test_a_failed_part_names_itself_and_its_log(part: Part, tmp_path: Path) -> N
     with pytest.raises(SetupError, match=r"(?s)fetching part failed \(exit 7\).*no route to registry.*setup-part.log"):
         fetch(part, tmp_path)
     assert not part.is_there()
+
+
+def test_each_part_has_a_line_when_it_begins_and_when_it_ends(part: Part, tmp_path: Path) -> None:
+    fetch(part, tmp_path)
+    lines = (tmp_path / "logs" / "setup.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1].partition(" after")[0] for line in lines] == ["part fetching", "part there"]
+
+
+def test_a_part_that_two_fetch_at_once_is_fetched_once(part: Part, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: fetch(part, tmp_path), range(2)))
+    assert len((part.target / "made").read_text().splitlines()) == 1
+
+
+def test_a_command_that_outlives_a_killed_setup_is_waited_for(part: Part, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with (tmp_path / "logs" / "setup-part.log").open("a") as log:
+        # As a set-up does that is killed then: its command goes on, and holds the log.
+        fcntl.flock(log, fcntl.LOCK_EX)
+        left = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+    again = threading.Thread(target=fetch, args=(part, tmp_path))
+    again.start()
+    again.join(0.3)
+    assert again.is_alive()
+    assert not part.target.exists()
+    left.communicate()
+    again.join(30)
+    assert part.is_there()
+
+
+def of(name: str, after: str = "") -> Part:
+    """A part of which only the name and what it is made of matter."""
+    return Part(name, (), Path(name), (), after)
+
+
+def test_parts_are_fetched_four_at_a_time() -> None:
+    together = threading.Barrier(setup.AT_A_TIME, timeout=30)
+
+    def wait_for_the_others(_: Part) -> None:
+        together.wait()
+
+    setup.fetch_all([of(str(number)) for number in range(2 * setup.AT_A_TIME)], wait_for_the_others)
+    assert not together.broken
+
+
+def test_a_part_is_made_after_the_one_that_it_is_made_of() -> None:
+    made: list[str] = []
+    setup.fetch_all([of("classes", after="jars"), of("jars"), of("other")], lambda part: made.append(part.name))
+    assert sorted(made) == ["classes", "jars", "other"]
+    assert made.index("jars") < made.index("classes")
+
+
+def test_a_part_that_fails_ends_only_those_made_of_it() -> None:
+    made: list[str] = []
+
+    def make(part: Part) -> None:
+        if part.name in {"jars", "server"}:
+            raise SetupError(f"fetching {part.name} failed")
+        made.append(part.name)
+
+    with pytest.raises(SetupError) as caught:
+        setup.fetch_all([of("jars"), of("classes", after="jars"), of("server"), of("packages")], make)
+    assert made == ["packages"]
+    first, others = str(caught.value).splitlines()
+    assert {first.split()[1], others.removeprefix("Failed too: ")} == {"jars", "server"}
 
 
 @pytest.fixture
