@@ -1,0 +1,45 @@
+"""The commands that start, stop and show the stack: what they print, and how they end."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from eventmill import settings, stack
+from eventmill.commands import stack as commands
+from tests.unit.eventmill.conftest import Dummies
+from tests.unit.eventmill.test_orphans import kill_the_supervisor
+
+
+@pytest.fixture(autouse=True)
+def own_settings(dummies: Dummies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands work on the services that do nothing."""
+    monkeypatch.setattr(settings, "load", lambda: dummies.settings)
+
+
+def test_status_and_up_say_that_the_supervisor_was_killed(dummies: Dummies, capsys: pytest.CaptureFixture[str]) -> None:
+    dummies.start("mail")
+    kill_the_supervisor(dummies)
+    with pytest.raises(typer.Exit) as ended:
+        commands.show_status()
+    assert ended.value.exit_code == 3
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "ORPHANED" in shown
+    assert "the supervisor was killed and these run on; `make up` starts all again" in shown
+    commands.up(["mail"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "the supervisor was killed: what it left behind is ended" in shown
+    assert "the stack is up" in shown
+
+
+def test_an_interrupted_up_says_what_runs_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack, "up", interrupted)
+    with pytest.raises(typer.Exit) as ended:
+        commands.up()
+    assert ended.value.exit_code == 130
+    assert "what was started runs on" in capsys.readouterr().out
