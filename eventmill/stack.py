@@ -49,11 +49,9 @@ def up(
     What a killed supervisor left behind is ended first. Returns whether anything had to be started.
 
     Raises:
-        StackError: for a name that no service has, or with the last log lines of the service that failed.
+        ServiceError: for a name that no service has.
+        StackError: with the last log lines of the service that failed.
     """
-    known = [s.name for s in SERVICES]
-    if unknown := [name for name in names if name not in known]:
-        raise StackError(f"no service is called {unknown[0]!r}; there are {', '.join(known)}")
     services = with_needs(names) if names else wanted(settings)
     chosen = {service.name for service in services}
     supervisor = Supervisor(settings)

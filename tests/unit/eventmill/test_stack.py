@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from eventmill import stack
-from eventmill.supervisor import StackError
+from eventmill.engines import ServiceError
 from tests.unit.eventmill.conftest import Dummies
 from tests.unit.eventmill.test_orphans import kill_the_supervisor
 
 
 def test_an_unknown_service_is_refused_with_the_names_that_exist(dummies: Dummies) -> None:
-    with pytest.raises(StackError, match=r"no service is called 'nosuch'; there are kafka, namenode, .*, triggerer"):
+    with pytest.raises(ServiceError, match=r"no service is called 'nosuch'; there are kafka, namenode, .*, triggerer"):
         stack.up(dummies.settings, ["kafka", "nosuch"])
     assert not dummies.supervisor.runs()
 
