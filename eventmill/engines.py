@@ -60,9 +60,9 @@ SERVICES = (
         175,
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
-    Service("postgres", "postgres", (), ("postgres_port",), 60, "INT", lines=("visits",)),
+    Service("postgres", "postgres", (), ("postgres_port",), 60, "INT"),
     Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680, lines=("orders",)),
-    Service("metastore", "hive", ("datanode",), ("hive_metastore_port",), 230),
+    Service("metastore", "hive", ("datanode", "postgres"), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),
     Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600, lines=("clicks",)),
@@ -139,8 +139,6 @@ def _is_wanted(s: Service, settings: Settings) -> bool:
         return settings.spark_master == "yarn"
     if s.name == "source-kafka" and settings.forward_bootstrap:
         return False
-    if s.name == "postgres" and settings.airflow_database == "postgres":
-        return True
     return not s.lines or not set(s.lines).isdisjoint(settings.lines)
 
 

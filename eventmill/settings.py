@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     hive_metastore_host: str = "127.0.0.1"
     hive_metastore_port: Port = 9083
     hive_metastore_heap: Heap = "384m"
+    hive_metastore_password: Secret
     hive_server_host: str = "127.0.0.1"
     hive_server_port: Port = 10000
     hive_server_heap: Heap = "768m"
@@ -250,6 +251,13 @@ class Settings(BaseSettings):
         if not given.issubset(LINES):
             raise ValueError(f"must be of {','.join(LINES)}, separated by commas")
         return ",".join(line for line in LINES if line in given)
+
+    @field_validator("postgres_user", "postgres_database")
+    @classmethod
+    def _not_the_metastores(cls, name: str) -> str:
+        if name in ("hive", "metastore"):
+            raise ValueError("must not be hive or metastore, which are those of Hive's metastore")
+        return name
 
     @field_validator("forward_mechanism")
     @classmethod

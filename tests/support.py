@@ -8,6 +8,7 @@ from eventmill.settings import Settings
 
 SECRETS: dict[str, Any] = {
     "forward_password": "f" * 12,
+    "hive_metastore_password": "h" * 12,
     "kafka_sasl_password": "k" * 12,
     "mysql_password": "m" * 12,
     "postgres_password": "p" * 12,

@@ -78,8 +78,8 @@ def test_every_service_of_the_stack_runs_in_a_container_of_its_name() -> None:
 
 
 def test_a_service_is_in_the_profiles_of_the_lines_that_need_it() -> None:
-    # PostgreSQL is Airflow's too, in containers; YARN has a profile of its own.
-    others: dict[str, tuple[str, ...]] = {"postgres": (), "resourcemanager": ("yarn",), "nodemanager": ("yarn",)}
+    # YARN has a profile of its own.
+    others = {"resourcemanager": ("yarn",), "nodemanager": ("yarn",)}
     for service in SERVICES:
         profiles = COMPOSE["services"][service.name].get("profiles", [])
         assert tuple(profiles) == others.get(service.name, service.lines)
@@ -88,6 +88,15 @@ def test_a_service_is_in_the_profiles_of_the_lines_that_need_it() -> None:
 def test_the_containers_wait_for_what_their_services_need() -> None:
     for service in SERVICES:
         assert set(service.needs) <= set(COMPOSE["services"][service.name].get("depends_on", ()))
+
+
+def test_the_metastores_password_is_known_to_it_and_to_postgresql_alone() -> None:
+    having = [name for name, s in COMPOSE["services"].items() if "hive_metastore_password" in s.get("secrets", ())]
+    assert sorted(having) == ["metastore", "postgres"]
+
+
+def test_tables_are_made_once_hive_serves() -> None:
+    assert COMPOSE["services"]["prepare"]["depends_on"]["hiveserver2"] == {"condition": "service_healthy"}
 
 
 def test_every_volume_is_put_on_a_folder_of_the_images() -> None:

@@ -96,7 +96,8 @@ def test_every_version_in_a_pom_is_pinned(pom: object) -> None:
 
 
 def test_a_service_brings_what_it_needs() -> None:
-    assert [s.name for s in with_needs(["hiveserver2"])] == ["namenode", "datanode", "metastore", "hiveserver2"]
+    needs = ["namenode", "datanode", "postgres", "metastore", "hiveserver2"]
+    assert [s.name for s in with_needs(["hiveserver2"])] == needs
 
 
 def test_every_service_ends_before_what_it_needs() -> None:
@@ -127,7 +128,7 @@ def test_yarn_runs_where_the_jobs_do() -> None:
         ("game", {"game"}),
         ("carts", set()),
         ("orders", {"cassandra"}),
-        ("visits", {"postgres", "source-kafka", "forwarder"}),
+        ("visits", {"source-kafka", "forwarder"}),
     ],
 )
 def test_a_line_that_is_left_out_needs_no_services(line: str, own: set[str]) -> None:
@@ -142,6 +143,6 @@ def test_the_demos_source_cluster_does_not_run_beside_a_real_one() -> None:
     assert "forwarder" in names
 
 
-def test_airflows_database_runs_without_the_visits_too() -> None:
-    own = settings(enabled_lines="clicks", airflow_database="postgres")
-    assert "postgres" in [s.name for s in wanted(own)]
+@pytest.mark.parametrize("line", LINES)
+def test_postgresql_runs_always_for_the_metastore_needs_it(line: str) -> None:
+    assert {"postgres", "metastore"} <= {s.name for s in wanted(settings(enabled_lines=line))}

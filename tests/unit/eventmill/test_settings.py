@@ -97,3 +97,9 @@ def test_the_demos_source_cluster_knows_only_plain() -> None:
 @pytest.mark.parametrize("password", ['a"b', "a b", "a\\b", ""])
 def test_a_password_that_kafka_would_read_otherwise_is_refused(password: str) -> None:
     assert "FORWARD_PASSWORD" in complaint(forward_password=password)
+
+
+@pytest.mark.parametrize(("name", "value"), [("postgres_user", "hive"), ("postgres_database", "metastore")])
+def test_what_the_metastore_has_in_postgresql_is_its_own(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="must not be hive or metastore"):
+        settings(**{name: value})
