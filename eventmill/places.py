@@ -8,7 +8,7 @@ here are relative to the line's, `/eventmill/<line>`; days are such as `day=2026
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -86,6 +86,15 @@ def read(settings: Settings, line: str) -> Places:
 
 def days(settings: Settings, line: str, table: str) -> Mapping[str, str]:
     """The days that a table has, sorted, each with the folder that Hive reads."""
+    return days_of(settings, line, [table])[table]
+
+
+def days_of(settings: Settings, line: str, tables: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """The days that each of these tables has, sorted, each with the folder that Hive reads."""
     places = read(settings, line)
-    known = set(filter(DAY.fullmatch, webhdfs.names(settings, path(line, table))))
-    return {day: places.place(table, day).folder for day in sorted(known | places.days.get(table, {}).keys())}
+    return {table: _days(places, table, webhdfs.names(settings, path(line, table))) for table in tables}
+
+
+def _days(places: Places, table: str, names: Iterable[str]) -> Mapping[str, str]:
+    known = {*filter(DAY.fullmatch, names), *places.days.get(table, {})}
+    return {day: places.place(table, day).folder for day in sorted(known)}

@@ -1,10 +1,10 @@
-"""What a running stack gets before its first event: topics, the tables of its databases, and the NiFi flows."""
+"""What a running stack gets before its first event: topics, tables of its databases and of Hive, NiFi flows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from eventmill import cassandra, forward, mysql, postgres, topics
+from eventmill import cassandra, forward, mysql, postgres, tables, topics, warehouse
 from eventmill.settings import Settings, load
 from nifi import deploy
 
@@ -17,8 +17,8 @@ OF_LINES = (
 """What only one line needs: the line, what it is, and how it is made."""
 
 
-def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> None:
-    """Make what is missing; again, it does nothing."""
+def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> int:
+    """Make what is missing; again, it does nothing. Returns how many days of tables Hive did not know."""
     on_step("topics")
     topics.apply(settings)
     on_step("MySQL tables")
@@ -27,6 +27,26 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
         if line in settings.lines:
             on_step(what)
             make(settings)
+    on_step("Hive tables")
+    return hive_tables(settings)
+
+
+def hive_tables(settings: Settings) -> int:
+    """Make the Hive tables of all enabled lines and find their days; returns how many Hive did not know."""
+    found = sum(sum(tables.apply(settings, line).values()) for line in settings.lines if line in tables.lines())
+    if "orders" in settings.lines:
+        tables.apply(settings, "warehouse")
+        found += warehouse.restore(settings)
+    return found
+
+
+def notice(settings: Settings, found: int) -> str:
+    """What is said of days that Hive did not know; nothing when there were none."""
+    if not found:
+        return ""
+    derby = settings.state_dir / "hive" / "metastore_db"
+    old = f"; {derby}, its data of earlier versions, is no longer read and can be deleted" if derby.is_dir() else ""
+    return f"Hive found {found} days of tables on HDFS that its metastore did not know{old}"
 
 
 def before(settings: Settings, service: str) -> None:
@@ -37,7 +57,10 @@ def before(settings: Settings, service: str) -> None:
 
 def main() -> None:
     """Prepare the stack of the settings, with a line a step."""
-    prepare(load(), lambda step: print(f"preparing {step}"))  # noqa: T201
+    settings = load()
+    found = prepare(settings, lambda step: print(f"preparing {step}"))  # noqa: T201
+    if said := notice(settings, found):
+        print(said)  # noqa: T201
 
 
 if __name__ == "__main__":

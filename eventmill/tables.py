@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from eventmill import places, sql
 from eventmill.settings import ROOT, Settings
@@ -49,23 +50,51 @@ def known_days(settings: Settings, table: str) -> set[str]:
     return {str(row[0]) for row in sql.hive(settings, f"SHOW PARTITIONS {table}").rows}
 
 
-def find_days(settings: Settings, line: str) -> str:
-    """The statements by which Hive finds the days of a line's tables that HDFS has, and forgets those it has not.
+class Changes(NamedTuple):
+    """How a table's days on HDFS differ from those that Hive knows.
 
-    MSCK REPAIR refuses a day that was moved as long as the folder is there that it has left.
+    Attributes:
+        gone: days that only Hive has.
+        new: days that only HDFS has, each with its folder.
     """
+
+    gone: list[str]
+    new: dict[str, str]
+
+    def statements(self, settings: Settings, line: str, table: str) -> Iterator[str]:
+        """The statements by which Hive knows the same days as HDFS.
+
+        MSCK REPAIR would do it too, but refuses a day that was moved as long as the folder is there that it has left.
+        """
+        yield from (f"ALTER TABLE {table} DROP IF EXISTS {_partition(day)}" for day in self.gone)
+        if self.new:
+            yield add_days(settings, line, table, self.new)
+
+
+def changes(settings: Settings, line: str, there: Container[str]) -> dict[str, Changes]:
+    """How the days of a line's tables differ; `there` are the tables that Hive has."""
     names = partitioned(line)
-    made = {str(row[0]) for row in sql.hive(settings, "SHOW TABLES").rows} if names else set()
-    known = {table: known_days(settings, table) if table in made else set() for table in names}
-    return "\n".join(f"{each};" for table in names for each in _find_days(settings, line, table, known[table]))
+    # Before HDFS is asked: a day that is there then, and was not known before, is new.
+    known = {table: known_days(settings, table) if table in there else set() for table in names}
+    on_hdfs = places.days_of(settings, line, names)
+    return {
+        table: Changes(
+            sorted(known[table] - on_hdfs[table].keys()),
+            {day: folder for day, folder in on_hdfs[table].items() if day not in known[table]},
+        )
+        for table in names
+    }
 
 
-def _find_days(settings: Settings, line: str, table: str, known: set[str]) -> Iterator[str]:
-    there = places.days(settings, line, table)
-    for day in sorted(known - there.keys()):
-        yield f"ALTER TABLE {table} DROP IF EXISTS {_partition(day)}"
-    if new := {day: folder for day, folder in there.items() if day not in known}:
-        yield add_days(settings, line, table, new)
+def find_days(settings: Settings, line: str) -> str:
+    """The statements by which Hive finds the days of a line's tables that HDFS has, and forgets those it has not."""
+    found = changes(settings, line, made(settings)) if partitioned(line) else {}
+    return "\n".join(f"{each};" for table, change in found.items() for each in change.statements(settings, line, table))
+
+
+def made(settings: Settings) -> set[str]:
+    """The tables that Hive has."""
+    return {str(row[0]) for row in sql.hive(settings, "SHOW TABLES").rows}
 
 
 def add_days(settings: Settings, line: str, table: str, folders: Mapping[str, str]) -> str:
@@ -88,8 +117,18 @@ def _location(settings: Settings, line: str, folder: str) -> str:
     return f"LOCATION '{settings.hdfs_url}{places.path(line, folder)}'"
 
 
-def apply(settings: Settings, line: str) -> tuple[str, ...]:
-    """Make the line's tables that are missing and find their days; returns the names of those with days."""
-    for statement in sql.statements(f"{script(line).read_text('utf-8')}\n{find_days(settings, line)}"):
-        sql.hive(settings, statement)
-    return partitioned(line)
+def apply(settings: Settings, line: str) -> dict[str, int]:
+    """Make the line's tables that are missing and find their days.
+
+    Returns:
+        The tables with days, each with the number of days that Hive did not know.
+    """
+    there = made(settings)
+    for statement in sql.statements(script(line).read_text("utf-8")):
+        if not ((name := TABLE.search(statement)) and name[1] in there):
+            sql.hive(settings, statement)
+    found = changes(settings, line, there)
+    for table, change in found.items():
+        for statement in change.statements(settings, line, table):
+            sql.hive(settings, statement)
+    return {table: len(change.new) for table, change in found.items()}

@@ -59,7 +59,7 @@ def publish(settings: Settings) -> Plan | None:
     for table, day, folder in changes(plan, before):
         for form, suffix in SUFFIXES.items():
             name, partition = f"{table}{suffix}", f"day={day}"
-            place = f"{FOLDER}/{table}/{form}/{folder}/{partition}"
+            place = _place(table, form, folder, day)
             sql.hive(settings, tables.add_days(settings, "orders", name, {partition: place}))
             sql.hive(settings, tables.move_day(settings, "orders", name, partition, place))
     webhdfs.make_folder(settings, f"{LINE}/{PLANS}")
@@ -67,6 +67,24 @@ def publish(settings: Settings) -> Plan | None:
     webhdfs.delete(settings, f"{LINE}/{STAGED}")
     _prune(settings, plan, before)
     return plan
+
+
+def restore(settings: Settings) -> int:
+    """Let Hive know those days of the newest plan that it does not know, as in a new metastore; returns how many."""
+    found = 0
+    for table, days in newest(settings).days.items():
+        for form, suffix in SUFFIXES.items():
+            known = tables.known_days(settings, f"{table}{suffix}")
+            places = {f"day={day}": _place(table, form, folder, day) for day, folder in sorted(days.items())}
+            if missing := {day: place for day, place in places.items() if day not in known}:
+                sql.hive(settings, tables.add_days(settings, "orders", f"{table}{suffix}", missing))
+                found += len(missing)
+    return found
+
+
+def _place(table: str, form: str, folder: str, day: str) -> str:
+    """The folder of a day, relative to the line's."""
+    return f"{FOLDER}/{table}/{form}/{folder}/day={day}"
 
 
 def newest(settings: Settings) -> Plan:

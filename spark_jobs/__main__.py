@@ -70,12 +70,14 @@ def _known(lines: Sequence[str] | None) -> Sequence[str]:
 
 
 def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
+    from spark_jobs.registering import registered
     from spark_jobs.runner import run as run_queries
     from spark_jobs.session import session
 
-    spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
-    run_queries(spark, settings, lines, bounded)
-    spark.stop()
+    with registered(settings, lines):
+        spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
+        run_queries(spark, settings, lines, bounded)
+        spark.stop()
 
 
 def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:

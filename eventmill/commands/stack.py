@@ -57,8 +57,8 @@ def up(services: ServicesArgument = None) -> None:
             console.print("the supervisor was killed: what it left behind is ended, then the stack starts again")
         with changing(console) as show:
             started = stack.up(values, services or (), lambda progress: show(_up_table(progress, values)))
-        if not services:
-            prepare.prepare(values)
+        if not services and (said := prepare.notice(values, prepare.prepare(values))):
+            console.print(said, markup=False, soft_wrap=True)
     except KeyboardInterrupt:
         console.print("interrupted: what was started runs on; `make up` goes on from here, `make down` stops it")
         raise typer.Exit(130) from None

@@ -16,16 +16,17 @@ ROOT = "hdfs://127.0.0.1:8020/eventmill/clicks"
 class Hive:
     """HiveServer2 with the days that it knows of its one table, and the statements that it gets."""
 
-    def __init__(self, *days: str, table: bool = True) -> None:
+    def __init__(self, *days: str, table: bool = True, others: tuple[str, ...] = ()) -> None:
         self.days = days
         self.table = table
+        self.others = others
         self.statements: list[str] = []
 
     def __call__(self, _: Settings, statement: str) -> sql.Result:
         """Answer a statement."""
         self.statements.append(statement)
         if statement.startswith("SHOW TABLES"):
-            return sql.Result(rows=(("commerce",),) if self.table else ())
+            return sql.Result(rows=tuple((name,) for name in ("commerce", *self.others) if self.table))
         assert self.table, "it has no such table"
         return sql.Result(rows=tuple((day,) for day in self.days))
 
@@ -42,6 +43,23 @@ def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:
     """The statements by which it finds the days of the clicks."""
     monkeypatch.setattr(sql, "hive", hive)
     return sql.statements(tables.find_days(settings(), "clicks"))
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_only_what_is_missing_is_made_and_its_days_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    hive = Hive("day=2026-01-01")
+    monkeypatch.setattr(sql, "hive", hive)
+    assert tables.apply(settings(), "clicks") == {"commerce": 2}
+    made = [name[1] for name in map(tables.TABLE.search, hive.statements) if name]
+    assert made == ["commerce_faults"]
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_a_metastore_with_all_of_it_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    hive = Hive("day=2026-01-01", "day=2026-01-02", "day=2026-01-03", others=("commerce_faults",))
+    monkeypatch.setattr(sql, "hive", hive)
+    assert tables.apply(settings(), "clicks") == {"commerce": 0}
+    assert all(statement.startswith("SHOW ") for statement in hive.statements)
 
 
 @pytest.mark.usefixtures("hdfs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from eventmill import sql, warehouse, webhdfs
+from eventmill import sql, tables, warehouse, webhdfs
 from eventmill.settings import Settings
 from eventmill.warehouse import LINE, PLANS, STAGED, Plan
 from tests.support import settings
@@ -95,3 +95,22 @@ def test_folders_of_older_plans_are_removed(hdfs: Hdfs) -> None:
     hdfs.files |= {f"{folder}/{version}/part": b"" for version in ("v0", "v1", "v2")}
     warehouse.publish(settings())
     assert hdfs.names(settings(), folder) == ["v1", "v2"]
+
+
+def test_a_new_metastore_gets_the_days_of_the_newest_plan(hdfs: Hdfs) -> None:
+    hdfs.put(PLANS, "1", FIRST)
+    hdfs.put(PLANS, "2", SECOND)
+    assert warehouse.restore(settings()) == 4
+    folder = "hdfs://127.0.0.1:8020/eventmill/orders/data_warehouse/orders/csv"
+    assert (
+        "ALTER TABLE orders_text ADD IF NOT EXISTS"
+        f" PARTITION (`day` = '2026-01-01') LOCATION '{folder}/v1/day=2026-01-01'"
+        f" PARTITION (`day` = '2026-01-02') LOCATION '{folder}/v2/day=2026-01-02'"
+    ) in hdfs.statements
+
+
+def test_days_that_hive_knows_stay_where_it_knows_them(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    hdfs.put(PLANS, "2", SECOND)
+    monkeypatch.setattr(tables, "known_days", lambda _settings, _table: {"day=2026-01-01", "day=2026-01-02"})
+    assert warehouse.restore(settings()) == 0
+    assert hdfs.statements == []
