@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from eventmill import mysql, progress, reader, sql, webhdfs
+from eventmill import mysql, progress, reader, sql
 from eventmill.line_evidence import (
     FILE,
     LineEvidence,
-    batch_in,
     newest_state,
     next_offsets,
     rejected_until,
     require_table,
     unknown_days,
+    wait_for_days,
 )
 from eventmill.settings import Settings
 from spark_jobs import carts, game, orders
@@ -126,6 +126,8 @@ def gather(settings: Settings, name: str) -> EventEvidence:
     by_job, at_entry = rejected_until(settings, topic, next_offsets(state))
     for table in line.tables if state else ():
         require_table(settings, table.name, f"make the line's tables with: eventmill tables {name}")
+    if state:
+        wait_for_days(settings, name, [table.name for table in line.tables], state.batch)
     return EventEvidence(
         topic=topic,
         kafka=kafka,
@@ -185,12 +187,5 @@ def _ask(settings: Settings, table: EventTable, batch: int, *numbers: str) -> li
 
 def days(settings: Settings, name: str, line: EventLine, batch: int) -> dict[str, list[str]]:
     """By table, the days that Hive doesn't know and that have a file of that batch or one before it."""
-    found = {}
-    for table in line.tables:
-        unknown = unknown_days(settings, name, table.name)
-        found[table.name] = [day for day, path in unknown.items() if _has_any(webhdfs.names(settings, path), batch)]
+    found = {table.name: unknown_days(settings, name, table.name, batch) for table in line.tables}
     return {table: missing for table, missing in found.items() if missing}
-
-
-def _has_any(files: Sequence[str], batch: int) -> bool:
-    return any(batch_in(f"/{file}") <= batch for file in files)

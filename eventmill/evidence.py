@@ -21,6 +21,7 @@ from eventmill.line_evidence import (
     rejected_until,
     require_table,
     unknown_days,
+    wait_for_days,
 )
 from eventmill.settings import Settings
 from spark_jobs.packs import numbers, unpack
@@ -31,6 +32,8 @@ Key = tuple[str, str]
 
 Counts = Counter[Key]
 MICROS = 1_000_000
+HOW = "make the line's tables with: eventmill tables clicks"
+"""What is said when Hive has none of the tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,8 @@ def gather(settings: Settings, line: str) -> Evidence:
     with reader.consumer(settings) as client:
         kafka = reader.bounds(client, topic)
     exported = _exported(settings)
+    require_table(settings, "commerce", HOW)
+    wait_for_days(settings, line, ["commerce"], batch_of(state))
     commerce = _hive(settings, "commerce", "source_number")
     faults = _hive(settings, "commerce_faults", "late", "duplicates")
     counted = [row for row in commerce if row.batch <= batch_of(state)]
@@ -83,7 +88,7 @@ def gather(settings: Settings, line: str) -> Evidence:
         rejected_at_entry=at_entry,
         exported=exported,
         in_hive=_sums(commerce),
-        days=tuple(unknown_days(settings, line, "commerce")),
+        days=tuple(unknown_days(settings, line, "commerce", batch_of(state))),
     )
 
 
@@ -125,7 +130,7 @@ class Row(NamedTuple):
 def _hive(settings: Settings, table: str, *columns: str) -> list[Row]:
     """All rows, as any reader of the table gets them."""
     names = ", ".join(columns)
-    require_table(settings, table, "run the DAG ecommerce_platform, or `make demo`")
+    require_table(settings, table, HOW)
     result = sql.hive(settings, f"SELECT INPUT__FILE__NAME, window_start, source, {names} FROM {table}")  # noqa: S608
     return [
         Row(batch_in(str(file)), (str(start), str(source)), tuple(int(str(count)) for count in counts))

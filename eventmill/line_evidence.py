@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from eventmill import batches, places, reader, rejected, sql, tables, webhdfs
 from eventmill.settings import Settings
+from eventmill.wait import DeadlineError, until
 from spark_jobs.state import State
 
 FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
 """The end of the path of a file that a batch made, not compaction, as a pattern for Python and for Hive alike."""
+
+REGISTERED_SECONDS = 60
+"""Within how long after its first file Hive knows a new day."""
 
 
 class EvidenceError(RuntimeError):
@@ -119,8 +124,28 @@ def require_table(settings: Settings, table: str, how: str) -> None:
         raise EvidenceError(f"Hive has no table {table} yet: {how}")
 
 
-def unknown_days(settings: Settings, line: str, table: str) -> Mapping[str, str]:
-    """The days of a line's table on HDFS that Hive doesn't know, each with its folder."""
+def unknown_days(settings: Settings, line: str, table: str, batch: int) -> list[str]:
+    """The days of a line's table with a file of that batch or one before it that Hive doesn't know."""
     in_hive = tables.known_days(settings, table)
     on_hdfs = places.days(settings, line, table)
-    return {day: places.path(line, folder) for day, folder in on_hdfs.items() if day not in in_hive}
+    folders = {day: places.path(line, folder) for day, folder in on_hdfs.items() if day not in in_hive}
+    return [day for day, path in folders.items() if _has_any(webhdfs.names(settings, path), batch)]
+
+
+def _has_any(files: Sequence[str], batch: int) -> bool:
+    return any(batch_in(f"/{file}") <= batch for file in files)
+
+
+def wait_for_days(settings: Settings, line: str, names: Iterable[str], batch: int) -> None:
+    """Wait until Hive knows the days of these tables, for as long as the job may take to register a new one.
+
+    What Hive does not know after that is for the checks to report.
+    """
+    waiting = set(names)
+
+    def known() -> bool:
+        waiting.intersection_update([table for table in waiting if unknown_days(settings, line, table, batch)])
+        return not waiting
+
+    with suppress(DeadlineError):
+        until(known, REGISTERED_SECONDS, f"Hive does not know all days of {line}", every=2)

@@ -129,7 +129,10 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     monkeypatch.setattr(mysql, "connect", shop)
     monkeypatch.setattr(sql, "hive", hive)
     monkeypatch.setattr(event_evidence, "days", lambda *_: {})
+    waited: list[tuple[object, ...]] = []
+    monkeypatch.setattr(event_evidence, "wait_for_days", lambda _, *what: waited.append(what))
     found = event_evidence.gather(settings(), "orders")
+    assert waited == [("orders", ["order_events", "order_duplicates"], 3)]
     assert (found.promised, found.kept) == (3, 2)
 
 

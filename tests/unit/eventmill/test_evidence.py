@@ -61,7 +61,7 @@ def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.Monk
 
 def test_a_table_that_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
-    with pytest.raises(EvidenceError, match="no table commerce yet: run the DAG"):
+    with pytest.raises(EvidenceError, match="no table commerce yet: make the line's tables with: eventmill tables"):
         evidence._hive(settings(), "commerce", "source_number")
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from eventmill import line_evidence, places, rejected, sql, webhdfs
 from eventmill.places import Place, Places
-from eventmill.settings import Settings
 from eventmill.sql import Result
 from tests.support import settings
 
@@ -43,18 +42,40 @@ def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.Mon
     assert line_evidence.rejected_until(settings(), "clicks", {0: 10, 1: 20}) == (2, 1)
 
 
-def test_days_on_hdfs_that_hive_does_not_know_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def names(_settings: Settings, _folder: str) -> list[str]:
-        return ["day=2026-01-01", "day=2026-01-02", "other"]
-
+@pytest.fixture
+def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four days of a table, one of them moved, each with a file of the batch that is its number."""
+    folders = {"/eventmill/clicks/commerce": [*(f"day=2026-01-0{day}" for day in (1, 2, 4)), "other"]}
+    for day in (1, 2, 4):
+        folders[f"/eventmill/clicks/commerce/day=2026-01-0{day}"] = [f"batch-{day:010}.parquet"]
+    folders["/eventmill/clicks/compacted/3"] = ["batch-0000000003.parquet"]
     moved = Places({"commerce": {"day=2026-01-03": Place("compacted/3")}})
-    monkeypatch.setattr(webhdfs, "names", names)
+    monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders[folder])
     monkeypatch.setattr(places, "read", lambda _settings, _line: moved)
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_days_that_a_batch_until_then_has_made_and_hive_does_not_know_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
-    assert line_evidence.unknown_days(settings(), "clicks", "commerce") == {
-        "day=2026-01-02": "/eventmill/clicks/commerce/day=2026-01-02",
-        "day=2026-01-03": "/eventmill/clicks/compacted/3",
-    }
+    assert line_evidence.unknown_days(settings(), "clicks", "commerce", 3) == ["day=2026-01-02", "day=2026-01-03"]
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_a_new_day_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = iter([("day=2026-01-01",), ("day=2026-01-01", "day=2026-01-02", "day=2026-01-03")])
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=tuple((day,) for day in next(known))))
+    line_evidence.wait_for_days(settings(), "clicks", ["commerce"], 3)
+    assert next(known, None) is None
+
+
+@pytest.mark.usefixtures("hdfs")
+def test_a_day_that_nobody_registers_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
+    monkeypatch.setattr(line_evidence, "REGISTERED_SECONDS", 0)
+    line_evidence.wait_for_days(settings(), "clicks", ["commerce"], 3)
+    assert line_evidence.unknown_days(settings(), "clicks", "commerce", 1) == ["day=2026-01-01"]
 
 
 def test_there_is_no_state_before_the_first_batch(monkeypatch: pytest.MonkeyPatch) -> None:
