@@ -3,7 +3,7 @@
 Every day: stores the events that Kafka holds with the same Spark job that also runs continuously, makes them visible as
 Hive tables, checks through Presto that no event is missing from one of them, and mails the analytics report.
 
-While nobody has played yet, a run ends after its second task and mails nothing. Every task can be cleared and run
+While no event of a player is stored yet, a run ends after its second task and mails nothing. Every task can be cleared and run
 again: an event is stored once, and the report's files appear whole or not at all.
 """
 
@@ -34,11 +34,12 @@ def folder(settings: Settings) -> Path:
 
 @task
 def newest_batch() -> int:
-    """Passes on the newest batch that is stored whole; skips the rest of the run when there is none yet."""
+    """Passes on the newest batch that is stored whole; skips the rest of the run while no event is stored."""
     from eventmill import batches
 
-    batch = batches.newest(load(), LINE)
-    if batch is None:
+    settings = load()
+    batch = batches.newest(settings, LINE)
+    if batch is None or not batches.totals(settings, LINE, batch)["stored"]:
         raise AirflowSkipException("nobody has played yet")
     return batch
 

@@ -2,7 +2,8 @@
 
 Every five minutes, or as `ORDERS_SCHEDULE` says: imports the rows that `orders` and `completed_orders` got since the
 last time from MySQL to the lake on HDFS by Sqoop, cleans them, and writes the days that they change anew; Hive and
-Presto see a day's old rows or its new ones. Lines that are broken are kept with the reason.
+Presto see a day's old rows or its new ones. Lines that are broken are kept with the reason. While the shop has no row,
+a run ends after `anything_new`.
 
 What was imported is known by the lake itself, so a run that is cleared and run again, or made up for a day that is
 past, imports what is not there yet and changes nothing that is right.
@@ -44,7 +45,7 @@ def anything_new() -> None:
     """Skips the rest of the run when the warehouse has all that the lake has."""
     settings = load()
     if warehouse.newest(settings).until == lake.until(settings):
-        raise AirflowSkipException("the warehouse has all of it")
+        raise AirflowSkipException("the lake has nothing that the warehouse has not")
 
 
 @task

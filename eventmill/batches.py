@@ -14,3 +14,8 @@ def states(line: str) -> str:
 def newest(settings: Settings, line: str) -> int | None:
     """The newest batch that is stored whole; None before the first."""
     return max((int(name) for name in webhdfs.names(settings, states(line)) if name.isdecimal()), default=None)
+
+
+def totals(settings: Settings, line: str, batch: int) -> dict[str, int]:
+    """The job's counts of records up to that batch: all `records`, of which `stored`, `rejected`, `late` …"""
+    return dict(webhdfs.read_json(settings, f"{states(line)}/{batch}/state.json")["totals"])

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from mysql.connector import Error as MysqlError
+from mysql.connector.errorcode import ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE
+
 from eventmill import mysql, webhdfs
 from eventmill.settings import Settings
 
@@ -17,6 +20,8 @@ LAKE = "/eventmill/orders/data_lake"
 ASIDE = f"{LAKE}/_importing"
 DIGITS = 20
 LOCK_SECONDS = 10
+NOT_MADE = (ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE)
+"""What MySQL says on a new stack, whose shop has no tables yet."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,17 @@ def imported(settings: Settings, table: str) -> list[Rows]:
 def wanted(settings: Settings, table: str) -> Rows:
     """The rows that are there now and were not imported yet; none when both numbers are the same."""
     last = max((rows.until for rows in imported(settings, table)), default=0)
-    return Rows(last, max(last, _newest(settings, SOURCES[table])))
+    return Rows(last, max(last, _newest_or_none(settings, SOURCES[table])))
+
+
+def _newest_or_none(settings: Settings, source: Source) -> int:
+    """As `_newest`; 0 while the shop's tables are not made."""
+    try:
+        return _newest(settings, source)
+    except MysqlError as error:
+        if error.errno in NOT_MADE:
+            return 0
+        raise
 
 
 def _newest(settings: Settings, source: Source) -> int:

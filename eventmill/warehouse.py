@@ -49,6 +49,11 @@ class Plan(msgspec.Struct, frozen=True):
     days: dict[str, dict[str, str]]
 
 
+def nothing() -> Plan:
+    """The plan of a warehouse that has no row of any table yet."""
+    return Plan(dict.fromkeys(IN_SHOP, 0), {})
+
+
 def publish(settings: Settings) -> Plan | None:
     """Let Hive follow the newest plan that is staged, and remove what no plan needs; None when there is none."""
     names = webhdfs.names(settings, f"{LINE}/{STAGED}")
@@ -88,9 +93,9 @@ def _place(table: str, form: str, folder: str, day: str) -> str:
 
 
 def newest(settings: Settings) -> Plan:
-    """The plan that Hive follows."""
+    """The plan that Hive follows; that of an empty warehouse before the first."""
     names = webhdfs.names(settings, f"{LINE}/{PLANS}")
-    return _read(settings, f"{PLANS}/{names[-1]}") if names else Plan({}, {})
+    return _read(settings, f"{PLANS}/{names[-1]}") if names else nothing()
 
 
 def changes(plan: Plan, before: Plan) -> Iterator[tuple[str, str, str]]:

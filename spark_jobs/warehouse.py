@@ -14,7 +14,7 @@ import msgspec
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eventmill.warehouse import FOLDER, FORMATS, PLANS, STAGED, Plan
+from eventmill.warehouse import FOLDER, FORMATS, PLANS, STAGED, Plan, nothing
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import cached
 
@@ -124,7 +124,7 @@ class Warehouse:
     def _newest_plan(self) -> Plan:
         names = self._files.names(PLANS)
         if not names:
-            return Plan(dict.fromkeys(TABLES, 0), {})
+            return nothing()
         return msgspec.json.decode(self._files.read(f"{PLANS}/{names[-1]}"), type=Plan)
 
     def _parts(self, table: str) -> list[str]:

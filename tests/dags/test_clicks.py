@@ -12,6 +12,7 @@ import pytest
 
 from eventmill import export, mysql, settings, tables
 from eventmill.disk import Reserve
+from tests.support import settings as made_up
 
 ORDER = [
     "source_ready",
@@ -67,6 +68,13 @@ def test_every_task_is_tried_again_with_growing_pauses_and_ends_in_time(clicks: 
 def test_waits_end(clicks: Any, name: str) -> None:
     task = clicks.task_dict[name]
     assert 0 < task.timeout <= task.execution_timeout.total_seconds()
+
+
+@pytest.mark.parametrize(("address", "skipped"), [("", True), ("http://shop.example.org/clicks.json", False)])
+def test_only_an_export_of_a_shop_that_is_set_can_be_missed(address: str, skipped: bool) -> None:
+    from dags.clicks import source_ready
+
+    assert source_ready(made_up(clicks_url=address)).soft_fail is skipped
 
 
 def test_waiting_for_the_shop_holds_no_worker(clicks: Any) -> None:

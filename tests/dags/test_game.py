@@ -91,4 +91,9 @@ def test_a_game_that_nobody_has_played_ends_the_run(game: Any, monkeypatch: pyte
     with pytest.raises(AirflowSkipException):
         newest_batch()
     monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: ["9", "10", "_tmp"])
+    totals = {"records": 3, "stored": 0, "rejected": 3}
+    monkeypatch.setattr("eventmill.webhdfs.read_json", lambda *_: {"totals": totals})
+    with pytest.raises(AirflowSkipException):
+        newest_batch()
+    totals["stored"] = 1
     assert newest_batch() == 10

@@ -80,3 +80,14 @@ def test_no_new_rows_and_nothing_to_clean_end_the_run(orders: Any, monkeypatch: 
 
 def test_spark_cleans(orders: Any) -> None:
     assert orders.task_dict["clean"].application_args == ["warehouse"]
+
+
+def test_a_run_on_a_new_stack_does_nothing(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: [])
+    monkeypatch.setattr(lake, "_newest", lambda *_: 0)
+    for name, given in (("new_orders", ("orders",)), ("anything_new", ())):
+        with pytest.raises(AirflowSkipException):
+            orders.task_dict[name].python_callable(*given)
+    assert orders.task_dict["clean"].trigger_rule == "all_success", "skipped with what it follows"

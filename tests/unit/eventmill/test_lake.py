@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+import mysql.connector
 import pytest
 
 from eventmill import lake, webhdfs
@@ -80,3 +81,21 @@ def test_what_does_not_follow_the_lake_changes_nothing(hdfs: Hdfs, rows: Rows) -
     hdfs.paths.add(f"{lake.aside('orders', rows)}/1/part-m-00000")
     lake.publish(settings(), "orders", rows)
     assert hdfs.paths == before
+
+
+@pytest.mark.parametrize("number", [1049, 1146])
+def test_a_shop_whose_tables_are_not_made_has_no_rows(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def refuse(*_: object) -> None:
+        raise mysql.connector.ProgrammingError("not there", errno=number)
+
+    monkeypatch.setattr(lake, "_newest", refuse)
+    assert lake.wanted(settings(), "orders") == Rows(10, 10)
+
+
+def test_a_shop_that_refuses_is_no_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise mysql.connector.ProgrammingError("access denied", errno=1045)
+
+    monkeypatch.setattr(lake, "_newest", refuse)
+    with pytest.raises(mysql.connector.ProgrammingError):
+        lake.wanted(settings(), "orders")

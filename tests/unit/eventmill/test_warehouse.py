@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import msgspec
 import pytest
 
-from eventmill import sql, tables, warehouse, webhdfs
+from eventmill import mysql, sql, tables, warehouse, webhdfs
 from eventmill.settings import Settings
 from eventmill.warehouse import LINE, PLANS, STAGED, Plan
 from tests.support import settings
@@ -62,7 +64,30 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> Hdfs:
 
 def test_without_a_staged_plan_nothing_is_done(hdfs: Hdfs) -> None:
     assert warehouse.publish(settings()) is None
-    assert warehouse.newest(settings()) == Plan({}, {})
+    assert warehouse.newest(settings()) == Plan({"orders": 0, "completed_orders": 0}, {})
+
+
+def test_an_empty_warehouse_is_equal_to_an_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    class Shop:
+        """A database without rows."""
+
+        def cursor(self) -> Shop:
+            """As mysql.connector's."""
+            return self
+
+        def execute(self, _: str, until: tuple[int, ...]) -> None:
+            """Keep up to which row was asked."""
+            asked.append(until)
+
+        def fetchall(self) -> list[tuple[object, ...]]:
+            """No day."""
+            return []
+
+    monkeypatch.setattr(mysql, "connect", lambda *_: nullcontext(Shop()))
+    warehouse.require_equal(settings())
+    assert asked == [(0,), (0,)]
 
 
 def test_days_that_moved_are_told_to_hive_in_both_forms(hdfs: Hdfs) -> None:
