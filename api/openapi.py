@@ -102,7 +102,8 @@ def _recent() -> Json:
 def _overview() -> Json:
     return {
         "operationId": "overview",
-        "summary": "The pages of the stack, and how far each line's records have come.",
+        "summary": "The pages of the stack, where each pipeline's records are, its jobs and DAGs, and what is wrong.",
+        "description": "`reasons` is empty when all is well. An engine that hangs is said to after some seconds.",
         "responses": {"200": answer("As of a few seconds ago.", Overview.__name__)} | problems(401, 403, 408, 429, 431),
     }
 

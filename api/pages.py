@@ -27,11 +27,16 @@ HEADERS = {
 Check = Callable[[], str | None]
 """Says what is not ready, or None."""
 
+Numbers = Callable[[], bytes]
+"""Gives numbers in Prometheus' text format."""
 
-def create_app(blueprints: Iterable[Blueprint], ready: Check, openapi: dict[str, Any]) -> Flask:
-    """The application with those blueprints."""
+
+def create_app(
+    blueprints: Iterable[Blueprint], ready: Check, openapi: dict[str, Any], of_stack: Numbers = lambda: b""
+) -> Flask:
+    """The application with those blueprints; `of_stack` are numbers beside its own."""
     app = Flask("api")
-    for blueprint in (health(ready), documentation(openapi), *blueprints):
+    for blueprint in (health(ready, of_stack), documentation(openapi), *blueprints):
         app.register_blueprint(blueprint)
     app.register_error_handler(ProblemError, _problem)
     app.register_error_handler(HTTPException, _http_error)
@@ -59,7 +64,7 @@ def _http_error(error: HTTPException) -> AnyResponse:
     return reply
 
 
-def health(ready: Check) -> Blueprint:
+def health(ready: Check, of_stack: Numbers) -> Blueprint:
     """Whether the process lives, whether it can serve, and its numbers."""
     blueprint = Blueprint("health", __name__)
 
@@ -75,7 +80,7 @@ def health(ready: Check) -> Blueprint:
 
     @blueprint.get("/metrics")
     def numbers() -> Response:
-        return Response(metrics.text(), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.text() + of_stack(), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from api import openapi
+from api import openapi, stack_metrics
 from api.collector import Collector
 from api.console import console
 from api.front import Front
 from api.game import Game, actions, pages
 from api.guilds import Guilds
 from api.keys import Keys
+from api.looking import Overviews
 from api.orders import orders
 from api.outbox import Outbox
-from api.overview import Overviews, overview
-from api.pages import create_app
+from api.overview import overview
+from api.pages import Numbers, create_app
 from api.publisher import Publisher
 from api.recent import Recent
 from api.shop import Shop
@@ -28,8 +29,10 @@ def api() -> Front:
     logs.start(settings)
     publisher = Publisher(settings)
     blueprints = [actions(_game(settings, publisher)), _orders(settings, publisher), _console(settings)]
-    blueprints.append(overview(Overviews(settings).now, Keys(settings)))
-    return _front(settings, publisher, blueprints, Outbox(settings, publisher.publish_from_thread))
+    overviews = Overviews(settings)
+    blueprints.append(overview(overviews.now, Keys(settings)))
+    outbox = Outbox(settings, publisher.publish_from_thread)
+    return _front(settings, publisher, blueprints, outbox, lambda: stack_metrics.text(overviews.now()))
 
 
 def game() -> Front:
@@ -54,8 +57,12 @@ def _console(settings: Settings) -> Blueprint:
 
 
 def _front(
-    settings: Settings, publisher: Publisher, blueprints: list[Blueprint], outbox: Outbox | None = None
+    settings: Settings,
+    publisher: Publisher,
+    blueprints: list[Blueprint],
+    outbox: Outbox | None = None,
+    of_stack: Numbers = lambda: b"",
 ) -> Front:
-    app = create_app(blueprints, publisher.probe, openapi.description(settings))
+    app = create_app(blueprints, publisher.probe, openapi.description(settings), of_stack)
     collector = Collector(settings, publisher.publish)
     return Front(settings, collector, publisher, app, outbox)

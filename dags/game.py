@@ -3,8 +3,8 @@
 Every day: stores the events that Kafka holds with the same Spark job that also runs continuously, makes them visible as
 Hive tables, checks through Presto that no event is missing from one of them, and mails the analytics report.
 
-While no event of a player is stored yet, a run ends after its second task and mails nothing. Every task can be cleared and run
-again: an event is stored once, and the report's files appear whole or not at all.
+While no event of a player is stored yet, a run ends after its second task and mails nothing. Every task can be cleared
+and run again: an event is stored once, and the report's files appear whole or not at all.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
@@ -14,9 +15,19 @@ from eventmill.wait import until
 TIMEOUT = 30
 PARSE_SECONDS = 120
 LOG_LINES = 15
+MOST_DAGS = 100
 ENDED = frozenset({"success", "failed"})
 
 States = dict[str, str]
+
+
+class Run(NamedTuple):
+    """A run of a DAG that has ended, and whether it failed; the time is in UTC."""
+
+    dag: str
+    run_id: str
+    failed: bool
+    ended: datetime
 
 
 class RunError(RuntimeError):
@@ -26,7 +37,8 @@ class RunError(RuntimeError):
 class Airflow:
     """A client of the api-server, logged in as the user of the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
         self.url = f"http://{settings.airflow_host}:{settings.airflow_port}"
         self._login = {"username": settings.airflow_user, "password": settings.airflow_password}
 
@@ -34,13 +46,13 @@ class Airflow:
     def _session(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = False  # no proxy lies between the services
-        reply = session.post(f"{self.url}/auth/token", json=self._login, timeout=TIMEOUT)
+        reply = session.post(f"{self.url}/auth/token", json=self._login, timeout=self._timeout)
         reply.raise_for_status()
         session.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
         return session
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        reply = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=TIMEOUT, **arguments)
+        reply = self._session.request(method, f"{self.url}/api/v2/{path}", timeout=self._timeout, **arguments)
         reply.raise_for_status()
         return reply.json()
 
@@ -59,6 +71,14 @@ class Airflow:
     def state(self, dag_id: str, run_id: str) -> str:
         """The state of a run: queued, running, success or failed."""
         return str(self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def latest(self) -> Iterator[Run]:
+        """The run of each DAG that ended last; none of a DAG whose first one has not ended."""
+        for dag in self._call("GET", "dags", params={"limit": MOST_DAGS, "exclude_stale": "true"})["dags"]:
+            asked = {"state": sorted(ENDED), "order_by": "-end_date", "limit": 1}
+            for run in self._call("GET", f"dags/{dag['dag_id']}/dagRuns", params=asked)["dag_runs"]:
+                ended = datetime.fromisoformat(run["end_date"])
+                yield Run(dag["dag_id"], run["dag_run_id"], run["state"] == "failed", ended)
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """What Airflow knows of the run's tasks: task_id, state, duration in seconds, try_number …"""

@@ -163,6 +163,7 @@ class Settings(BaseSettings):
     api_batch_events: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     api_header_bytes: Annotated[int, Field(ge=8192, le=1_000_000)] = 65_536
     api_nesting: Annotated[int, Field(ge=4, le=500)] = 32
+    stalled_seconds: Seconds = 300
     game_host: str = "127.0.0.1"
     game_port: Port = 8001
 

@@ -1,6 +1,7 @@
-// Asks the API every few seconds which pages answer and how far the lines' records have come.
+// Asks the API every few seconds which pages answer, where the records are and what is wrong.
 const PAUSE_MS = 3000;
 const NUMBERS = ["accepted", "stored", "rejected", "duplicates", "late", "waiting"];
+const DOORS = ["api", "nifi"];
 
 const $ = (id) => document.getElementById(id);
 const own = [...$("pages").children];
@@ -12,6 +13,10 @@ function element(name, text, className) {
   return made;
 }
 
+function health(isGood, good, bad) {
+  return element("span", isGood ? good : bad, `health ${isGood ? "accepted" : "rejected"}`);
+}
+
 function tell(text, className) {
   if ($("state").textContent !== text) $("state").textContent = text;
   $("state").className = className;
@@ -21,29 +26,45 @@ function pageOf({ name, about, address, answers }) {
   const item = document.createElement("li");
   const link = element("a", name);
   link.href = address;
-  item.append(element("span", answers ? "answers" : "away", `health ${answers ? "accepted" : "rejected"}`), link);
-  item.append(" ", element("span", about, "about"));
+  item.append(health(answers, "answers", "away"), link, " ", element("span", about, "about"));
   return item;
 }
 
-function rowOf(path) {
+function dagOf({ dag, failed, ended }) {
+  const item = document.createElement("li");
+  const when = `${ended.slice(0, 19).replace("T", " ")} UTC`;
+  item.append(health(!failed, "succeeded", "failed"), element("strong", dag), " ", element("span", when, "about"));
+  return item;
+}
+
+function cell(number, isBad) {
+  return element("td", number.toLocaleString("en"), isBad && number ? "some" : "");
+}
+
+function rowOf(path, job) {
   const row = document.createElement("tr");
   const name = element("th", path.line);
   name.scope = "row";
   row.append(name, element("td", path.topic));
-  for (const number of NUMBERS) {
-    row.append(element("td", path[number].toLocaleString("en"), number === "rejected" && path[number] ? "some" : ""));
-  }
+  row.append(...NUMBERS.map((number) => cell(path[number], number === "rejected")));
+  row.append(path.unchecked ? element("td", "comparing") : cell(path.difference, true));
+  row.append(...DOORS.map((door) => cell(path.rejected_at_entry[door] ?? 0, true)));
+  const state = document.createElement("td");
+  state.append(job ? health(job.state === "running", "running", job.state) : "not started");
+  row.append(state);
   return row;
 }
 
-function show({ pages, lines, problem }) {
+function show({ pages, lines, jobs, dags, reasons }) {
+  const stateOf = Object.fromEntries(jobs.map((job) => [job.pipeline, job]));
   $("pages").replaceChildren(...own, ...pages.filter((page) => page.name !== "API").map(pageOf));
-  $("lines").replaceChildren(...lines.map(rowOf));
-  $("problem").hidden = !problem;
-  $("problem").textContent = problem ?? "";
-  const away = pages.filter((page) => !page.answers).length;
-  tell(away ? `${away} away` : "all pages answer", away || problem ? "error" : "live");
+  $("lines").replaceChildren(...lines.map((path) => rowOf(path, stateOf[path.line])));
+  $("dags-section").hidden = !dags.length;
+  $("dags").replaceChildren(...dags.map(dagOf));
+  $("problems").hidden = !reasons.length;
+  $("reasons").replaceChildren(...reasons.map((reason) => element("li", reason)));
+  const words = reasons.length === 1 ? "1 problem" : `${reasons.length} problems`;
+  tell(reasons.length ? words : "all is well", reasons.length ? "error" : "live");
 }
 
 async function ask() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,11 +151,14 @@ def test_the_first_page_shows_what_answers_and_where_the_records_are(chromium: B
     page, settings = chromium.new_page(), game.stack.settings
     reader = Reader(page, game.api)
     reader.open("/")
-    expect(page.locator("#state")).to_have_text("all pages answer")
+    expect(page.locator("#pages .rejected")).to_have_count(0)
     nifi = f"http://{settings.nifi_host}:{settings.nifi_port}/nifi/"
     expect(page.get_by_role("link", name="NiFi")).to_have_attribute("href", nifi)
     numbers = [f"{report[name]:,}" for name in ("accepted", "stored", "rejected", "duplicates", "late", "waiting")]
-    expect(page.locator("#lines tr", has_text="game").locator("td")).to_have_text([settings.game_topic, *numbers])
+    cells = page.locator("#lines tr", has_text="game").locator("td")
+    at_entry = f"{report['rejected_at_entry']:,}"
+    expect(cells).to_have_text([settings.game_topic, *numbers, "0", at_entry, "0", re.compile("running|not started")])
+    expect(page.locator("#reasons li", has_text="game:")).to_have_count(0)
     reader.assert_content()
     page.close()
 

@@ -1,0 +1,174 @@
+"""Asks the engines what `/` shows: all at a time, each in the background, so that none holds up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import requests
+
+from api import reasons
+from api.acknowledged import Acknowledged
+from api.asking import Asked
+from api.dag_runs import DagRuns
+from api.ledger import Books, Done, Ledger
+from api.overview import Overview, Page, Path
+from eventmill import batches, job_state, links, progress, reader, topics
+from eventmill.links import Link
+from eventmill.settings import Settings
+
+FRESH_SECONDS = 3.0
+"""How long an answer is kept."""
+
+ANSWER_SECONDS = 2.5
+"""How long HDFS, Airflow and the pages may take, and then Kafka."""
+
+SILENT = "gave no answer in time"
+
+
+class Overviews:
+    """Asks the engines; whoever comes soon after, or meanwhile, gets what they said last."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._asking = Lock()
+        self._last: Overview | None = None
+        self._until = 0.0
+        self._pages = {link: Asked[bool]() for link in links.links(settings)}
+        self._hdfs = {line: Asked[Done]() for line in settings.lines}
+        self._kafka = Asked[dict[str, Books | str]]()
+        self._ledgers = {line: Ledger(progress.topic(settings, line)) for line in settings.lines}
+        self._acknowledged = Acknowledged(settings)
+        self._runs = DagRuns(settings)
+
+    def now(self) -> Overview:
+        """What the engines say, or said a few seconds ago."""
+        if self._asking.acquire(blocking=self._last is None):
+            try:
+                if self._last is None or monotonic() > self._until:
+                    self._last = self._look()
+                    self._until = monotonic() + FRESH_SECONDS
+            finally:
+                self._asking.release()
+        assert self._last is not None
+        return self._last
+
+    def _look(self) -> Overview:
+        until = monotonic() + ANSWER_SECONDS
+        self._begin()
+        done, problems = self._processed(until)
+        jobs = list(job_state.read(self._settings).values())
+        paths = []
+        # What Kafka holds is asked after what the jobs have processed of it.
+        for line, books in self._compared(done).items():
+            if isinstance(books, str):
+                problems.append(books)
+            else:
+                paths.append(self._path(line, done[line], books))
+                problems += reasons.of_books(paths[-1], books, self._settings.stalled_seconds)
+        pages = [self._page(link, until) for link in self._pages]
+        runs, problem = self._runs.answer(until)
+        found = [*reasons.of_pages(pages), *reasons.of_jobs(jobs), *problems, *reasons.of_runs(runs), *problem]
+        return Overview(pages, paths, jobs, runs, list(dict.fromkeys(found)))
+
+    def _begin(self) -> None:
+        """Ask all but Kafka."""
+        for link, asked in self._pages.items():
+            asked.begin(partial(_answers, link))
+        for line, processed in self._hdfs.items():
+            processed.begin(partial(_processed, self._settings, line))
+        self._runs.begin()
+
+    def _page(self, link: Link, until: float) -> Page:
+        try:
+            answers = self._pages[link].answer(until)
+        except TimeoutError:
+            answers = False
+        return Page(link.name, link.about, link.address(self._settings), answers)
+
+    def _processed(self, until: float) -> tuple[dict[str, Done], list[str]]:
+        """What the jobs have processed by pipeline, and the reasons where HDFS does not tell."""
+        found, problems = {}, []
+        for line, asked in self._hdfs.items():
+            try:
+                found[line] = asked.answer(until)
+            except (TimeoutError, requests.Timeout):
+                problems.append(f"HDFS {SILENT}")
+            except requests.ConnectionError as error:
+                problems.append(f"HDFS is away: {error}")
+            except requests.RequestException as error:
+                problems.append(f"{line}: {error}")
+        return found, problems
+
+    def _compared(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
+        """The books of these pipelines; a sentence in place of those that Kafka does not tell."""
+        from kafka.errors import KafkaError
+
+        self._kafka.begin(partial(self._compare, done))
+        try:
+            told = self._kafka.answer(monotonic() + ANSWER_SECONDS)
+        except TimeoutError:
+            return dict.fromkeys(done, f"Kafka {SILENT}")
+        except KafkaError as error:
+            return dict.fromkeys(done, f"Kafka is away: {error}")
+        return {line: told[line] for line in done if line in told}
+
+    def _compare(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
+        # Before Kafka is asked, so that it must have at least as much.
+        self._acknowledged.count()
+        told: dict[str, Books | str] = {}
+        with reader.consumer(self._settings) as client:
+            for line, processed in done.items():
+                try:
+                    books, topic = self._ledgers[line].compare(client, processed), self._ledgers[line].topic
+                    newest = partial(_newest, self._settings, client, topic)
+                    told[line] = replace(books, missing=self._acknowledged.missing(topic, books.taken, newest))
+                except reader.TopicError as error:
+                    told[line] = f"{line}: {error}"
+        return told
+
+    def _path(self, line: str, done: Done, books: Books) -> Path:
+        topic = self._ledgers[line].topic
+        return Path(
+            line=line,
+            topic=topic,
+            accepted=done.records() + books.waiting + books.difference,
+            **done.counts(),
+            waiting=books.waiting,
+            rejected_at_entry=dict(books.entry),
+            difference=books.difference,
+            unchecked=books.unchecked,
+            acknowledged=self._acknowledged.of(topic),
+        )
+
+
+def _answers(link: Link) -> bool:
+    try:
+        answer = requests.get(link.asked(), timeout=ANSWER_SECONDS, allow_redirects=False)
+    except requests.RequestException:
+        return False
+    return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _processed(settings: Settings, line: str) -> Done:
+    """What the newest batch of the pipeline's job has counted, and where it ended in Kafka."""
+    batch = progress.newest_commit(settings, line)
+    if batch is None:
+        return Done()
+    ended = progress.offsets(settings, line, progress.topic(settings, line), batch)
+    return Done(ended, batches.totals(settings, line, batch))
+
+
+def _newest(settings: Settings, client: Any, topic: str) -> int:
+    """All offsets that Kafka has given of a topic, those of open transactions too."""
+    from kafka import TopicPartition
+    from kafka.admin import OffsetSpec
+
+    asked = {TopicPartition(topic, number): OffsetSpec.LATEST for number in client.partitions_for_topic(topic)}
+    with topics.administration(settings) as admin:
+        return sum(found.offset for found in admin.list_partition_offsets(asked).values())
