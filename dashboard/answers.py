@@ -14,8 +14,9 @@ REFRESH = timedelta(seconds=10)
 """How often a page asks again."""
 
 KEPT = timedelta(seconds=5)
+KEPT_A_WHILE = timedelta(seconds=20)
 KEPT_LONG = timedelta(seconds=60)
-"""How long an answer is kept, and one that costs more."""
+"""How long an answer is kept, one that costs more, and one that costs much."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Looks:
 def ask(name: str, **given: str) -> sql.Result:
     """The answer to a named query, of the first engine that can give it."""
     return _ask(name, **given)
+
+
+@st.cache_data(ttl=KEPT_A_WHILE, max_entries=100, show_spinner=False)
+def ask_at_times(name: str) -> sql.Result:
+    """As `ask`, for what reads all keys of a table."""
+    return _ask(name)
 
 
 @st.cache_data(ttl=KEPT_LONG, max_entries=100, show_spinner=False)
@@ -53,13 +60,13 @@ def board(span: timedelta, top: int) -> leaders.Board | None:
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
 def looks(table: views.Table, span: timedelta) -> Looks | None:
     """The looks of the newest windows that cover that span; None when nobody looked yet."""
-    end = newest_end(table)
+    end = newest_end(table, span)
     if end is None:
         return None
     return Looks(end - span, end, views.looks(settings.load(), table, end - span, end))
 
 
 @st.cache_data(ttl=REFRESH, max_entries=10, show_spinner=False)
-def newest_end(table: views.Table) -> datetime | None:
-    """When the newest window of looks ends."""
-    return views.newest_end(settings.load(), table)
+def newest_end(table: views.Table, span: timedelta) -> datetime | None:
+    """When the newest span with looks ends."""
+    return views.newest_end(settings.load(), table, span)

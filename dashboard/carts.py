@@ -36,7 +36,7 @@ def leader_board() -> None:
         with left:
             panel.draw(charts.bars(rows, "user", "actions"), "actions by user")
         with right:
-            st.table(rows.set_index("rank"))
+            panel.table(rows)
 
 
 def leaders(board: Board) -> pd.DataFrame:

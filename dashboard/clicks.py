@@ -9,6 +9,10 @@ from dashboard import charts, frames, looks, panel
 from dashboard.answers import REFRESH, ask
 from eventmill import views
 
+MOST = 10
+"""So many platforms are shown by themselves."""
+
+DAY = len("2026-03-01")
 HINT = "Product views bring them: `eventmill jobs start`, `eventmill send clicks FILE`."
 
 
@@ -30,24 +34,32 @@ def platforms() -> None:
         panel.newest(frames.moment(rows["updated_at"].max()))
         left, right = st.columns([3, 2])
         with left:
-            panel.draw(charts.by_window(by_window(rows), "source"), "product views by window and platform")
+            chart = charts.by_window(by_window(rows), "source", only_day(rows))
+            panel.draw(chart, "product views by window and platform")
         with right:
             panel.draw(charts.bars(by_platform(rows), "source", "views"), "product views by platform")
 
 
 def by_window(rows: pd.DataFrame) -> pd.DataFrame:
-    """The windows as a chart wants them: when each starts, and whether its counts are final."""
-    starts = pd.to_datetime(rows["window_start"])
-    # The day is only in the way where all windows are of one.
-    form = "%H:%M:%S" if starts.dt.date.nunique() == 1 else "%m-%d %H:%M:%S"
+    """The windows as a chart wants them: when each starts, whether its counts are final, and the largest platforms."""
+    # The day is only in the way where all windows are of one: then the chart's title has it.
+    window = rows["window_start"].str.slice(DAY if only_day(rows) else 0).str.strip()
     state = rows["closed"].map({1: "final", 0: "open"})
-    return rows[["source", "views"]].assign(window=starts.dt.strftime(form), state=state)
+    named = frames.with_other(rows[["source", "views"]].assign(window=window, state=state), "source", MOST)
+    return named.groupby(["window", "source", "state"], sort=False)["views"].sum().reset_index()
+
+
+def only_day(rows: pd.DataFrame) -> str:
+    """The day of all windows, in ISO; empty when they are of several."""
+    days = rows["window_start"].str.slice(0, DAY).unique()
+    return str(days[0]) if len(days) == 1 else ""
 
 
 def by_platform(rows: pd.DataFrame) -> pd.DataFrame:
-    """The views of all windows, by platform."""
+    """The views of all windows, by platform; the small ones together."""
     totals = rows.groupby("source")["views"].sum()
-    return frames.top({str(source): int(total) for source, total in totals.items()}, "source", "views", len(totals))
+    numbers = {str(source): int(total) for source, total in totals.items()}
+    return frames.top_and_other(numbers, "source", "views", MOST)
 
 
 @st.fragment(run_every=REFRESH, parallel=True)

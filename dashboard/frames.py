@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from eventmill.sql import Result
+from eventmill.text import visible
 
 HOURS = range(24)
 UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
@@ -24,6 +25,28 @@ def top(numbers: Mapping[str, int], name: str, number: str, length: int) -> pd.D
     return pd.DataFrame(largest, columns=[name, number])
 
 
+def top_and_other(numbers: Mapping[str, int], name: str, number: str, length: int) -> pd.DataFrame:
+    """The largest numbers, and below them all others together."""
+    largest = top(numbers, name, number, length)
+    rest = len(numbers) - len(largest)
+    if not rest:
+        return largest
+    others = pd.DataFrame([(other(rest), sum(numbers.values()) - int(largest[number].sum()))], columns=[name, number])
+    return pd.concat([largest, others], ignore_index=True)
+
+
+def other(number: int) -> str:
+    """What so many names are called that are not shown by themselves."""
+    return f"other ({number:,})"
+
+
+def with_other(rows: pd.DataFrame, column: str, most: int) -> pd.DataFrame:
+    """The rows with one name for all values of a column behind the `most` frequent ones."""
+    totals = rows.groupby(column)["views"].sum().sort_values(ascending=False, kind="stable")
+    kept = set(totals.index[:most])
+    return rows.assign(**{column: rows[column].where(rows[column].isin(kept), other(len(totals) - len(kept)))})
+
+
 def by_hour(rows: pd.DataFrame) -> pd.DataFrame:
     """The views of each hour of a day, 0 where there were none."""
     found = rows.groupby("hour")["views"].sum()
@@ -32,10 +55,7 @@ def by_hour(rows: pd.DataFrame) -> pd.DataFrame:
 
 def by_hour_and(rows: pd.DataFrame, column: str, most: int) -> pd.DataFrame:
     """The views of each hour by a column, whose values behind the `most` frequent ones are taken together."""
-    totals = rows.groupby(column)["views"].sum().sort_values(ascending=False, kind="stable")
-    kept = set(totals.index[:most])
-    named = rows.assign(**{column: rows[column].where(rows[column].isin(kept), "other")})
-    return named.groupby(["hour", column])["views"].sum().reset_index()
+    return with_other(rows, column, most).groupby(["hour", column])["views"].sum().reset_index()
 
 
 def table_by_hour(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
@@ -44,6 +64,11 @@ def table_by_hour(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
     wide = wide.reindex(columns=list(HOURS), fill_value=0)
     order = wide.sum(axis=1).sort_values(ascending=False, kind="stable").index
     return wide.loc[order].rename(columns=lambda hour: f"{hour:02}").reset_index()
+
+
+def shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their texts as people may see them."""
+    return rows.map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
 
 
 def moment(text: str) -> datetime:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts, frames, looks, panel
 from dashboard.answers import REFRESH, ask_seldom
-from eventmill import views
+from eventmill import newest, views
 
 HINT = "Customers bring them: `eventmill jobs start`, `eventmill shop run`."
 TABLES = "`eventmill tables orders` makes the tables and lets Hive find new days."
@@ -27,26 +27,33 @@ def page() -> None:
 def by_day() -> None:
     """Orders and the users who placed them, by day."""
     with panel.panel("Orders per day", TABLES):
-        rows = newest_days(frames.frame(ask_seldom("orders-by-day")))
+        rows = frames.frame(ask_seldom("orders-by-day")).rename(columns={"ordered_on": "day"})
         if rows.empty:
             panel.empty(f"No orders yet. {HINT} {TABLES}")
             return
-        st.caption(f"newest day with orders: {rows['day'].iloc[-1]} ({days_ago(rows, datetime.now(UTC))})")
+        shown = newest_days(rows)
+        last = shown.iloc[-1]
+        st.caption(f"newest day with orders: {last['day']} ({days_ago(last['day'], datetime.now(UTC))})")
         left, right = st.columns(2)
-        left.metric("Orders on the newest day", f"{rows['orders'].iloc[-1]:,}")
-        right.metric("Users who ordered", f"{rows['users'].iloc[-1]:,}")
-        panel.draw(charts.by_day(rows, "orders"), "orders by day")
+        left.metric("Orders on the newest day", f"{last['orders']:,}")
+        right.metric("Users who ordered", f"{last['users']:,}")
+        panel.draw(charts.by_day(shown, "orders"), "orders by day")
+        if missing := int(rows["orders"].sum() - shown["orders"].sum()):
+            st.caption(f"{missing:,} orders are of other days: {rows['day'].iloc[0]} to {rows['day'].iloc[-1]}")
 
 
 def newest_days(rows: pd.DataFrame) -> pd.DataFrame:
-    """The newest days that have orders."""
-    return rows.rename(columns={"ordered_on": "day"}).tail(DAYS)
+    """The days with orders among the newest; a few orders with an odd date do not decide which these are."""
+    last = newest.day(dict(zip(rows["day"], rows["orders"], strict=True)))
+    first = (date.fromisoformat(str(last)) - timedelta(days=DAYS - 1)).isoformat()
+    return rows[(rows["day"] >= first) & (rows["day"] <= last)]
 
 
-def days_ago(rows: pd.DataFrame, now: datetime) -> str:
-    """How long ago the newest day is, in words."""
-    newest = frames.moment(str(rows["day"].iloc[-1])).date()
-    number = (now.date() - newest).days
+def days_ago(day: str, now: datetime) -> str:
+    """How long ago a day is, in words."""
+    number = (now.date() - date.fromisoformat(day)).days
+    if number < 0:
+        return "ahead of this machine's clock"
     return "today" if number == 0 else f"{number} day{'s' if number > 1 else ''} ago"
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pandas as pd
 import requests
 import streamlit as st
 
 from dashboard import charts, frames
 from eventmill import cassandra, errors, mysql, postgres, settings
+from eventmill.text import visible
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +78,18 @@ def empty(hint: str) -> None:
 def newest(found: datetime) -> None:
     """Say how old the newest data is."""
     st.caption(frames.newest(found, datetime.now(UTC)))
+
+
+def table(rows: pd.DataFrame) -> None:
+    """Show rows as text: Streamlit would take that of `st.table` for Markdown."""
+    st.dataframe(frames.shown(rows), hide_index=True, height="content")
+
+
+def code(text: str) -> str:
+    """The text for a place that takes Markdown, as code: nothing in it is marked up."""
+    seen = visible(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", seen)), default=0) + 1)
+    return f"{fence} {seen} {fence}" if "`" in seen or seen != seen.strip() else f"{fence}{seen}{fence}"
 
 
 def draw(chart: charts.Chart, alt_text: str) -> None:

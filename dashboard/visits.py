@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts, frames, panel
-from dashboard.answers import REFRESH, ask
+from dashboard.answers import REFRESH, ask, ask_at_times
+from eventmill import newest
+from eventmill.text import visible
 
 HINT = "Page logs bring them: `eventmill up forwarder`, `eventmill jobs start`, `eventmill send visits FILE`."
 PLACES = "Places: [IP Geolocation by DB-IP](https://db-ip.com), CC BY 4.0"
@@ -29,15 +29,16 @@ def page() -> None:
 
 @st.fragment(run_every=REFRESH)
 def reports() -> None:
-    """The reports on the day that is picked, the newest one with data at first."""
+    """The reports on the day that is picked, at first the newest one where most data are."""
     day, rows = "", pd.DataFrame()
     with panel.panel("Product pages", HINT):
-        newest = frames.frame(ask("newest-visit"))
-        day = pick_day(newest)
+        days = frames.frame(ask_at_times("visit-days"))
+        if days.empty:
+            panel.empty(f"No views yet. {HINT}")
+            return
+        day = pick_day(days)
         rows = frames.frame(ask("browsers-by-hour", day=day))
-        if rows.empty:
-            panel.empty(nothing(day, newest))
-        else:
+        if not rows.empty:
             summary(rows)
     if not rows.empty:
         of_day(day, rows)
@@ -58,22 +59,24 @@ def of_day(day: str, rows: pd.DataFrame) -> None:
     with right, panel.panel("Stores by country"):
         stores(day)
     with panel.panel("Browsers and systems by hour"):
-        systems(rows)
+        systems(day, rows)
 
 
-def pick_day(newest: pd.DataFrame) -> str:
-    """The picked day in ISO, by default the newest with data, or today."""
-    found = date.fromisoformat(newest["day"][0]) if len(newest) else None
-    picked = st.date_input("Day (UTC)", value=found or datetime.now(UTC).date(), width=200)
-    if found:
-        panel.newest(frames.moment(newest["viewed_at"][0]))
-    return picked.isoformat()
-
-
-def nothing(day: str, newest: pd.DataFrame) -> str:
-    """What to say of a day without views."""
-    known = f"The newest day with views is {newest['day'][0]}. " if len(newest) else ""
-    return f"No views on {day} (UTC). {known}{HINT}"
+def pick_day(days: pd.DataFrame) -> str:
+    """The picked day in ISO, of those that have views."""
+    numbers = {str(day): int(number) for day, number in zip(days["day"], days["views"], strict=True)}
+    first, listed = str(newest.day(numbers)), sorted(numbers, reverse=True)
+    # What was picked stays until data have come to a new day.
+    picked = st.selectbox(
+        "Day (UTC)",
+        listed,
+        index=listed.index(first),
+        format_func=lambda day: f"{day}: {numbers.get(day, 0):,} views",
+        key=f"day-{first}",
+        width=300,
+    )
+    panel.newest(frames.moment(days.loc[days["day"] == picked, "viewed_at"].max()))
+    return picked
 
 
 def summary(rows: pd.DataFrame) -> None:
@@ -94,34 +97,33 @@ def draw(rows: pd.DataFrame, name: str) -> None:
 def stores(day: str) -> None:
     """The stores of the country that is picked, by their views."""
     countries = frames.frame(ask("top-countries", day=day, top=PICKED_FROM))["country"].tolist()
-    country = st.selectbox("Country", countries)
+    country = st.selectbox("Country", countries, format_func=visible, key="country")
     rows = frames.frame(ask("stores-by-country", day=day, country=country))
     shown = rows.head(STORES)
     draw(shown.assign(store="store " + shown["store_id"]), "store")
     if len(rows) > len(shown):
         with st.expander(f"All {len(rows)} stores"):
-            st.dataframe(rows[["store_id", "views"]], hide_index=True)
+            panel.table(rows[["store_id", "views"]])
 
 
 def product(day: str) -> None:
     """The hours of the product that is picked or typed."""
     known = frames.frame(ask("top-products", day=day, top=PICKED_FROM))["product_id"].tolist()
-    picked = st.selectbox("Product", known, accept_new_options=True, width=300)
+    picked = st.selectbox("Product", known, accept_new_options=True, format_func=visible, key="product", width=300)
     rows = frames.frame(ask("products-by-hour", day=day, product=str(picked)))
     if rows.empty:
-        panel.empty(f"No views of product {picked} on {day} (UTC).")
+        panel.empty(f"No views of product {panel.code(str(picked))} on {day} (UTC).")
     else:
-        panel.draw(charts.by_hour(frames.by_hour(rows)), f"views of product {picked} by hour")
+        panel.draw(charts.by_hour(frames.by_hour(rows), day), f"views of product {visible(str(picked))} by hour")
 
 
-def systems(rows: pd.DataFrame) -> None:
+def systems(day: str, rows: pd.DataFrame) -> None:
     """The hours by browser and by operating system, and by both in a table."""
     left, right = st.columns(2)
     for place, column, name in ((left, "browser", "Browser"), (right, "os", "Operating system")):
         with place:
             st.markdown(f"**{name}**")
-            panel.draw(
-                charts.by_hour_and(frames.by_hour_and(rows, column, SYSTEMS), column), f"views by hour and {column}"
-            )
+            chart = charts.by_hour_and(frames.by_hour_and(rows, column, SYSTEMS), column, day)
+            panel.draw(chart, f"views by hour and {column}")
     with st.expander("Browser and operating system by hour"):
-        st.dataframe(frames.table_by_hour(rows, "browser", "os"), hide_index=True)
+        panel.table(frames.table_by_hour(rows, "browser", "os"))

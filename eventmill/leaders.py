@@ -6,15 +6,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from eventmill import mysql
+from eventmill import mysql, newest
 from eventmill.settings import Settings
 
-NEWEST = "SELECT MAX(window_end) FROM leader_board"
+MOST_WINDOWS = 50_000
+NEWEST = "SELECT DISTINCT window_start FROM leader_board ORDER BY window_start DESC LIMIT %s"
 LEADERS = """
 SELECT userid, SUM(action_number) AS actions, SUM(IF(action = 'SHOPPING_CART', action_number, 0)) AS carts,
   SUM(IF(action = 'ORDER', action_number, 0)) AS orders
 FROM leader_board
-WHERE window_start >= %s
+WHERE window_start >= %s AND window_start < %s
 GROUP BY userid
 ORDER BY actions DESC, orders DESC, carts DESC, userid
 LIMIT %s
@@ -41,12 +42,13 @@ class Board:
 
 
 def board(settings: Settings, span: timedelta, top: int) -> Board | None:
-    """The leaders of the newest windows that cover that span of event time; None when no user did anything yet."""
+    """The leaders of the newest span of event time, which `newest.end` finds; None when no user did anything yet."""
     with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
-        cursor.execute(NEWEST)
-        ((end,),) = cursor.fetchall()
+        cursor.execute(NEWEST, (MOST_WINDOWS,))
+        starts = [start for (start,) in cursor.fetchall()]
+        end = newest.end(starts, timedelta(seconds=settings.carts_window_seconds), span)
         if end is None:
             return None
-        cursor.execute(LEADERS, (end - span, top))
+        cursor.execute(LEADERS, (end - span, end, top))
         leaders = tuple(Leader(str(user), *map(int, numbers)) for user, *numbers in cursor.fetchall())
         return Board(end - span, end, leaders)

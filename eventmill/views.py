@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from eventmill import cassandra
+from eventmill import cassandra, newest
 from eventmill.settings import Settings
 
 AT_ONCE = 32
@@ -51,8 +51,8 @@ def looks(settings: Settings, table: Table, begin: datetime, end: datetime) -> C
     return found
 
 
-def newest_end(settings: Settings, table: Table) -> datetime | None:
-    """When the newest window with any looks ends, in UTC; Cassandra goes through the keys of all windows for it."""
+def newest_end(settings: Settings, table: Table, span: timedelta) -> datetime | None:
+    """Where the newest span with looks ends, in UTC, by `newest.end`; Cassandra goes through all windows' keys."""
     with cassandra.session(settings) as client:
-        newest = max((start for (start,) in client.execute(table.windows)), default=None)
-    return newest and newest.replace(tzinfo=UTC) + timedelta(seconds=settings.views_window_seconds)
+        starts = [start.replace(tzinfo=UTC) for (start,) in client.execute(table.windows)]
+    return newest.end(starts, timedelta(seconds=settings.views_window_seconds), span)

@@ -67,10 +67,10 @@ WHERE day = COALESCE(CAST(%(day)s AS date), (SELECT MAX(day) FROM dim_date))
 GROUP BY hour, browser, os
 ORDER BY hour, views DESC, browser, os;
 
--- name: newest-visit
--- about: when the newest view of a product page was, and its day
+-- name: visit-days
+-- about: the days that have views, with their number and when the newest was
 -- engines: postgres
-SELECT day, MAX(viewed_at) AS viewed_at
+SELECT day, COUNT(*) AS views, MAX(viewed_at) AS viewed_at
 FROM fact_product_views JOIN dim_date USING (date_key)
-WHERE day = (SELECT MAX(day) FROM dim_date)
-GROUP BY day;
+GROUP BY day
+ORDER BY day;

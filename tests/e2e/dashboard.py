@@ -81,11 +81,15 @@ class Dashboard:
         self.page.get_by_role("option", name=value, exact=True).click()
 
     def pick_day(self, day: str) -> None:
-        """Pick a day, in ISO."""
-        # Year, month and day follow each other as they are typed; the day counts when the reader goes on.
-        self.page.get_by_test_id("stDateInput").get_by_role("spinbutton").first.focus()
-        self.page.keyboard.type(day.replace("-", ""))
-        self.page.get_by_role("heading", level=2).first.click()
+        """Pick a day, in ISO, of those that have views."""
+        self.page.get_by_role("combobox", name=re.compile("Day")).click()
+        self.page.get_by_role("option", name=re.compile(f"^{day}")).click()
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the page's first table, row by row; what is drawn is told to screen readers so."""
+        table = self.page.get_by_test_id("stDataFrame").first.locator("table")
+        table.wait_for(state="attached")
+        return [row.locator("td").all_text_contents() for row in table.locator("tbody tr").all()]
 
     def assert_alone(self) -> None:
         """The pages have asked nobody else, and have not broken."""

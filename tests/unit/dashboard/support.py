@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,21 @@ def page_of(line: str) -> AppTest:
 def words_of(page: AppTest) -> str:
     """What a page tells apart from its panels' numbers."""
     return "\n".join(str(part.value) for part in (*page.info, *page.warning, *page.caption))
+
+
+def height_of(page: AppTest, chart: str) -> int:
+    """The height of a chart in pixels."""
+    return int(_specification(page, chart)["height"])
+
+
+def axis_of(page: AppTest, chart: str) -> str:
+    """What the axis of time of a chart says."""
+    return str(_specification(page, chart)["encoding"]["x"]["title"])
+
+
+def _specification(page: AppTest, chart: str) -> dict[str, Any]:
+    protos: list[Any] = [element.proto for element in page.get("vega_lite_chart")]
+    return next(dict(json.loads(proto.spec)) for proto in protos if proto.alt == chart)
 
 
 def charts_of(page: AppTest) -> dict[str, list[dict[str, Any]]]:

@@ -18,8 +18,7 @@ from tests.unit.dashboard.support import Engines, result
 def test_the_first_page_is_visits(engines: Engines) -> None:
     st.cache_data.clear()
     engines.answers = {
-        "newest-visit": lambda: result("day viewed_at"),
-        "browsers-by-hour": lambda day: result("hour browser os views"),
+        "visit-days": lambda: result("day views viewed_at"),
     }
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()
     assert not app.exception

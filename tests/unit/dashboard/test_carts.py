@@ -23,13 +23,13 @@ def test_the_board_is_in_the_engines_order(engines: Engines) -> None:
     engines.set(leaders, "board", board)
     page = page_of("carts")
     assert charts_of(page)["actions by user"][0]["actions"] == 10
-    table = page.table[0].value
+    table = page.dataframe[0].value
     assert table["user"].tolist() == ["user-2", "user-1"]
-    assert table.index.tolist() == [1, 2]
+    assert table["rank"].tolist() == [1, 2]
     assert table.iloc[0][["put into the cart", "orders"]].tolist() == [3, 1]
     assert "newest data: 2026-03-01 12:00:00 UTC" in words_of(page)
     page.button_group[0].set_value("1 hour").run()
-    assert page.table[0].value["actions"].tolist() == [60, 59]
+    assert page.dataframe[0].value["actions"].tolist() == [60, 59]
 
 
 def test_no_board_says_what_to_start(engines: Engines) -> None:

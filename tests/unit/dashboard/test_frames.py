@@ -35,6 +35,14 @@ def test_equal_numbers_are_in_the_order_of_their_names() -> None:
     assert rows_of(found) == [("c", 9), ("a", 2), ("b", 2)]
 
 
+def test_the_largest_numbers_and_all_others_together() -> None:
+    numbers = {"b": 2, "c": 9, "a": 2, "d": 1}
+    assert rows_of(frames.top_and_other(numbers, "name", "views", 2)) == [("c", 9), ("a", 2), ("other (2)", 3)]
+    assert rows_of(frames.top_and_other(numbers, "name", "views", 4)) == rows_of(
+        frames.top(numbers, "name", "views", 4)
+    )
+
+
 def test_a_day_has_24_hours() -> None:
     hours = frames.by_hour(ROWS)
     assert hours["hour"].tolist() == list(range(24))
@@ -43,7 +51,7 @@ def test_a_day_has_24_hours() -> None:
 
 def test_what_is_seldom_is_taken_together() -> None:
     found = frames.by_hour_and(ROWS, "browser", 1)
-    assert rows_of(found) == [(0, "Chrome", 5), (0, "other", 2), (3, "Chrome", 4), (3, "other", 1)]
+    assert rows_of(found) == [(0, "Chrome", 5), (0, "other (2)", 2), (3, "Chrome", 4), (3, "other (2)", 1)]
     assert rows_of(frames.by_hour_and(ROWS, "browser", 3)) == rows_of(ROWS[["hour", "browser", "views"]])
 
 

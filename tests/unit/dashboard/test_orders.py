@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from dashboard import frames, orders
+from dashboard import orders
 from eventmill import views
 from eventmill.sql import Result, SqlError
 from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
@@ -20,7 +20,7 @@ DAYS = result("ordered_on orders users", ("2026-02-28", 1200, 90), ("2026-03-01"
 def fill(engines: Engines) -> None:
     engines.answers = {"orders-by-day": lambda: DAYS}
     engines.set(views, "looks", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
-    engines.set(views, "newest_end", lambda _settings, table: END if table == views.ORDERS else None)
+    engines.set(views, "newest_end", lambda _settings, table, _span: END if table == views.ORDERS else None)
 
 
 def test_orders_are_by_day(engines: Engines) -> None:
@@ -76,7 +76,18 @@ def test_no_orders_says_what_to_start(engines: Engines) -> None:
         (datetime(2026, 3, 1, 23, tzinfo=UTC), "today"),
         (datetime(2026, 3, 2, 1, tzinfo=UTC), "1 day ago"),
         (datetime(2026, 3, 4, tzinfo=UTC), "3 days ago"),
+        (datetime(2026, 2, 27, tzinfo=UTC), "ahead of this machine's clock"),
     ],
 )
 def test_the_newest_day_has_its_age(now: datetime, words: str) -> None:
-    assert orders.days_ago(orders.newest_days(frames.frame(DAYS)), now) == words
+    assert orders.days_ago("2026-03-01", now) == words
+
+
+def test_a_few_orders_with_an_odd_date_are_told_and_take_no_place(engines: Engines) -> None:
+    fill(engines)
+    odd = result("ordered_on orders users", ("1970-01-01", 2, 1), *DAYS.rows, ("2038-01-19", 3, 3))
+    engines.answers = {"orders-by-day": lambda: odd}
+    page = page_of("orders")
+    assert [row["day"] for row in charts_of(page)["orders by day"]] == ["2026-02-28", "2026-03-01"]
+    assert [metric.value for metric in page.metric][:2] == ["1,100", "80"]
+    assert "5 orders are of other days: 1970-01-01 to 2038-01-19" in words_of(page)

@@ -72,5 +72,5 @@ def test_looks_at_orders_are_named_by_their_number(asked: list[datetime], monkey
 
 
 def test_the_newest_window_ends_after_its_length(asked: list[datetime]) -> None:
-    assert views.newest_end(settings(), views.ORDERS) == NOON + timedelta(minutes=10)
-    assert views.newest_end(settings(), views.PRODUCTS) is None
+    assert views.newest_end(settings(), views.ORDERS, timedelta(hours=1)) == NOON + timedelta(minutes=10)
+    assert views.newest_end(settings(), views.PRODUCTS, timedelta(hours=1)) is None

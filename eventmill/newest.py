@@ -1,0 +1,32 @@
+"""Where the newest data are: an event with an odd date must not decide what the last hours or the newest day are."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+SPAN_SHARE = 10
+DAY_SHARE = 4
+"""What a newest span and a newest day must hold at least: such a part of what the fullest one holds."""
+
+
+def end(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datetime | None:
+    """The end of the newest span that holds a tenth as many windows as the fullest one; None without windows.
+
+    Args:
+        starts: when each window with data starts.
+        length: of each window.
+    """
+    known = sorted(starts)
+    numbers = [place + 1 - bisect_left(known, start + length - span) for place, start in enumerate(known)]
+    fullest = max(numbers, default=0)
+    enough = (start for start, number in zip(known, numbers, strict=True) if number * SPAN_SHARE >= fullest)
+    newest = max(enough, default=None)
+    return newest and newest + length
+
+
+def day(numbers: Mapping[str, int]) -> str | None:
+    """The newest day, in ISO, that has a quarter as many events as the fullest one; None without days."""
+    fullest = max(numbers.values(), default=0)
+    return max((day for day, number in numbers.items() if number * DAY_SHARE >= fullest), default=None)
