@@ -8,6 +8,7 @@ from api.ledger import Books
 from api.overview import Page, Path
 from eventmill.airflow import Run
 from eventmill.job_state import JobState
+from eventmill.text import visible
 
 AT = "%Y-%m-%d %H:%M:%S UTC"
 
@@ -24,7 +25,7 @@ def of_jobs(jobs: Iterable[JobState]) -> Iterator[str]:
     for job in jobs:
         if job.state != "running":
             restarts = f" ({_number(job.restarts, 'restart')})" if job.restarts else ""
-            yield f"{job.pipeline}: the job is {job.state} since {job.since:{AT}}{restarts}: {job.reason}"
+            yield f"{job.pipeline}: the job is {job.state} since {job.since:{AT}}{restarts}: {visible(job.reason)}"
 
 
 def of_runs(runs: Iterable[Run]) -> Iterator[str]:

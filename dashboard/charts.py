@@ -19,8 +19,8 @@ LABEL, LEGEND_LABEL = 160, 110
 
 COLOUR = "#1f6feb"
 HEIGHT = 260
-ENTRY, ENTRIES = 20, 2
-"""Height of a chart, and of a row of the legend below one of parts, which has two entries."""
+LEGEND, ENTRY, ENTRIES = 100, 20, 2
+"""Height of a chart, of what is around the legend below one of parts, and of a row of it, which has two entries."""
 
 
 def bars(frame: pd.DataFrame, name: str, number: str) -> Chart:
@@ -78,7 +78,7 @@ def _stacked(rows: pd.DataFrame, by: str, x: alt.X, **more: Any) -> alt.Chart:
         legend=alt.Legend(title=None, orient="bottom", columns=ENTRIES, labelLimit=LEGEND_LABEL, symbolLimit=0),
     )
     chart: alt.Chart = _columns(ranked, x, "views").encode(color=colour, order=alt.Order("rank:Q"), **more)
-    return chart.properties(height=HEIGHT + ENTRY * -(-len(order) // ENTRIES))
+    return chart.properties(height=HEIGHT + LEGEND + ENTRY * -(-len(order) // ENTRIES))
 
 
 def _columns(frame: pd.DataFrame, x: alt.X, number: str, **look: Any) -> alt.Chart:

@@ -11,6 +11,7 @@ from eventmill.sql import Result
 from eventmill.text import visible
 
 HOURS = range(24)
+EMPTY = "(empty)"
 UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
 
@@ -68,7 +69,7 @@ def table_by_hour(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their texts as people may see them."""
-    return rows.map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
+    return rows.map(lambda cell: (visible(cell) or EMPTY) if isinstance(cell, str) else cell)
 
 
 def moment(text: str) -> datetime:

@@ -17,6 +17,7 @@ from dashboard import charts, frames
 from eventmill import cassandra, errors, mysql, postgres, settings
 from eventmill.text import visible
 
+ON_LIGHT, ON_DARK = "#31333f", "#fafafa"
 LOG = logging.getLogger(__name__)
 
 
@@ -93,5 +94,6 @@ def code(text: str) -> str:
 
 
 def draw(chart: charts.Chart, alt_text: str) -> None:
-    """Show a chart as wide as its panel."""
-    st.altair_chart(chart, width="stretch", alt=alt_text)
+    """Show a chart as wide as its panel, with numbers that can be read on its ground: Vega's are black."""
+    colour = ON_DARK if st.context.theme.type == "dark" else ON_LIGHT
+    st.altair_chart(chart.configure_text(color=colour), width="stretch", alt=alt_text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import requests
 
 from eventmill.settings import Settings
@@ -21,7 +22,7 @@ ENDED = frozenset({"success", "failed"})
 States = dict[str, str]
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True):
     """A run of a DAG that has ended, and whether it failed; the time is in UTC."""
 
     dag: str

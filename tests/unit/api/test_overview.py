@@ -44,6 +44,7 @@ def test_the_answer_is_as_described() -> None:
     jsonschema.Draft202012Validator(schema).validate(answer.get_json())
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.get_json()["lines"][0]["waiting"] == 2
+    assert answer.get_json()["dags"][0]["dag"] == "game_report"
     assert answer.get_json()["reasons"] == ["game: the job is failed"]
 
 

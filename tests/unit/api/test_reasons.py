@@ -56,9 +56,9 @@ def test_records_that_are_not_where_they_should_be(difference: int, books: dict[
 
 def test_what_is_away_or_has_failed() -> None:
     assert list(reasons.of_pages([Page("NiFi", "", "", False)])) == ["NiFi does not answer"]
-    failing = JobState("carts", "restarting", NOON, "Kafka: record too large", 3)
+    failing = JobState("carts", "restarting", NOON, "Kafka: \u202erecord too large", 3)
     assert list(reasons.of_jobs([failing])) == [
-        "carts: the job is restarting since 2026-03-01 12:00:00 UTC (3 restarts): Kafka: record too large"
+        "carts: the job is restarting since 2026-03-01 12:00:00 UTC (3 restarts): Kafka: \\u202erecord too large"
     ]
     assert list(reasons.of_runs([Run("orders_warehouse", "scheduled__1", True, NOON)])) == [
         "DAG orders_warehouse: the latest run failed at 2026-03-01 12:00:00 UTC (scheduled__1)"

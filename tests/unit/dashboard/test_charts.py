@@ -66,4 +66,4 @@ def test_the_columns_keep_their_height_however_many_parts_the_legend_names(parts
     frame = pd.DataFrame([(0, f"b-{number:02}", 1) for number in range(parts)], columns=["hour", "browser", "views"])
     specification, _ = drawn(charts.by_hour_and(frame, "browser", "2026-03-01"))
     legend = specification["encoding"]["color"]["legend"]
-    assert specification["height"] - charts.ENTRY * -(-parts // legend["columns"]) == charts.HEIGHT
+    assert specification["height"] - charts.ENTRY * -(-parts // legend["columns"]) == charts.HEIGHT + charts.LEGEND

@@ -10,6 +10,7 @@ import mysql.connector
 import pytest
 from cassandra.cluster import NoHostAvailable
 
+from dashboard import charts as charting
 from dashboard import clicks, frames
 from eventmill import views
 from eventmill.sql import Result
@@ -76,7 +77,8 @@ def test_of_many_platforms_the_largest_are_shown_and_the_others_together(engines
     for rows in (charts["product views by platform"], charts["product views by window and platform"]):
         assert [row["source"] for row in rows][:10] == shown
         assert [(row["source"], row["views"]) for row in rows][10:] == [other]
-    assert height_of(page, "product views by window and platform") < 400, "a legend of eleven entries below the columns"
+    legend = 6 * charting.ENTRY
+    assert height_of(page, "product views by window and platform") == charting.HEIGHT + charting.LEGEND + legend
 
 
 def test_the_text_of_a_platform_is_text(engines: Engines) -> None:

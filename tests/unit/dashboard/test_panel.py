@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
 import pytest
 from cassandra import UnresolvableContactPoints
 
-from dashboard import panel
+from dashboard import charts, panel
 from eventmill import settings
 from eventmill.settings import Settings
 from eventmill.sql import SqlError
@@ -36,3 +40,24 @@ def test_in_containers_compose_starts_an_engine(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(settings, "load", load)
     assert panel.start("mysql") == "`docker compose up -d mysql`"
+
+
+@pytest.mark.parametrize(
+    ("theme", "colour"), [("dark", panel.ON_DARK), ("light", panel.ON_LIGHT), (None, panel.ON_LIGHT)]
+)
+def test_the_numbers_of_bars_can_be_read_on_any_ground(
+    engines: Engines, monkeypatch: pytest.MonkeyPatch, theme: str | None, colour: str
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(panel.st, "context", SimpleNamespace(theme=SimpleNamespace(type=theme)))
+    monkeypatch.setattr(panel.st, "altair_chart", lambda chart, **_: drawn.append(chart))
+    panel.draw(charts.bars(pd.DataFrame([("a", 1)], columns=["name", "views"]), "name", "views"), "one bar")
+    assert drawn[0].to_dict()["config"]["text"]["color"] == colour
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("7", "`7`"), ("a`b", "`` a`b ``"), ("``", "``` `` ```"), ("a\x1b", r"`a\x1b`"), (" a", "`  a `")],
+)
+def test_any_text_is_code_in_a_sentence(text: str, code: str) -> None:
+    assert panel.code(text) == code
