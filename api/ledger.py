@@ -1,7 +1,7 @@
 """The books of one pipeline: what Kafka has taken against what the job has counted, kept from look to look.
 
 Kafka tells offsets, not records: the end of each transaction takes an offset too. So where offsets and the job's counts
-differ, the records between are read, each once and for a moment at a time, and what is left is a difference.
+differ, the records between are read, each once and so many at a time, and what is left is a difference.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING
 
 from eventmill import progress, reader, rejected, topics
-from eventmill.reader import Bounds
+from eventmill.reader import Bounds, Record
 
-READ_SECONDS = 0.3
-POLL_MS = 100
-"""The longest that a look reads of one topic, and that it waits for records."""
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer
+
+READ_RECORDS = 50_000
+"""The most that a look reads of one topic: some tenths of a second."""
 
 Cursor = dict[int, int]
 """By partition, the offset of the next record to read."""
@@ -84,7 +86,7 @@ class Ledger:
         self._since = monotonic()
         self._waited = False
 
-    def compare(self, client: Any, done: Done) -> Books:
+    def compare(self, client: Consumer, done: Done) -> Books:
         """The books as of now; what the job has done must have been asked before.
 
         Raises:
@@ -99,7 +101,7 @@ class Ledger:
         taken = sum(bounds.end for bounds in held.values())
         return Books(taken, waiting, difference, unchecked, dict(self._entry), lost, self._stalled(waiting, done))
 
-    def _hold_back(self, client: Any) -> None:
+    def _hold_back(self, client: Consumer) -> None:
         """Count the new dead letters of the doors; those of the job are in its own counts."""
         name = topics.rejected(self.topic)
         held = reader.bounds(client, name)
@@ -111,7 +113,7 @@ class Ledger:
                     self._seen.add(identity)
                     self._entry[letter.origin] += 1
 
-    def _difference(self, client: Any, held: Mapping[int, Bounds], done: Done) -> tuple[int, int]:
+    def _difference(self, client: Consumer, held: Mapping[int, Bounds], done: Done) -> tuple[int, int]:
         """The difference, and how many offsets are to be read before it is known."""
         self._begin_anew(held, done)
         limits = {n: bounds._replace(end=min(bounds.end, done.offsets.get(n, 0))) for n, bounds in held.items()}
@@ -142,21 +144,16 @@ class Ledger:
         return monotonic() - self._since if self._waited else 0.0
 
 
-def _onward(client: Any, topic: str, cursor: Cursor, limits: Mapping[int, Bounds]) -> Iterator[Any]:
-    """The records from a cursor to these ends, for a moment; moves the cursor behind them."""
-    from kafka import TopicPartition
-
-    until = monotonic() + READ_SECONDS
+def _onward(client: Consumer, topic: str, cursor: Cursor, limits: Mapping[int, Bounds]) -> Iterator[Record]:
+    """The records from a cursor to these ends, READ_RECORDS at most; moves the cursor behind them."""
     for number, bounds in limits.items():
         cursor[number] = max(cursor.get(number, 0), bounds.first)
-    left = {TopicPartition(topic, number) for number, bounds in limits.items() if cursor[number] < bounds.end}
-    client.assign(sorted(left))
-    for partition in left:
-        client.seek(partition, cursor[partition.partition])
-    while left and monotonic() < until:
-        for records in client.poll(timeout_ms=POLL_MS).values():
-            yield from (r for r in records if r.offset < limits[r.partition].end)
-        for partition in left:
-            number = partition.partition
-            cursor[number] = min(client.position(partition), limits[number].end)
-        left = {partition for partition in left if cursor[partition.partition] < limits[partition.partition].end}
+    left = {number: Bounds(cursor[number], bounds.end) for number, bounds in limits.items()}
+    for number, record in enumerate(reader.between(client, topic, left), 1):
+        cursor[record.partition] = record.offset + 1
+        yield record
+        if number == READ_RECORDS:
+            return
+    # What follows the last record of a partition holds none.
+    for number, bounds in left.items():
+        cursor[number] = max(cursor[number], bounds.end)

@@ -8,9 +8,9 @@ from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 import requests
+from confluent_kafka import KafkaException
 
 from api import reasons
 from api.acknowledged import Acknowledged
@@ -18,7 +18,7 @@ from api.asking import Asked
 from api.dag_runs import DagRuns
 from api.ledger import Books, Done, Ledger
 from api.overview import Overview, Page, Path
-from eventmill import batches, job_state, links, progress, reader, topics
+from eventmill import batches, job_state, links, progress, reader
 from eventmill.links import Link
 from eventmill.settings import Settings
 
@@ -107,15 +107,13 @@ class Overviews:
 
     def _compared(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
         """The books of these pipelines; a sentence in place of those that Kafka does not tell."""
-        from kafka.errors import KafkaError
-
         self._kafka.begin(partial(self._compare, done))
         try:
             told = self._kafka.answer(monotonic() + ANSWER_SECONDS)
         except TimeoutError:
             return dict.fromkeys(done, f"Kafka {SILENT}")
-        except KafkaError as error:
-            return dict.fromkeys(done, f"Kafka is away: {error}")
+        except KafkaException as error:
+            return dict.fromkeys(done, f"Kafka is away: {error.args[0].str()}")
         return {line: told[line] for line in done if line in told}
 
     def _compare(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
@@ -126,7 +124,7 @@ class Overviews:
             for line, processed in done.items():
                 try:
                     books, topic = self._ledgers[line].compare(client, processed), self._ledgers[line].topic
-                    newest = partial(_newest, self._settings, client, topic)
+                    newest = partial(_newest, self._settings, topic)
                     told[line] = replace(books, missing=self._acknowledged.missing(topic, books.taken, newest))
                 except reader.TopicError as error:
                     told[line] = f"{line}: {error}"
@@ -164,11 +162,7 @@ def _processed(settings: Settings, line: str) -> Done:
     return Done(ended, batches.totals(settings, line, batch))
 
 
-def _newest(settings: Settings, client: Any, topic: str) -> int:
+def _newest(settings: Settings, topic: str) -> int:
     """All offsets that Kafka has given of a topic, those of open transactions too."""
-    from kafka import TopicPartition
-    from kafka.admin import OffsetSpec
-
-    asked = {TopicPartition(topic, number): OffsetSpec.LATEST for number in client.partitions_for_topic(topic)}
-    with topics.administration(settings) as admin:
-        return sum(found.offset for found in admin.list_partition_offsets(asked).values())
+    with reader.consumer(settings, **{"isolation.level": "read_uncommitted"}) as client:
+        return sum(held.end for held in reader.bounds(client, topic).values())

@@ -1,20 +1,21 @@
-"""Kafka's topics in memory, for who reads them with a consumer of kafka-python."""
+"""Kafka's topics in memory, for who reads them with a consumer of confluent-kafka."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from kafka import TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from eventmill import rejected, topics
 from eventmill.settings import Settings
 
 
 class Record(NamedTuple):
-    """A record as kafka-python gives it."""
+    """A record of a topic."""
 
     partition: int
     offset: int
@@ -55,43 +56,78 @@ class Topics:
         held.append(Record(0, len(held), headers=headers))
 
 
+class Message:
+    """A record, or the end of a partition, as a consumer gives it."""
+
+    def __init__(self, record: Record, error: KafkaError | None = None) -> None:
+        self._record = record
+        self._error = error
+
+    def error(self) -> KafkaError | None:
+        """The end of the partition, if it is no record."""
+        return self._error
+
+    def partition(self) -> int:
+        """Its partition."""
+        return self._record.partition
+
+    def offset(self) -> int:
+        """Its offset, or that after the last record."""
+        return self._record.offset
+
+    def timestamp(self) -> tuple[int, int]:
+        """When Kafka got it."""
+        return 1, self._record.timestamp
+
+    def key(self) -> bytes | None:
+        """Its key."""
+        return self._record.key
+
+    def value(self) -> bytes | None:
+        """Its value."""
+        return self._record.value
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Its headers."""
+        return list(self._record.headers)
+
+
 class Consumer:
     """A client of these topics, at what was removed of them by age."""
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
-        self._at: dict[TopicPartition, int] = {}
+        self._at: dict[tuple[str, int], int] = {}
 
-    def partitions_for_topic(self, topic: str) -> set[int]:
-        """The numbers of its partitions."""
-        return set(self._topics.partitions.get(topic, ()))
+    def list_topics(self, topic: str, _timeout: float) -> SimpleNamespace:
+        """The partitions of a topic; none when there is no such topic."""
+        held = SimpleNamespace(error=None, partitions=dict(self._topics.partitions.get(topic, {})))
+        return SimpleNamespace(topics={topic: held})
 
-    def beginning_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where each begins."""
-        return {p: self._topics.removed.get(p.topic, 0) for p in partitions}
+    def offsets_for_times(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """Where each begins or ends."""
+        return [TopicPartition(each.topic, each.partition, self._bound(each)) for each in asked]
 
-    def end_offsets(self, partitions: list[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where each ends."""
-        return {p: len(self._topics.partitions[p.topic][p.partition]) for p in partitions}
+    def _bound(self, asked: TopicPartition) -> int:
+        if asked.offset == OFFSET_BEGINNING:
+            return self._topics.removed.get(asked.topic, 0)
+        return len(self._topics.partitions[asked.topic][asked.partition])
 
     def assign(self, partitions: list[TopicPartition]) -> None:
-        """Read these."""
-        self._at = dict.fromkeys(partitions, 0)
+        """Read these from there on."""
+        self._at = {(each.topic, each.partition): each.offset for each in partitions}
 
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read one from there on."""
-        self._at[partition] = offset
-
-    def position(self, partition: TopicPartition) -> int:
-        """Where it reads on."""
-        return self._at[partition]
-
-    def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Record]]:
-        """Some records of each partition."""
-        found = {}
-        for partition, begin in self._at.items():
-            held = self._topics.partitions[partition.topic][partition.partition][begin : begin + self._topics.per_poll]
-            self._at[partition] += len(held)
-            found[partition] = [record for record in held if record]
-            self._topics.read += len(found[partition])
+    def consume(self, _number: int, _timeout: float) -> list[Message]:
+        """Some records of each partition, and its end where that is reached."""
+        found = []
+        for (topic, partition), begin in self._at.items():
+            whole = self._topics.partitions[topic][partition]
+            held = whole[begin : begin + self._topics.per_poll]
+            self._at[topic, partition] += len(held)
+            records = [Message(record) for record in held if record]
+            self._topics.read += len(records)
+            found += records
+            if self._at[topic, partition] == len(whole):
+                end = Record(partition, len(whole))
+                found.append(Message(end, KafkaError(KafkaError._PARTITION_EOF)))
         return found

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from kafka.errors import KafkaTimeoutError
+from confluent_kafka import KafkaError, KafkaException
 
 from api import looking, stack_metrics
 from api.looking import Overviews
@@ -45,7 +45,7 @@ class Engines(Topics):
         """A client of Kafka."""
         self.asked += 1
         if self.kafka_away:
-            raise KafkaTimeoutError
+            raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         yield Consumer(self)
 
     def newest_commit(self, _: object, line: str) -> int | None:
