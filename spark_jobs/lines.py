@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
 
-from eventmill import topics
+from eventmill import progress, topics
 from eventmill.events import CartTimedOut
 from eventmill.settings import Settings
 from eventmill.terminal import Console
@@ -87,7 +87,7 @@ def _clicks_outputs(settings: Settings) -> Outputs:
     def show(counts: Sequence[Count], state: State) -> None:
         if settings.clicks_live:
             live.upsert(settings, counts, state.progress.closed)
-            live.show(console, counts, state.batch)
+            live.show_or_warn(console, counts, state.batch)
 
     return Outputs(_reject(settings, settings.clicks_topic), show)
 
@@ -202,3 +202,11 @@ LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
     "orders": orders,
     "visits": visits,
 }
+
+FILTERS: Mapping[str, Sequence[str]] = {"carts": ("shopping_carts",)}
+"""The names of the lines' filters."""
+
+
+def queries(line: str) -> list[str]:
+    """The names of a line's queries, which are their folders too: its own, its filters and those beside it."""
+    return [line, *(f"{line}/{part}" for part in (*FILTERS.get(line, ()), *progress.BESIDE.get(line, ())))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -14,6 +15,7 @@ from spark_jobs.patience import patiently
 from spark_jobs.tables import time, utc
 
 SHOWN = 20
+log = logging.getLogger(__name__)
 UPSERT = """
 INSERT INTO platform_counts_live (window_start, window_end, source, source_number, closed)
 VALUES (%s, %s, %s, %s, %s) AS new
@@ -26,6 +28,14 @@ def upsert(settings: Settings, counts: Sequence[Count], closed: int) -> None:
     rows = [(utc(c.window_start), utc(c.window_end), c.source, c.number, c.window_end <= closed) for c in counts]
     if rows:
         patiently(lambda: mysql.write(settings, UPSERT, rows), mysql.is_away)
+
+
+def show_or_warn(console: Console, counts: Sequence[Count], batch: int) -> None:
+    """As `show`, but a console that cannot show them is only logged: the counts are in MySQL."""
+    try:
+        show(console, counts, batch)
+    except Exception as error:
+        log.warning("the live view of batch %d cannot be shown: %s", batch, error)
 
 
 def show(console: Console, counts: Sequence[Count], batch: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs lines as streaming queries in one driver until they are caught up, told to stop, or failed."""
+"""Runs lines as streaming queries in one driver, until they have caught up if bounded, else until SIGTERM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -17,8 +17,10 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.disk import Reserve
 from eventmill.settings import Settings
+from spark_jobs.failure import explain
 from spark_jobs.hadoop import Files
-from spark_jobs.lines import LINES, BatchFunction, Filter, Line, root
+from spark_jobs.lines import LINES, BatchFunction, Filter, Line, queries, root
+from spark_jobs.restarts import STEP_SECONDS, Board, Restarts
 from spark_jobs.source import kafka_stream, records
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,17 @@ STOP_SECONDS = 30
 """How long a stop waits for the batch at work; one cut off is replayed later."""
 
 
+class JobError(RuntimeError):
+    """The job cannot go on; the message says why."""
+
+
 @dataclass
 class Batches:
     """The function for `foreachBatch`: keeps the error of a batch that failed, and knows whether one is at work."""
 
     process: BatchFunction
     error: Exception | None = None
+    done: int = 0
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -43,6 +50,7 @@ class Batches:
         with self.at_work:
             try:
                 self.process(batch, batch_id)
+                self.done += 1
             except Exception as error:
                 self.error = error
                 raise
@@ -50,15 +58,22 @@ class Batches:
 
 @dataclass(frozen=True)
 class Running:
-    """A streaming query and what it does with its batches."""
+    """A streaming query and what it does with its batches; one that is bounded may end."""
 
     query: StreamingQuery
+    bounded: bool
     batches: Batches | None = None
 
     def check(self) -> None:
         """Raise what ended the query, if something did."""
         if error := (self.batches and self.batches.error) or self.query.exception():
             raise error
+        if not self.bounded and not self.query.isActive:
+            raise JobError("the query has ended by itself")
+
+    def has_worked(self) -> bool:
+        """True when it has finished a batch; that of a filter is not known."""
+        return self.batches is not None and self.batches.done > 0
 
     def stop(self) -> None:
         """End the query, after the batch at work if that doesn't take long."""
@@ -67,14 +82,14 @@ class Running:
         self.query.stop()
 
 
-def start(spark: SparkSession, settings: Settings, name: str, bounded: bool) -> Iterator[Running]:
-    """Start a line's queries, each from its checkpoint."""
+def start(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
+    """Start one query of a line, from its checkpoint; `query` is of `lines.queries`."""
+    name, _, part = query.partition("/")
     line = LINES[name](spark, settings, bounded)
     for each in line.filters:
-        yield Running(_start_filter(spark, settings, line, f"{root(settings, name)}/{each.name}", each, bounded))
-    yield _start_batches(spark, settings, line, name, bounded)
-    for other, beside in line.beside.items():
-        yield _start_batches(spark, settings, beside, f"{name}/{other}", bounded)
+        if each.name == part:
+            return Running(_start_filter(spark, settings, line, root(settings, query), each, bounded), bounded)
+    return _start_batches(spark, settings, line.beside[part] if part else line, query, bounded)
 
 
 def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: str, bounded: bool) -> Running:
@@ -90,7 +105,7 @@ def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: st
     batches = Batches(process)
     writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
     writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
-    return Running(_begin(writer, name, folder), batches)
+    return Running(_begin(writer, name, folder), bounded, batches)
 
 
 def _start_filter(
@@ -121,24 +136,72 @@ def _begin(writer: DataStreamWriter, name: str, folder: str) -> StreamingQuery:
 
 
 def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
-    """Run the lines; returns when all have caught up, if bounded, or on SIGTERM.
+    """Run the lines until SIGTERM; if bounded, until all have caught up.
+
+    A query that fails is started again, alone, and ends a bounded run.
 
     Raises:
-        Exception: what ended a query.
+        Exception: what ended a query of a bounded run.
+        JobError: when Spark itself has ended.
     """
     stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     # A batch's plans are small and known: to look at each stage before the next takes a tenth of its time.
     spark.conf.set("spark.sql.adaptive.enabled", "false")
     threading.Thread(target=_start_workers, args=(spark,), daemon=True).start()
-    running = [query for name in names for query in start(spark, settings, name, bounded)]
-    signs = [] if bounded else [sign(settings, name) for name in names]
+    if bounded:
+        _run_bounded(spark, settings, names, stopping)
+    else:
+        _run_continuously(spark, settings, names, stopping)
+
+
+def _run_bounded(spark: SparkSession, settings: Settings, names: Sequence[str], stopping: threading.Event) -> None:
+    running = [start(spark, settings, query, True) for name in names for query in queries(name)]
     try:
-        _watch(running, stopping, signs)
+        while any(each.query.isActive for each in running) and not stopping.wait(STEP_SECONDS):
+            for each in running:
+                each.check()
+        for each in running:
+            each.stop() if stopping.is_set() else each.check()
     except Exception:
         # A signal to the whole process group ends the JVM too, maybe first; the batch cut off is replayed later.
         if not stopping.is_set():
             raise
+
+
+def _run_continuously(spark: SparkSession, settings: Settings, names: Sequence[str], stopping: threading.Event) -> None:
+    """Keep each query running in a thread of its own, so that none waits for another one's start."""
+    kept = {n: [Restarts(q, partial(start, spark, settings, q, False)) for q in queries(n)] for n in names}
+    threads = [threading.Thread(target=q.run, args=(stopping,), daemon=True) for name in names for q in kept[name]]
+    boards = [Board(settings, name, kept[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    try:
+        while not stopping.wait(STEP_SECONDS):
+            for board in boards:
+                board.update()
+            if not _is_up(spark) and not stopping.is_set():
+                raise JobError("Spark has ended, and all queries with it")
+    except Exception as error:
+        for board in boards:
+            board.fail(explain(error))
+        raise
+    else:
+        for board in boards:
+            board.remove()
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join(2 * STOP_SECONDS)
+
+
+def _is_up(spark: SparkSession) -> bool:
+    """True as long as the driver's JVM answers and its context was not stopped."""
+    try:
+        return not spark.sparkContext._jsc.sc().isStopped()
+    except Exception:
+        return False
 
 
 def _start_workers(spark: SparkSession) -> None:
@@ -152,19 +215,3 @@ def _start_workers(spark: SparkSession) -> None:
     # A run may end before it; what else goes wrong here, goes wrong in a batch too.
     with suppress(Exception):
         spark.range(spark.sparkContext.defaultParallelism).mapInArrow(nothing, "id long").collect()
-
-
-def sign(settings: Settings, name: str) -> Path:
-    """The file that is touched as long as a line's continuous query runs; `engines/spark/ready` looks at it."""
-    return settings.state_dir / "jobs" / f"{name}.runs"
-
-
-def _watch(running: Sequence[Running], stopping: threading.Event, signs: Sequence[Path]) -> None:
-    """Wait for the end of all queries or for the event; raise what ended one."""
-    while any(each.query.isActive for each in running) and not stopping.wait(0.2):
-        for each in running:
-            each.check()
-        for file in signs:
-            file.touch()
-    for each in running:
-        each.stop() if stopping.is_set() else each.check()

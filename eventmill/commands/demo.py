@@ -14,7 +14,7 @@ from rich.progress import Progress, track
 from rich.table import Table
 from rich.text import Text
 
-from eventmill import airflow, chart, demo, forward, play, progress, settings, views
+from eventmill import airflow, chart, demo, forward, job_state, play, progress, settings, views
 from eventmill.commands import data as data_commands
 from eventmill.commands import jobs, leaders, shop, stack, verify
 from eventmill.commands import sql as sql_commands
@@ -31,6 +31,9 @@ LOOPS = 52
 STEPS, FAST = 500, 1000.0
 PRODUCTS, HOURS = 5, 6
 CATCH_UP_SECONDS = 3600
+MOST_RESTARTS = 5
+"""How often a job may fail in a row until the demo gives up."""
+
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
 DataOption = Annotated[Path | None, typer.Option(help="Your own clicks instead: a JSON array or JSON lines.")]
 CountOption = Annotated[int, typer.Option(min=1, help="Product views to generate.")]
@@ -204,7 +207,7 @@ def _catch_up(values: Settings, console: Console, line: str) -> None:
 
         def caught_up() -> bool:
             if failed := _failed(values, line):
-                raise StackError(f"the job ended again and again; see: eventmill logs {failed}")
+                raise StackError(failed)
             left = target.left()
             bar.update(task, completed=total - left)
             return not left
@@ -212,12 +215,17 @@ def _catch_up(values: Settings, console: Console, line: str) -> None:
         until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
 
 
-def _failed(values: Settings, line: str) -> str | None:
-    """The name of the line's job if the supervisor gave it up; Compose never does."""
-    if values.services_by != "supervisor":
-        return None
-    job = jobs.of_line(Supervisor(values).programs(), line)
-    return job.name if job.state == "FATAL" else None
+def _failed(values: Settings, line: str) -> str:
+    """One sentence if the line's job fails again and again, else nothing."""
+    state = job_state.read(values).get(line)
+    if state and state.reason and state.restarts >= MOST_RESTARTS:
+        return f"the job of {line} failed {state.restarts} times, now with: {state.reason}"
+    # Compose never gives a job up.
+    if values.services_by == "supervisor":
+        job = jobs.of_line(Supervisor(values).programs(), line)
+        if job.state == "FATAL":
+            return f"the job ended again and again; see: eventmill logs {job.name}"
+    return ""
 
 
 def _run_dag(values: Settings, console: Console) -> None:

@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import settings
+from eventmill import errors, job_state, settings
+from eventmill.commands.display import wide
 from eventmill.engines import service_environment
+from eventmill.job_state import JobState
 from eventmill.settings import LINES
 from eventmill.supervisor import ALL_JOBS, Program, StackError, Supervisor, job_program
 
@@ -71,14 +73,43 @@ def stop(line: MaybeLine = None) -> None:
 
 @app.command("status")
 def show_status() -> None:
-    """Show each line's continuous job and how many records it has still to process."""
+    """Show each line's continuous job, how many records it has still to process, and why it fails if it does."""
     values = settings.load()
-    programs = _supervisor(None).programs()
-    table = Table("line", "job", "state", "process", "waiting records")
+    programs = {} if values.services_by == "compose" else _supervisor(None).programs()
+    states = job_state.read(values)
+    table = Table("line", "job", "state", "since", "process", "waiting records")
     for line in values.lines:
-        program = of_line(programs, line)
-        table.add_row(line, program.name, program.state, str(program.pid or ""), str(waiting(values, line)))
-    Console().print(table)
+        program = of_line(programs, line) if programs else None
+        table.add_row(line, *_status(program, states.get(line)), _left(values, line))
+    console = wide()
+    console.print(table)
+    for state in (states[line] for line in values.lines if line in states):
+        if state.reason:
+            console.print(_why(state), markup=False, highlight=False, soft_wrap=True)
+
+
+def _status(program: Program | None, state: JobState | None) -> tuple[str, str, str, str]:
+    """A job's name, its state by itself as long as its process runs, since when, and its process."""
+    name, process = (program.name, str(program.pid or "")) if program else (ALL_JOBS, "")
+    if state and (program is None or program.state not in ("STARTING", "STOPPED", "EXITED")):
+        return name, state.state, f"{state.since:%Y-%m-%d %H:%M:%S}", process
+    return name, program.state.lower() if program else "stopped", "", process
+
+
+def _why(state: JobState) -> str:
+    """One line about a job that fails."""
+    times = f", after {state.restarts} restarts" if state.restarts else ""
+    return f"{state.pipeline} is {state.state} since {state.since:%Y-%m-%d %H:%M:%S} UTC{times}: {state.reason}"
+
+
+def _left(values: settings.Settings, line: str) -> str:
+    """How many records wait, or ? where Kafka or HDFS do not say."""
+    try:
+        return str(waiting(values, line))
+    except Exception as error:
+        if errors.explain(error) is None:
+            raise
+        return "?"
 
 
 def of_line(programs: Mapping[str, Program], line: str) -> Program:
