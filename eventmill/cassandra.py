@@ -45,6 +45,13 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, away)
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether Cassandra refuses a request as it is, such as one with a key that is too long."""
+    from cassandra import InvalidRequest
+
+    return isinstance(error, InvalidRequest)
+
+
 def apply_tables(settings: Settings) -> None:
     """Make the keyspace and the tables that are missing."""
     with session(settings, None) as client:

@@ -123,7 +123,7 @@ def gather(settings: Settings, name: str) -> EventEvidence:
     line, topic, state = LINES[name], progress.topic(settings, name), newest_state(settings, name)
     with reader.consumer(settings) as client:
         kafka = reader.bounds(client, topic)
-    by_job, at_entry = rejected_until(settings, topic, next_offsets(state))
+    found = rejected_until(settings, name, topic, next_offsets(state))
     for table in line.tables if state else ():
         require_table(settings, table.name, f"make the line's tables with: eventmill tables {name}")
     if state:
@@ -132,8 +132,7 @@ def gather(settings: Settings, name: str) -> EventEvidence:
         topic=topic,
         kafka=kafka,
         state=state,
-        rejected_by_job=by_job,
-        rejected_at_entry=at_entry,
+        **vars(found),
         table=line.stored().name,
         rows=count_rows(settings, line, state.batch) if state else Rows(),
         days=days(settings, name, line, state.batch) if state else {},

@@ -75,7 +75,7 @@ def gather(settings: Settings, line: str) -> Evidence:
     faults = _hive(settings, "commerce_faults", "late", "duplicates")
     counted = [row for row in commerce if row.batch <= batch_of(state)]
     faulty = [row for row in faults if row.batch <= batch_of(state)]
-    by_job, at_entry = rejected_until(settings, topic, next_offsets(state))
+    found = rejected_until(settings, line, topic, next_offsets(state))
     return Evidence(
         topic=topic,
         kafka=kafka,
@@ -84,8 +84,7 @@ def gather(settings: Settings, line: str) -> Evidence:
         stored=_sums(counted),
         late=_sums(faulty, 0),
         duplicates=_sums(faulty, 1),
-        rejected_by_job=by_job,
-        rejected_at_entry=at_entry,
+        **vars(found),
         exported=exported,
         in_hive=_sums(commerce),
         days=tuple(unknown_days(settings, line, "commerce", batch_of(state))),

@@ -35,6 +35,7 @@ class LineEvidence(ABC):
         kafka: the bounds of its partitions, taken after the state.
         state: of its job; None before the first batch.
         rejected_by_job: distinct rejected records that the state's batch and those before it had read.
+        refused: the places of those of them that keep the contract, but not what a sink takes.
         rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
         gaps: offsets that hold no record, among those that the state has counted; see `eventmill.gaps`.
         gaps_behind: such offsets behind the state.
@@ -47,6 +48,7 @@ class LineEvidence(ABC):
     rejected_at_entry: int
     gaps: int = 0
     gaps_behind: int = 0
+    refused: frozenset[tuple[int, int]] = frozenset()
 
     @abstractmethod
     def processed(self) -> int:
@@ -107,15 +109,28 @@ def batch_in(file: str) -> int:
     return int(found[1]) if found else -1
 
 
-def rejected_until(settings: Settings, topic: str, done: Mapping[int, int]) -> tuple[int, int]:
-    """How many distinct records of the topic were rejected before those offsets, and how many were held back before."""
-    by_job = at_entry = 0
-    for record in rejected.distinct(rejected.read(settings, topic)):
+@dataclass(frozen=True)
+class RejectedUntil:
+    """The distinct rejected records of a topic before some offsets: the fields of `LineEvidence` with these names."""
+
+    rejected_by_job: int = 0
+    rejected_at_entry: int = 0
+    refused: frozenset[tuple[int, int]] = frozenset()
+
+
+def rejected_until(settings: Settings, line: str, topic: str, done: Mapping[int, int]) -> RejectedUntil:
+    """Count what the line's job rejected before those offsets, and what was held back before the topic."""
+    by_job, at_entry, refused = 0, 0, set()
+    # What a sink of another query on the topic refused, this line has stored.
+    own = (record for record in rejected.read(settings, topic) if record.refused_by in ("", line))
+    for record in rejected.distinct(own):
         if record.origin != rejected.SPARK:
             at_entry += 1
         elif record.identity[0] == topic and int(record.identity[2]) < done.get(int(record.identity[1]), 0):
             by_job += 1
-    return by_job, at_entry
+            if record.refused_by:
+                refused.add((int(record.identity[1]), int(record.identity[2])))
+    return RejectedUntil(by_job, at_entry, frozenset(refused))
 
 
 def require_table(settings: Settings, table: str, how: str) -> None:

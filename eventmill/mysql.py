@@ -9,10 +9,13 @@ from typing import Any
 
 import mysql.connector
 from mysql.connector.errorcode import (
+    ER_CANNOT_CONVERT_STRING,
+    ER_CHECK_CONSTRAINT_VIOLATED,
     ER_LOCK_DEADLOCK,
     ER_LOCK_WAIT_TIMEOUT,
     ER_SERVER_SHUTDOWN,
     ER_SESSION_WAS_KILLED,
+    ER_TRUNCATED_WRONG_VALUE_FOR_FIELD,
 )
 
 from eventmill import sql
@@ -26,6 +29,9 @@ CLIENT_ERRORS = 2000
 """Where the numbers of errors begin that are about the connection."""
 
 PASSING = {ER_SERVER_SHUTDOWN, ER_SESSION_WAS_KILLED, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK}
+
+WRONG_VALUES = {ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_CHECK_CONSTRAINT_VIOLATED, ER_CANNOT_CONVERT_STRING}
+"""Errors about values that have no class of their own."""
 
 
 @contextmanager
@@ -51,6 +57,12 @@ def is_away(error: BaseException) -> bool:
     return error.errno in PASSING or CLIENT_ERRORS <= error.errno < CLIENT_ERRORS + 1000
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Whether MySQL refuses what is to be written because of its values."""
+    by_value = mysql.connector.DataError | mysql.connector.IntegrityError
+    return isinstance(error, by_value) or (isinstance(error, mysql.connector.Error) and error.errno in WRONG_VALUES)
+
+
 def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     """What a connection or a pool of them is made from."""
     return {
@@ -68,11 +80,14 @@ def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     }
 
 
-def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Execute a statement for each of the rows, in one transaction."""
+def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]], *, undo: bool = False) -> None:
+    """Execute a statement for each of the rows, in one transaction, which is undone at the end if that is asked for."""
     with connect(settings) as connection:
         connection.cursor().executemany(statement, rows)
-        connection.commit()
+        if undo:
+            connection.rollback()
+        else:
+            connection.commit()
 
 
 def apply(settings: Settings, script: Path) -> None:

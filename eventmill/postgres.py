@@ -43,7 +43,15 @@ def is_away(error: BaseException) -> bool:
     """Whether PostgreSQL cannot do now what it can do later: it is away, or another transaction is in the way."""
     import psycopg
 
-    return isinstance(error, psycopg.OperationalError)
+    return isinstance(error, psycopg.OperationalError) and not is_refusal(error)
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether PostgreSQL refuses what is to be written because of its values."""
+    import psycopg
+
+    # A limit may be that of an index on a value's length.
+    return isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.errors.ProgramLimitExceeded)
 
 
 def apply_tables(settings: Settings) -> None:

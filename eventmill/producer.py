@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from eventmill.settings import Settings
+from eventmill.sizes import REQUEST_BYTES
 
 SHARED: dict[str, object] = {
     # Java's: a key is in the same partition, whoever writes it.
     "partitioner": "murmur2_random",
-    # What the brokers take: the API keeps events well below it, rejected ones come with many headers.
-    "message.max.bytes": 1_200_000,
+    # The topics say what they take: the API keeps events well below it, rejected ones come with many headers.
+    "message.max.bytes": REQUEST_BYTES,
     "allow.auto.create.topics": False,
 }
 """The options that hold for every cluster."""

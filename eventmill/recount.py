@@ -17,6 +17,7 @@ from uuid import UUID
 from eventmill import events, reader
 from eventmill.evidence import MICROS, Counts, window_text
 from eventmill.settings import Settings
+from eventmill.sizes import is_too_long
 
 Progress = Callable[[int], object]
 STEP = 5_000
@@ -29,7 +30,7 @@ class Recount:
 
     Where a record's time lies more than `ahead` beyond Kafka's, Kafka's counts for the newest one.
     `moved` counts copies whose time is not that of the first one: whether such a copy is a duplicate depends on how
-    long the job remembered the first.
+    long the job remembered the first. `refused` are the places of records that a sink refused: they count as broken.
     """
 
     window: int
@@ -40,6 +41,7 @@ class Recount:
     duplicates: Counts = field(default_factory=Counter)
     broken: int = 0
     moved: int = 0
+    refused: frozenset[tuple[int, int]] = frozenset()
     _newest: dict[int, int] = field(default_factory=dict)
     _seen: dict[UUID, int] = field(default_factory=dict)
 
@@ -53,6 +55,9 @@ class Recount:
         try:
             event = events.decode(events.ProductView, record.value, received)
         except events.EventError:
+            self.broken += 1
+            return
+        if (record.partition, record.offset) in self.refused or is_too_long(record.key, record.value):
             self.broken += 1
             return
         time = _micros(events.utc(event.timestamp))
@@ -76,13 +81,18 @@ class Recount:
 
 
 def recount(
-    settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress = lambda _: None
+    settings: Settings,
+    topic: str,
+    limits: Mapping[int, reader.Bounds],
+    on_progress: Progress = lambda _: None,
+    refused: frozenset[tuple[int, int]] = frozenset(),
 ) -> Recount:
     """Read the topic within these bounds and count it; takes about 250 bytes of memory an event."""
     result = Recount(
         window=settings.clicks_window_seconds * MICROS,
         watermark=settings.clicks_watermark_seconds * MICROS,
         ahead=settings.max_event_time_ahead_seconds * MICROS,
+        refused=refused,
     )
     for record in _records(settings, topic, limits, on_progress):
         result.add(record)

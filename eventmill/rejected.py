@@ -15,7 +15,7 @@ from eventmill.topics import Topic
 
 SPARK, NIFI, API = "spark", "nifi", "api"
 LONGEST = 900_000
-"""Bytes of a record that fit Kafka's limit of 1 MB together with the headers."""
+"""Bytes of a piece that NiFi and the API keep of what is no record of Kafka; a longer one is cut."""
 
 IDENTITIES = {
     SPARK: ("source.topic", "source.partition", "source.offset"),
@@ -31,6 +31,9 @@ REPLAYED = ("replayed.partition", "replayed.offset")
 
 REPLAYED_TO = ("replayed.to.partition", "replayed.to.offset")
 """More of them: the place of the record that it became in the topic it was meant for."""
+
+REFUSED_BY = "refused.by"
+"""The header of what keeps its contract but was refused by a sink: the query whose sink it was, such as `visits`."""
 
 Identity = tuple[str, ...]
 
@@ -65,6 +68,7 @@ class Rejected:
 
     `identity` is topic, partition and offset of what Spark rejected, file and line of what NiFi rejected, request and
     place in it of what the API rejected; `received` is when it came in; `place`, `key` and `headers` are the record's.
+    `refused_by` names the query whose sink refused it, if one did.
     """
 
     origin: str
@@ -75,6 +79,7 @@ class Rejected:
     place: Place = FIRST
     key: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    refused_by: str = ""
 
 
 class Replay(NamedTuple):
@@ -144,6 +149,7 @@ def parse(record: Any) -> Rejected:
         place=Place(record.partition, record.offset),
         key=record.key,
         headers=tuple(record.headers),
+        refused_by=headers.get(REFUSED_BY, ""),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from eventmill.events import CartTimedOut, Event, GameEvent, OrderEvent, OrderView, PageLog, ProductView, UserAction
 from eventmill.settings import Settings, SettingsError
+from eventmill.sizes import RECORD_BYTES, RESULT_BYTES
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
 
 def _results(settings: Settings) -> tuple[Topic, ...]:
     """The topics that the jobs write to."""
-    partitions, config = settings.carts_partitions, _config(settings)
+    partitions, config = settings.carts_partitions, _config(settings, RESULT_BYTES)
     by_user = (partitions, "userid")
     added = Topic(settings.carts_abandoned_topic, *by_user, "products put into carts", config, UserAction)
     over = Topic(settings.carts_timed_out_topic, *by_user, "carts whose time was over", config, CartTimedOut)
@@ -63,15 +64,20 @@ def _results(settings: Settings) -> tuple[Topic, ...]:
 def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event] | None) -> tuple[Topic, Topic]:
     """A line's topic and that of its rejected records."""
     name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
-    config = _config(settings)
     return (
-        Topic(name, partitions, key, about, config, contract, f"{line}_partitions".upper()),
-        Topic(rejected(name), 1, "as came", f"{about}: what breaks the contract", {**config, "retention.ms": "-1"}),
+        Topic(name, partitions, key, about, _config(settings, RECORD_BYTES), contract, f"{line}_partitions".upper()),
+        Topic(
+            rejected(name),
+            1,
+            "as came",
+            f"{about}: what breaks the contract",
+            {**_config(settings, RESULT_BYTES), "retention.ms": "-1"},
+        ),
     )
 
 
-def _config(settings: Settings) -> dict[str, str]:
-    """The configuration of all topics.
+def _config(settings: Settings, record_bytes: int) -> dict[str, str]:
+    """The configuration of a topic whose largest record has so many bytes, with its key and headers.
 
     Two replicas must have a record before it counts as written, where there is more than one broker. A record's time is
     that of the broker which appended it: retention, lateness and idle partitions follow it, and no sender's clock.
@@ -79,6 +85,7 @@ def _config(settings: Settings) -> dict[str, str]:
     return {
         "min.insync.replicas": str(min(2, settings.kafka_replication_factor)),
         "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(record_bytes),
     }
 
 

@@ -25,13 +25,12 @@ def gather(settings: Settings, line: str) -> EventEvidence:
     with reader.consumer(settings) as client:
         kafka = reader.bounds(client, topic)
     done = next_offsets(state)
-    by_job, at_entry = rejected_until(settings, topic, done)
+    found = rejected_until(settings, line, topic, done)
     return EventEvidence(
         topic=topic,
         kafka=kafka,
         state=state,
-        rejected_by_job=by_job,
-        rejected_at_entry=at_entry,
+        **vars(found),
         table=TABLE,
         rows=count_rows(settings, done),
     )

@@ -110,6 +110,7 @@ class Carts(EventTables):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     layout = Layout(1, f"{IDENTITIES.rows}, userid string, shopper binary")
+    keyed_by = "userid"
 
     def __init__(self, files: Files, times: Times, reject: Reject, results: Results) -> None:
         super().__init__(files, Source(UserAction, LABEL, times.window), TABLES, times.pace, reject)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventmill.settings import Settings
+from eventmill.sizes import REQUEST_BYTES
 from spark_jobs import on_yarn
 
 JAVA_OPTIONS = "-XX:+UseSerialGC -Duser.timezone=UTC -Dfile.encoding=UTF-8"
@@ -48,6 +49,15 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.python.daemon.module": "spark_jobs.daemon",
         **(on_yarn.configuration(settings) if settings.spark_master == "yarn" else {}),
     } | sql_configuration(settings)
+
+
+def kafka_sink(settings: Settings, topic: str) -> dict[str, str]:
+    """The options of Spark's Kafka sink."""
+    return {
+        "kafka.bootstrap.servers": settings.kafka_bootstrap,
+        "topic": topic,
+        "kafka.max.request.size": str(REQUEST_BYTES),
+    }
 
 
 def _class_archive(settings: Settings) -> str:

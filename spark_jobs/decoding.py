@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.types import to_arrow_type
 
 from eventmill import events
+from spark_jobs.refusals import Refusals
 from spark_jobs.schema import column_type, getter
 
 Micros = NDArray[np.int64]
@@ -34,27 +35,31 @@ class Decoded:
         times: the events' times, one for each of `good`.
         columns: the fields asked for, of the batch's length, null where a value was rejected.
         reasons: why a value was rejected, of the batch's length, None where it wasn't.
+        excluded: positions of those that were rejected whatever they hold.
     """
 
     good: NDArray[np.int64]
     times: Micros
     columns: Mapping[str, pa.Array]
     reasons: Sequence[str | None]
+    excluded: Set[int]
 
 
 class BatchDecoder:
     """Decodes values by one contract and takes the fields that are asked for, named by their path in the JSON."""
 
-    def __init__(self, contract: type[events.Event], columns: Mapping[str, str]) -> None:
+    def __init__(self, contract: type[events.Event], columns: Mapping[str, str], refusals: Refusals) -> None:
         self._contract = contract
         self._fast: Callable[[bytes], Any] = events.decode_many(contract)
         self._columns = {
             name: (getter(contract, path), to_arrow_type(column_type(contract, path), timezone="UTC"))
             for name, path in columns.items()
         }
+        self._refusals = refusals
+        self._key = getter(contract, refusals.by) if refusals.by and refusals.reasons else None
 
-    def decode(self, values: Sequence[bytes | None], received: Micros) -> Decoded:
-        """Decode the values, which Kafka received at those times."""
+    def decode(self, values: Sequence[bytes | None], received: Micros, excluded: Mapping[int, str]) -> Decoded:
+        """Decode the values, which Kafka received at those times; `excluded` says what is rejected anyway, and why."""
         reasons: list[str | None] = [None] * len(values)
         decoded, failed = self._all(values)
 
@@ -70,9 +75,22 @@ class BatchDecoder:
             return positions, good, micros(pa.array([event.timestamp for event in good], TIME))
 
         positions, good, times = again(failed)
+        if excluded := {**excluded, **self._refused_keys(decoded)}:
+            for index, reason in excluded.items():
+                decoded[index], reasons[index] = None, reason
+            positions, good, times = again(())
         if len(doubtful := positions[self._doubtful(good, times, received[positions])]):
             positions, good, times = again(doubtful)
-        return Decoded(positions, times, self._fields(good, positions, len(values)), reasons)
+        return Decoded(positions, times, self._fields(good, positions, len(values)), reasons, excluded.keys())
+
+    def _refused_keys(self, decoded: Sequence[Any]) -> dict[int, str]:
+        """The reasons of the events whose value of the field was refused, by their positions."""
+        if self._key is None:
+            return {}
+        found = (
+            (index, self._refusals.of(self._key(event))) for index, event in enumerate(decoded) if event is not None
+        )
+        return {index: reason for index, reason in found if reason is not None}
 
     def _all(self, values: Sequence[bytes | None]) -> tuple[list[Any], list[int]]:
         """Each value's event, or None where the fast way fails, and where that is."""

@@ -22,6 +22,7 @@ from spark_jobs.judging import PACKS, TALLY, Summary, as_seen, by_bucket, find_d
 from spark_jobs.micro_batch import MicroBatch, Outcome, Reject
 from spark_jobs.packs import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
 from spark_jobs.publishing import publish, remove_others
+from spark_jobs.refusals import Refusals
 from spark_jobs.source import map_records
 from spark_jobs.state import Layout, StateStore
 from spark_jobs.tables import batch_name
@@ -101,8 +102,8 @@ class EventTables(MicroBatch):
         self._tables = tables
         self._keep = sorted({path for table in tables for path in table.columns}.union(keep))
 
-    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
-        tag = tagger(self._source.contract, self._source.label, self._rule(before), self._keep)
+    def _tagged(self, batch: DataFrame, before: Progress, refusals: Refusals) -> DataFrame:
+        tag = tagger(self._source.contract, self._source.label, self._rule(before), self._keep, refusals)
         return map_records(batch, tag, TAGGED_ROWS)
 
     def _rule(self, before: Progress) -> Rule | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eventmill import mysql
 from eventmill.settings import Settings
 from spark_jobs.carts import Score
-from spark_jobs.patience import patiently
 from spark_jobs.tables import utc
+from spark_jobs.upserts import upserts
 
 UPSERT = """
 INSERT INTO leader_board (window_start, window_end, userid, action, action_number)
@@ -18,8 +17,11 @@ ON DUPLICATE KEY UPDATE action_number = new.action_number
 
 
 def upsert(settings: Settings, scores: Sequence[Score]) -> None:
-    """Set the numbers in MySQL, all or none."""
-    if not scores:
-        return
+    """Set the numbers in MySQL, all or none.
+
+    Raises:
+        RefusedError: when it refuses users because of their names.
+    """
     rows = [(utc(s.window_start), utc(s.window_end), s.userid, s.action, s.number) for s in scores]
-    patiently(lambda: mysql.write(settings, UPSERT, rows), mysql.is_away)
+    if rows:
+        upserts(settings, UPSERT, key=2).put(rows)

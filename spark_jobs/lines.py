@@ -89,14 +89,14 @@ def _clicks_outputs(settings: Settings) -> Outputs:
             live.upsert(settings, counts, state.progress.closed)
             live.show_or_warn(console, counts, state.batch)
 
-    return Outputs(_reject(settings, settings.clicks_topic), show)
+    return Outputs(_reject(settings, settings.clicks_topic, "clicks"), show)
 
 
 def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
     """The line of the game's events; a bounded run and a continuous one are the same to it."""
     watermark = settings.game_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.game_partitions, _ahead(settings))
-    process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic))
+    process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic, "game"))
     return Line(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
 
 
@@ -105,7 +105,7 @@ def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     idle = None if bounded else settings.carts_idle_seconds * 1_000_000
     pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions, _ahead(settings))
     times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
-    files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic)
+    files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic, "carts")
     process = Carts(files, times, reject, _carts_results(settings))
 
     def added(records: DataFrame) -> DataFrame:
@@ -133,7 +133,7 @@ def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     """The line of the shop's orders, and of looks at products and orders."""
     watermark = settings.orders_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.orders_partitions, _ahead(settings))
-    process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic))
+    process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic, "orders"))
     return Line(
         settings.orders_topic,
         settings.orders_trigger_seconds,
@@ -147,11 +147,16 @@ def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
 
 
 def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
-    """The clicks once more, by product. What is broken, the line of the clicks rejects."""
+    """The clicks once more, by product. What breaks the contract, the line of the clicks rejects."""
     table = ViewTable(settings, PRODUCT_VIEW, str)
     files = Files(spark, f"{root(settings, 'orders')}/product_views")
     windows = _view_windows(settings, settings.clicks_partitions, bounded)
-    process = Views(files, PRODUCT_VIEWS, windows, lambda _: None, table.put)
+    reject = _reject(settings, settings.clicks_topic, "orders/product_views")
+
+    def reject_refused(tagged: DataFrame) -> None:
+        reject(tagged.where("refused"))
+
+    process = Views(files, PRODUCT_VIEWS, windows, reject_refused, table.put)
     return Line(settings.clicks_topic, settings.views_trigger_seconds, settings.clicks_max_offsets_per_trigger, process)
 
 
@@ -159,7 +164,7 @@ def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line
     topic, table = settings.order_views_topic, ViewTable(settings, ORDER_VIEW, int)
     files = Files(spark, f"{root(settings, 'orders')}/order_views")
     windows = _view_windows(settings, settings.order_views_partitions, bounded)
-    process = Views(files, ORDER_VIEWS, windows, _reject(settings, topic), table.put)
+    process = Views(files, ORDER_VIEWS, windows, _reject(settings, topic, "orders/order_views"), table.put)
     return Line(topic, settings.views_trigger_seconds, settings.orders_max_offsets_per_trigger, process)
 
 
@@ -176,7 +181,7 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # n
     pace = Pace(watermark, watermark, settings.visits_partitions, _ahead(settings))
     files = Files(spark, root(settings, "visits"))
     enrichment = Enrichment(locations.ship(spark, files, locations.databases(settings)), settings.visits_key)
-    reject = _reject(settings, settings.visits_topic)
+    reject = _reject(settings, settings.visits_topic, "visits")
     process = Visits(files, pace, reject, enrichment, StarSchema(settings).load)
     return Line(
         settings.visits_topic, settings.visits_trigger_seconds, settings.visits_max_offsets_per_trigger, process
@@ -188,9 +193,9 @@ def _ahead(settings: Settings) -> int:
     return settings.max_event_time_ahead_seconds * 1_000_000
 
 
-def _reject(settings: Settings, topic: str) -> Reject:
+def _reject(settings: Settings, topic: str, query: str) -> Reject:
     def reject(tagged: DataFrame) -> None:
-        write_rejected(rejected_records(tagged, topic), settings.kafka_bootstrap, topics.rejected(topic))
+        write_rejected(rejected_records(tagged, topic, query), settings, topics.rejected(topic))
 
     return reject
 

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from eventmill import mysql
 from eventmill.settings import Settings
 from eventmill.terminal import Console
 from spark_jobs.counting import Count
-from spark_jobs.patience import patiently
 from spark_jobs.tables import time, utc
+from spark_jobs.upserts import upserts
 
 SHOWN = 20
 log = logging.getLogger(__name__)
@@ -24,10 +23,14 @@ ON DUPLICATE KEY UPDATE source_number = new.source_number, closed = new.closed
 
 
 def upsert(settings: Settings, counts: Sequence[Count], closed: int) -> None:
-    """Set the counts in MySQL, all or none; windows that end by `closed` (microseconds since the epoch) are final."""
+    """Set the counts in MySQL, all or none; windows that end by `closed` (microseconds since the epoch) are final.
+
+    Raises:
+        RefusedError: when it refuses sources because of their names.
+    """
     rows = [(utc(c.window_start), utc(c.window_end), c.source, c.number, c.window_end <= closed) for c in counts]
     if rows:
-        patiently(lambda: mysql.write(settings, UPSERT, rows), mysql.is_away)
+        upserts(settings, UPSERT, key=2).put(rows)
 
 
 def show_or_warn(console: Console, counts: Sequence[Count], batch: int) -> None:

@@ -1,11 +1,12 @@
-"""The steps of a micro-batch, the same for each line: judge, reject, publish, keep the state.
+"""The steps of a micro-batch, the same for each line: judge, publish, reject, keep the state.
 
 Each step may be the last before a crash: the batch is then replayed from the state before it, and every step replaces
-what it wrote before.
+what it wrote before. A batch of which a sink refuses some records is replayed in the same way, with these rejected.
 """
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ from spark_jobs import watermark
 from spark_jobs.hadoop import Files
 from spark_jobs.judging import Summary
 from spark_jobs.packs import Verdict
+from spark_jobs.refusals import Refusals, RefusedError
 from spark_jobs.state import State, StateStore
 from spark_jobs.watermark import Pace, Progress
 
 STAGING = "staging"
+log = logging.getLogger(__name__)
 
 Reject = Callable[[DataFrame], None]
 """What is done with a tagged batch that has rejected records."""
@@ -41,7 +44,12 @@ class Outcome:
 
 
 class MicroBatch(ABC):
-    """What a line does with each micro-batch; an instance is the function for `foreachBatch`."""
+    """What a line does with each micro-batch; an instance is the function for `foreachBatch`.
+
+    `keyed_by` is the path of the contract's field that the rows of its aggregates go by, if it has a sink for such.
+    """
+
+    keyed_by: str = ""
 
     def __init__(self, files: Files, states: StateStore, pace: Pace, reject: Reject) -> None:
         self._files = files
@@ -53,20 +61,30 @@ class MicroBatch(ABC):
         self._may_be_replay = True
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
-        """Process one micro-batch of Kafka records."""
+        """Process one micro-batch of Kafka records; those that a sink refuses because of their data are rejected."""
+        refusals = Refusals(self.keyed_by)
+        while True:
+            try:
+                return self._process(batch, batch_id, refusals)
+            except RefusedError as error:
+                refusals = refusals.plus(error)
+                log.warning("batch %d is processed again without what was refused: %s", batch_id, error)
+                self._may_be_replay = True
+
+    def _process(self, batch: DataFrame, batch_id: int, refusals: Refusals) -> None:
         before = self._states.before(batch_id)
         if self._may_be_replay:
             self._files.delete(STAGING)
         seen = self._states.rows(batch.sparkSession, before)
         with (
-            cached(self._tagged(batch, before.progress)) as tagged,
+            cached(self._tagged(batch, before.progress, refusals)) as tagged,
             cached(self._judged(seen, tagged, before.progress)) as judged,
         ):
             summary = Summary.of(judged)
             state = self._state(batch_id, before, summary)
-            if summary.number(Verdict.REJECTED):
-                self._reject(tagged)
             with self._published(Outcome(seen, judged, summary, before, state)) as needed:
+                if summary.number(Verdict.REJECTED):
+                    self._reject(tagged)
                 self._states.save(state, needed, self._aside)
         self._files.delete(self._aside)
         self._may_be_replay = False
@@ -88,8 +106,8 @@ class MicroBatch(ABC):
         yield self._needed(outcome.judged, outcome.after.progress)
 
     @abstractmethod
-    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
-        """The records as rows of tagging.TAGGED."""
+    def _tagged(self, batch: DataFrame, before: Progress, refusals: Refusals) -> DataFrame:
+        """The records as rows of tagging.TAGGED, those that were refused as rejected ones."""
 
     @abstractmethod
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:

@@ -5,18 +5,27 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from eventmill.rejected import LONGEST
+from eventmill.rejected import REFUSED_BY
+from eventmill.settings import Settings
+from eventmill.sizes import RECORD_BYTES
+from spark_jobs.conf import kafka_sink
 
 
-def rejected_records(tagged: DataFrame, topic: str) -> DataFrame:
-    """The rejected records as Kafka takes them; source topic, partition and offset in the headers identify each."""
-    room = LONGEST - F.coalesce(F.length("key"), F.lit(0))
+def rejected_records(tagged: DataFrame, topic: str, query: str) -> DataFrame:
+    """The rejected records as Kafka takes them; source topic, partition and offset in the headers identify each.
+
+    One that a sink of the query refused has the query's name in a further header.
+    """
+    key = F.substring("key", F.lit(1), F.lit(RECORD_BYTES))
+    room = RECORD_BYTES - F.coalesce(F.length(key), F.lit(0))
+    value = F.substring("value", F.lit(1), room)
     return tagged.where("reason IS NOT NULL").select(
-        "key", F.substring("value", F.lit(1), room).alias("value"), _headers(topic, room).alias("headers")
+        key.alias("key"), value.alias("value"), _headers(topic, query, key, value).alias("headers")
     )
 
 
-def _headers(topic: str, room: Column) -> Column:
+def _headers(topic: str, query: str, key: Column, value: Column) -> Column:
+    """The headers of a record whose key and value may be cut to what the topic takes."""
     headers = F.array(
         header("reason", F.col("reason")),
         header("source.topic", F.lit(topic)),
@@ -27,7 +36,10 @@ def _headers(topic: str, room: Column) -> Column:
     whole = F.array(
         header("source.bytes", F.length("value").cast("string")), header("source.sha256", F.sha2("value", 256))
     )
-    return F.when(F.length("value") > room, F.concat(headers, whole)).otherwise(headers)
+    refused = F.array(header(REFUSED_BY, F.lit(query)))
+    more = F.when(F.col("refused"), refused).otherwise(F.slice(refused, 1, 0))
+    cut = F.when((value != F.col("value")) | (key != F.col("key")), whole).otherwise(F.slice(whole, 1, 0))
+    return F.concat(headers, more, cut)
 
 
 def header(name: str, value: Column) -> Column:
@@ -35,6 +47,6 @@ def header(name: str, value: Column) -> Column:
     return F.struct(F.lit(name).alias("key"), F.encode(value, "UTF-8").alias("value"))
 
 
-def write_rejected(records: DataFrame, bootstrap: str, topic: str) -> None:
+def write_rejected(records: DataFrame, settings: Settings, topic: str) -> None:
     """Write them to the topic; one that was written before is written again, with the same identity."""
-    records.write.format("kafka").option("kafka.bootstrap.servers", bootstrap).option("topic", topic).save()
+    records.write.format("kafka").options(**kafka_sink(settings, topic)).save()

@@ -17,6 +17,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.disk import Reserve
 from eventmill.settings import Settings
+from spark_jobs.conf import kafka_sink
 from spark_jobs.failure import explain
 from spark_jobs.hadoop import Files
 from spark_jobs.lines import LINES, BatchFunction, Filter, Line, queries, root
@@ -114,7 +115,7 @@ def _start_filter(
     """Start a filter, in real time if that is set and it has no end."""
     real_time = settings.real_time and not bounded
     stream = wanted.select(kafka_stream(spark, settings, line.topic, None if real_time else line.max_offsets))
-    sink = {"kafka.bootstrap.servers": settings.kafka_bootstrap, "topic": wanted.topic}
+    sink = kafka_sink(settings, wanted.topic)
     writer = stream.writeStream.format("kafka").options(**sink).outputMode("update")
     writer = (
         writer.trigger(realTime=REAL_TIME_BATCH)  # type: ignore[call-overload]

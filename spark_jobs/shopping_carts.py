@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from eventmill.events import UUID_TEXT, UserAction
+from eventmill.sizes import RECORD_BYTES
 from spark_jobs.rejected import header
 from spark_jobs.schema import struct_type
 
@@ -22,7 +23,7 @@ def shopping_carts(records: DataFrame, topic: str) -> DataFrame:
     """Kafka's records of the topic whose last action is SHOPPING_CART, as Kafka takes them.
 
     The headers name the record and the action that each comes from, so that one which was written twice can be told.
-    What lacks a field of the contract or has one of another type is left out; the carts job rejects it.
+    What lacks a field of the contract, has one of another type, or is too long is left out; the carts job rejects it.
     """
     fields = struct_type(UserAction)
     # Times are judged by the carts job; a text is one here.
@@ -30,7 +31,8 @@ def shopping_carts(records: DataFrame, topic: str) -> DataFrame:
     text = F.col("value").cast("string")
     action = F.from_json(F.ltrim(text, F.lit(BOM)), fields)
     kept = records.withColumn("action", action).where(
-        (F.col("action.lastAction") == ACTION)
+        (F.length("value") + F.coalesce(F.length("key"), F.lit(0)) <= RECORD_BYTES)
+        & (F.col("action.lastAction") == ACTION)
         & F.is_valid_utf8(text)
         & F.lower("action.messageid").rlike(UUID_TEXT)
         & F.col("action.timestamp").isNotNull()

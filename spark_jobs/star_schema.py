@@ -7,14 +7,13 @@ id. A log that is there from another place in the topic is a duplicate, however 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from eventmill import postgres
 from eventmill.settings import Settings
-from spark_jobs.patience import patiently
+from spark_jobs.refusals import Sink
 
 STAGING = """
 CREATE TEMPORARY TABLE staging (
@@ -87,12 +86,21 @@ class StarSchema:
         """Add a batch's views, rows of ENRICHED, and its duplicates: partition, offset and log_id.
 
         Raises:
-            psycopg.Error: when PostgreSQL refuses, or doesn't come back.
+            RefusedError: when PostgreSQL refuses some views because of their data.
+            psycopg.Error: when it refuses for another reason, or doesn't come back.
         """
+        sink: Sink[int] = Sink(
+            "PostgreSQL",
+            write=lambda _: self._load(views, copies),
+            try_out=lambda rows: self._load(views.take(rows), copies.slice(0, 0), undo=True),
+            is_away=postgres.is_away,
+            is_refusal=postgres.is_refusal,
+            origin=lambda row: (views["partition"][row].as_py(), views["offset"][row].as_py()),
+        )
         if len(views) or len(copies):
-            patiently(partial(self._load, views, copies), postgres.is_away)
+            sink.put(range(len(views)))
 
-    def _load(self, views: pa.Table, copies: pa.Table) -> None:
+    def _load(self, views: pa.Table, copies: pa.Table, *, undo: bool = False) -> None:
         with postgres.connect(self._settings) as connection, connection.cursor() as cursor:
             cursor.execute(STAGING)
             cursor.execute(COPIES)
@@ -100,6 +108,8 @@ class StarSchema:
             _copy(cursor, "copies", copies)
             for statement in (*DIMENSIONS, FACTS, DUPLICATES):
                 cursor.execute(statement)
+            if undo:
+                connection.rollback()
 
 
 def _copy(cursor: Any, table: str, rows: pa.Table) -> None:

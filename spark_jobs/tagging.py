@@ -6,7 +6,7 @@ the records before it, and the verdict is the same wherever a micro-batch happen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from eventmill import events
+from eventmill.sizes import RECORD_BYTES, TOO_LONG
 from spark_jobs.decoding import AHEAD, BatchDecoder, Micros, micros
 from spark_jobs.packs import RECORDS, Verdict, buckets, identities, pack, rows, split
+from spark_jobs.refusals import Refusals
 from spark_jobs.schema import column_type
 from spark_jobs.watermark import LONG_AGO, Pace, Progress, credible
 
@@ -31,10 +33,14 @@ TAGGED = pa.schema(
         "key": pa.binary(),
         "value": pa.binary(),
         "reason": pa.string(),
+        "refused": pa.bool_(),
     }
 )
-"""Rows of a tagged batch: packs of all its records, and each rejected one by itself, with the reason."""
+"""Rows of a tagged batch: packs of all its records, and each rejected one by itself, with the reason; `refused` are
+those that a sink refused.
+"""
 
+NOTHING = Refusals()
 PACKED_TOGETHER = 50_000
 """About how many records are divided into packs at a time."""
 
@@ -66,12 +72,16 @@ class Rule:
 
 
 def tagger(
-    contract: type[events.Event], label: str, rule: Rule | None, keep: Sequence[str] = ()
+    contract: type[events.Event],
+    label: str,
+    rule: Rule | None,
+    keep: Sequence[str] = (),
+    refusals: Refusals = NOTHING,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """The function for `map_records` that decodes and tags the records of one task; the rest as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tagging, judged = Tagging(contract, label, rule, keep), []
+        tagging, judged = Tagging(contract, label, rule, keep, refusals), []
         for batch in batches:
             tagged = tagging.judge(batch)
             judged.append(tagged.records)
@@ -95,10 +105,14 @@ def in_packs(judged: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A batch's records with their verdict so far, and the reasons of those that are rejected, row for row."""
+    """A batch's records with their verdict so far, and the reasons of those that are rejected, row for row.
+
+    `refused` are the positions of those that a sink refused.
+    """
 
     records: pa.RecordBatch
     reasons: Sequence[str | None]
+    refused: Set[int] = frozenset()
 
     @property
     def has_rejected(self) -> bool:
@@ -110,28 +124,40 @@ class Tagged:
         reasons = pa.array(self.reasons, pa.string())
         broken = batch.filter(pc.is_valid(reasons))
         columns = {name: broken.column(name) for name in ("partition", "offset", "key", "value")}
-        return rows(TAGGED, columns | {"kafka_time": broken.column("timestamp"), "reason": reasons.drop_null()})
+        refused = [index in self.refused for index, reason in enumerate(self.reasons) if reason is not None]
+        columns |= {"kafka_time": broken.column("timestamp"), "reason": reasons.drop_null(), "refused": refused}
+        return rows(TAGGED, columns)
 
 
 class Tagging:
     """Judges the batches of one task, one after the other.
 
     `label` is the path of the field to count by. Without a rule nothing is late. The fields of the paths in `keep` stay
-    with the records, and so does the value.
+    with the records, and so does the value. What sinks have refused is rejected.
     """
 
-    def __init__(self, contract: type[events.Event], label: str, rule: Rule | None, keep: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        contract: type[events.Event],
+        label: str,
+        rule: Rule | None,
+        keep: Sequence[str] = (),
+        refusals: Refusals = NOTHING,
+    ) -> None:
         self._rule = rule
         self._keep = keep
         self._schema = records_schema(contract, keep)
         identity = events.json_name(contract, "messageid")
-        self._decoder = BatchDecoder(contract, {"messageid": identity, "label": label} | {_kept(p): p for p in keep})
+        columns = {"messageid": identity, "label": label} | {_kept(p): p for p in keep}
+        self._decoder = BatchDecoder(contract, columns, refusals)
+        self._refusals = refusals
         self._newest = dict(rule.newest) if rule else {}
 
     def judge(self, batch: pa.RecordBatch) -> Tagged:
         """The records of a batch as rejected, late or, until duplicates are found, to be stored."""
         received = micros(batch.column("timestamp"))
-        decoded = self._decoder.decode(batch.column("value").to_pylist(), received)
+        refused, too_long = self._refused_in(batch), _too_long(batch)
+        decoded = self._decoder.decode(batch.column("value").to_pylist(), received, refused | too_long)
         time = np.full(len(batch), LONG_AGO)
         time[decoded.good] = decoded.times
         verdict = np.full(len(batch), Verdict.REJECTED, np.int8)
@@ -151,7 +177,15 @@ class Tagging:
         if self._keep:
             fields = [decoded.columns[_kept(path)] for path in self._keep]
             columns |= {"value": batch.column("value"), "event": pa.StructArray.from_arrays(fields, self._keep)}
-        return Tagged(rows(self._schema, columns), decoded.reasons)
+        return Tagged(rows(self._schema, columns), decoded.reasons, decoded.excluded - too_long.keys())
+
+    def _refused_in(self, batch: pa.RecordBatch) -> dict[int, str]:
+        """The reasons of the records that were refused by their places, by their positions in the batch."""
+        if not self._refusals.reasons:
+            return {}
+        places = zip(batch.column("partition").to_pylist(), batch.column("offset").to_pylist(), strict=True)
+        found = ((index, self._refusals.at(*place)) for index, place in enumerate(places))
+        return {index: reason for index, reason in found if reason is not None}
 
     def _late(self, batch: pa.RecordBatch, times: Micros, received: Micros) -> NDArray[np.bool_]:
         """Which of the times of a batch's good records, in the order of their offsets, come too late.
@@ -167,6 +201,12 @@ class Tagging:
         self._newest[partition] = int(newest[-1])
         window_end = times - times % rule.window + rule.window
         return (times <= newest[:-1] - rule.watermark) | (window_end <= rule.closed)
+
+
+def _too_long(batch: pa.RecordBatch) -> dict[int, str]:
+    """The reason of the records that are too long, by their positions in the batch."""
+    key, value = (pc.fill_null(pc.binary_length(batch.column(name)), 0) for name in ("key", "value"))
+    return dict.fromkeys(np.flatnonzero(pc.greater(pc.add(key, value), RECORD_BYTES)).tolist(), TOO_LONG)
 
 
 def records_schema(contract: type[events.Event], keep: Sequence[str]) -> pa.Schema:

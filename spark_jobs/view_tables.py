@@ -11,7 +11,7 @@ from typing import Any
 from eventmill import cassandra
 from eventmill.settings import Settings
 from spark_jobs.counting import Count
-from spark_jobs.patience import patiently
+from spark_jobs.refusals import RefusedError, Sink
 from spark_jobs.tables import time
 
 PRODUCT_VIEW = "INSERT INTO product_view (created_at, product_id, view_count) VALUES (?, ?, ?)"
@@ -45,9 +45,24 @@ class ViewTable:
         """Set the counts; done when Cassandra has all of them.
 
         Raises:
-            Exception: the driver's, when it does not come back.
+            RefusedError: when it refuses some because of their labels.
+            Exception: the driver's, when it does not come back, or there is no such table.
         """
-        patiently(lambda: self._put(counts), cassandra.is_away)
+        sink: Sink[Count] = Sink(
+            "Cassandra",
+            write=self._put,
+            # What is set stands: the next try of the batch sets it again.
+            try_out=self._put,
+            is_away=cassandra.is_away,
+            is_refusal=cassandra.is_refusal,
+            origin=lambda count: count.source,
+        )
+        try:
+            sink.put(counts)
+        except RefusedError:
+            # Refused with the same words when the table is missing: that is not due to the data.
+            self._session.prepare(self._insert)
+            raise
 
     def _put(self, counts: Sequence[Count]) -> None:
         from cassandra.concurrent import execute_concurrent

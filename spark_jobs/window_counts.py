@@ -12,6 +12,7 @@ from spark_jobs.counting import Count
 from spark_jobs.hadoop import Files
 from spark_jobs.judging import Summary
 from spark_jobs.micro_batch import MicroBatch, Reject
+from spark_jobs.refusals import Refusals
 from spark_jobs.source import map_records
 from spark_jobs.state import StateStore
 from spark_jobs.tagging import TAGGED_ROWS, Rule, tagger
@@ -39,12 +40,13 @@ class WindowCounts(MicroBatch):
 
     def __init__(self, files: Files, counted: Counted, windows: Windows, reject: Reject) -> None:
         super().__init__(files, StateStore(files, counting.SEEN, windows.seconds), windows.pace, reject)
+        self.keyed_by = counted.label
         self._counted = counted
         self._windows = windows
 
-    def _tagged(self, batch: DataFrame, before: Progress) -> DataFrame:
+    def _tagged(self, batch: DataFrame, before: Progress, refusals: Refusals) -> DataFrame:
         rule = Rule.of(self._windows.seconds * 1_000_000, self._windows.pace, before)
-        tag = tagger(self._counted.contract, self._counted.label, rule)
+        tag = tagger(self._counted.contract, self._counted.label, rule, refusals=refusals)
         return map_records(batch, tag, TAGGED_ROWS)
 
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002

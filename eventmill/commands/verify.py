@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -97,7 +98,7 @@ def _check_windows(values: Settings, truth: Truth | None, again: bool, allow_wai
     from eventmill import evidence, gaps, recount, verify
 
     found = evidence.gather(values, WINDOWS)
-    counted = _counted(values, found, recount.recount) if again else None
+    counted = _counted(values, found, partial(recount.recount, refused=found.refused)) if again else None
     found = gaps.count(values, found, counted.total() if counted else None)
     return verify.report(WINDOWS, found, counted, truth, allow_waiting=allow_waiting)
 

@@ -35,7 +35,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventEvidence]:
     monkeypatch.setattr(batches, "newest", lambda _settings, line: 3 if line in {"clicks", "game"} else None)
     monkeypatch.setattr(evidence, "gather", lambda _settings, _line: clicks.GOOD)
     monkeypatch.setattr(event_evidence, "gather", lambda _settings, line: found[line])
-    monkeypatch.setattr(recount, "recount", lambda *_: clicks.again())
+    monkeypatch.setattr(recount, "recount", lambda *_, **__: clicks.again())
     monkeypatch.setattr(recount, "count", lambda _settings, topic, *_: counted[topic])
     monkeypatch.setattr(gaps, "count", uncounted)
     return found

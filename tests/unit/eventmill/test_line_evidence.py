@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from eventmill import line_evidence, places, rejected, sql, webhdfs
+from eventmill.line_evidence import RejectedUntil
 from eventmill.places import Place, Places
 from eventmill.sql import Result
 from tests.support import settings
@@ -39,7 +40,18 @@ def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.Mon
         written("nifi", "a.json", "1"),
     ]
     monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(records))
-    assert line_evidence.rejected_until(settings(), "clicks", {0: 10, 1: 20}) == (2, 1)
+    assert line_evidence.rejected_until(settings(), "clicks", "clicks", {0: 10, 1: 20}) == RejectedUntil(2, 1)
+
+
+def test_what_a_sink_refused_is_rejected_by_the_line_that_the_sink_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(by: str, offset: str) -> rejected.Rejected:
+        time = datetime(2026, 1, 1, tzinfo=UTC)
+        return rejected.Rejected("spark", ("clicks", "0", offset), "why", time, b"", refused_by=by)
+
+    records = [refused("orders/product_views", "3"), refused("clicks", "3"), refused("orders/product_views", "4")]
+    monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(records))
+    found = line_evidence.rejected_until(settings(), "clicks", "clicks", {0: 10})
+    assert found == RejectedUntil(1, 0, frozenset({(0, 3)}))
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from tests.support import settings
 RECEIVED = 1780000000000
 
 
-def record(value: bytes, partition: int = 0) -> SimpleNamespace:
+def record(value: bytes, partition: int = 0, timestamp: int = RECEIVED) -> SimpleNamespace:
     """A record of Kafka."""
-    return SimpleNamespace(value=value, partition=partition, timestamp=RECEIVED)
+    return SimpleNamespace(key=b"user-1", value=value, partition=partition, offset=0, timestamp=timestamp)
 
 
 def view(messageid: int, time: str, source: str = "mobile") -> bytes:
@@ -101,7 +101,16 @@ def test_a_record_that_lies_hours_ahead_makes_no_honest_one_late() -> None:
     result = Recount(300_000_000, 300_000_000, 300_000_000)
     now = int(datetime(2026, 1, 1, 0, 10, tzinfo=UTC).timestamp() * 1000)
     for number, time in enumerate(("2026-01-01 00:10:00", "2026-01-01 20:00:00", "2026-01-01 00:10:01"), 1):
-        result.add(SimpleNamespace(partition=0, timestamp=now, value=view(number, time)))
+        result.add(record(view(number, time), timestamp=now))
     assert (result.stored.total(), result.late.total()) == (3, 0)
-    result.add(SimpleNamespace(partition=0, timestamp=now, value=view(4, "2026-01-01 00:05:01")))
+    result.add(record(view(4, "2026-01-01 00:05:01"), timestamp=now))
     assert result.late.total() == 1
+
+
+def test_what_a_sink_refused_counts_as_broken() -> None:
+    result = Recount(300_000_000, 300_000_000, 300_000_000, refused=frozenset({(0, 7)}))
+    for offset in (6, 7, 8):
+        each = record(view(offset, "2026-01-01 00:00:00"))
+        each.offset = offset
+        result.add(each)
+    assert (result.broken, result.stored.total()) == (1, 2)

@@ -10,6 +10,7 @@ import pytest
 
 from eventmill import topics
 from eventmill.settings import Settings, SettingsError
+from eventmill.sizes import RECORD_BYTES, RESULT_BYTES
 from tests.support import settings
 
 THERE = {
@@ -116,6 +117,25 @@ def test_partitions_are_raised(kafka: Recorder) -> None:
     assert kafka.asked == [("raise", {"clicks": 6})]
 
 
+def test_settings_of_topics_that_are_there_are_changed(kafka: Recorder) -> None:
+    kafka.has |= THERE
+    kafka.config = {"clicks": {"max.message.bytes": "1048588"}, "events.rejected": {"retention.ms": "604800000"}}
+    done = topics.apply(settings())
+    assert done["clicks"] == "there already with 4 partitions, max.message.bytes set to 1200000 (was 1048588)"
+    assert done["events"] == "there already with 4 partitions"
+    ((_, altered),) = kafka.asked
+    assert altered.keys() == {"clicks", "events.rejected"}
+    assert altered["clicks"]["max.message.bytes"] == "1200000"
+    assert altered["events.rejected"]["retention.ms"] == "-1"
+
+
+def test_what_takes_other_topics_records_has_room_for_more_headers() -> None:
+    limits = {topic.name: int(topic.config["max.message.bytes"]) for topic in topics.declared(settings())}
+    results = {name for name in limits if name.endswith(".rejected") or name.startswith("carts.")}
+    assert {limits[name] for name in results} == {RESULT_BYTES}
+    assert {limits[name] for name in limits.keys() - results} == {RECORD_BYTES}
+
+
 def test_fewer_partitions_are_refused_before_anything_is_done(kafka: Recorder) -> None:
     kafka.has |= {"clicks": 6}
     with pytest.raises(SettingsError, match="set CLICKS_PARTITIONS to 6 or more instead of 4"):
@@ -140,7 +160,11 @@ def test_topics_of_another_configuration_get_the_declared_one(kafka: Recorder) -
     assert done["clicks"] == "there already with 4 partitions"
     ((kind, changed),) = kafka.asked
     assert (kind, set(changed)) == ("alter", {"page-logs", "page-logs.rejected"})
-    assert changed["page-logs"] == {"min.insync.replicas": "1", "message.timestamp.type": "LogAppendTime"}
+    assert changed["page-logs"] == {
+        "min.insync.replicas": "1",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "1200000",
+    }
 
 
 def test_a_configuration_that_kafka_refuses_is_told(kafka: Recorder) -> None:

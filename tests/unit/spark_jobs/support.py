@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import MicroBatch
 from spark_jobs.packs import RECORDS as PACKED
 from spark_jobs.packs import Verdict
+from spark_jobs.refusals import Place, Sink
 from spark_jobs.rejected import rejected_records
 from spark_jobs.state import State
 from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
@@ -45,6 +46,13 @@ RECORDS = pa.schema(
         "timestamp": pa.timestamp("us", "UTC"),
     }
 )
+
+
+class DataError(Exception):
+    """A store refuses a value."""
+
+    def __str__(self) -> str:
+        return "no such\nletter"
 
 
 @dataclass(frozen=True)
@@ -121,13 +129,14 @@ def frame(spark: SparkSession, records: Sequence[Record]) -> DataFrame:
 
 @dataclass
 class FolderLine:
-    """A line on a folder, with a dictionary for the rejected records."""
+    """A line on a folder, with a dictionary for the rejected records; its sinks refuse what comes from `refused`."""
 
     spark: SparkSession
     folder: Path
     idle: int | None = 300 * 1_000_000
     partitions: int = 1
     rejected: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    refused: set[object] = field(default_factory=set)
     offsets: dict[int, int] = field(default_factory=dict)
     batches: int = 0
 
@@ -159,9 +168,22 @@ class FolderLine:
         return numbered
 
     def _reject(self, tagged: DataFrame) -> None:
-        for row in rejected_records(tagged, "topic").collect():
+        for row in rejected_records(tagged, "topic", "query").collect():
             headers = header_values(row)
             self.rejected[headers["source.partition"], headers["source.offset"]] = headers
+
+    def _sink(self, store: Callable[[Sequence[Any]], None], origin: Callable[[Any], Place | str]) -> Sink[Any]:
+        """A store that takes the rows of a batch all or none, and no row whose origin is in `refused`."""
+
+        def check(rows: Sequence[Any]) -> None:
+            if any(origin(row) in self.refused for row in rows):
+                raise DataError
+
+        def write(rows: Sequence[Any]) -> None:
+            check(rows)
+            store(rows)
+
+        return Sink("a store", write, check, lambda _: False, lambda error: isinstance(error, DataError), origin)
 
     def state(self) -> dict[str, dict[str, int]]:
         """The newest state."""
@@ -197,9 +219,12 @@ class ClicksLine(FolderLine):
         return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
 
     def _show(self, counts: Sequence[Count], state: State) -> None:
-        for count in counts:
-            final = count.window_end <= state.progress.closed
-            self.live[count.window_start, count.source] = (count.number, final)
+        def store(counts: Sequence[Count]) -> None:
+            for count in counts:
+                final = count.window_end <= state.progress.closed
+                self.live[count.window_start, count.source] = (count.number, final)
+
+        self._sink(store, lambda count: count.source).put(counts)
 
     def table(self, name: str) -> list[tuple[object, ...]]:
         """All rows of a table as a plain listing of its files gives them; times in seconds after START."""
@@ -235,6 +260,9 @@ class ViewsLine(FolderLine):
         return Views(files(self.spark, f"file://{self.folder}"), counted, windows, self._reject, self._put)
 
     def _put(self, counts: Sequence[Count]) -> None:
+        self._sink(self._set, lambda count: count.source).put(counts)
+
+    def _set(self, counts: Sequence[Count]) -> None:
         for count in counts:
             self.set_last.append((_seconds(count.window_start), count.source))
             self.counts[self.set_last[-1]] = count.number
@@ -280,6 +308,9 @@ class CartsLine(FolderLine):
         return Carts(files(self.spark, f"file://{self.folder}"), times, self._reject, Results(self._show, self._take))
 
     def _show(self, scores: Sequence[Score]) -> None:
+        self._sink(self._set, lambda score: score.userid).put(scores)
+
+    def _set(self, scores: Sequence[Score]) -> None:
         for score in scores:
             self.board[_seconds(score.window_start), score.userid, score.action] = score.number
 
@@ -318,12 +349,19 @@ class VisitsLine(FolderLine):
         return Visits(files(self.spark, f"file://{self.folder}"), pace, self._reject, enrichment, self._load)
 
     def _load(self, views: pa.Table, copies: pa.Table) -> None:
-        self.views |= {(row["partition"], row["offset"]): row for row in views.to_pylist()}
-        self.copies |= {(row["partition"], row["offset"]): row["log_id"] for row in copies.to_pylist()}
+        self._sink(self._set, _place).put(views.to_pylist())
+        self.copies |= {_place(row): row["log_id"] for row in copies.to_pylist()}
+
+    def _set(self, views: Sequence[dict[str, Any]]) -> None:
+        self.views |= {_place(row): row for row in views}
 
     def snapshot(self) -> dict[str, object]:
         """All that the line has made, to be compared."""
         return super().snapshot() | {"views": dict(self.views), "copies": dict(self.copies)}
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int]:
+    return row["partition"], row["offset"]
 
 
 def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:

@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 
 from eventmill.events import ProductView
+from eventmill.sizes import RECORD_BYTES, TOO_LONG
 from spark_jobs.clicks import LABEL
 from spark_jobs.packs import Verdict, numbers
+from spark_jobs.refusals import Refusals
 from spark_jobs.tagging import Rule, Tagged, Tagging, in_packs
 from tests.unit.spark_jobs.support import START, click
 
@@ -72,6 +74,28 @@ def test_without_a_rule_nothing_is_late_and_fields_stay_with_their_record() -> N
 def test_a_batch_without_rows_or_without_good_ones_is_taken() -> None:
     assert in_packs([tagging().judge(batch()).records]).num_rows == 0
     assert tagging().judge(batch(None, b"")).reasons == ["empty value"] * 2
+
+
+def test_what_sinks_refused_is_rejected_and_moves_nothing() -> None:
+    refusals = Refusals(LABEL, {(0, 1): "PostgreSQL: NUL", "tablet": "MySQL: no"})
+    task = Tagging(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND), refusals=refusals)
+    values = batch(click(1), click(2), click(5000, "tablet"), b"{", click(3))
+    tagged = task.judge(values)
+    assert numbers(tagged.records, "verdict").tolist() == [Verdict.STORED, *[Verdict.REJECTED] * 3, Verdict.STORED]
+    assert tagged.records.column("label").to_pylist() == ["desktop", None, None, None, "desktop"]
+    found = tagged.rejected(values).select(["offset", "reason", "refused"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        (1, "PostgreSQL: NUL", True),
+        (2, "MySQL: no", True),
+        (3, "Input data was truncated", False),
+    ]
+
+
+def test_a_record_that_is_too_long_is_rejected_though_its_producer_had_packed_it() -> None:
+    values = batch(click(1), click(2, filler="x" * RECORD_BYTES), click(3))
+    tagged = tagging().judge(values)
+    assert tagged.reasons == [None, TOO_LONG, None]
+    assert tagged.rejected(values).column("refused").to_pylist() == [False]
 
 
 def test_a_task_with_two_partitions_is_refused() -> None:
