@@ -30,7 +30,7 @@ def is_balanced(evidence: LineEvidence) -> bool:
 
 def balance(evidence: LineEvidence) -> Iterator[Difference]:
     """What came in against what became of it."""
-    came, became = evidence.accepted(), evidence.processed() + evidence.waiting()
+    came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
 

@@ -54,6 +54,10 @@ class LineEvidence(ABC):
     def processed(self) -> int:
         """How many records something became of."""
 
+    def lost(self) -> int:
+        """How many offsets Kafka removed before the job had read them."""
+        return self.state.totals.lost if self.state else 0
+
     def removed(self) -> int:
         """How many offsets Kafka has given and removed since, by age or size."""
         return sum(held.first for held in self.kafka.values())
@@ -71,7 +75,7 @@ class LineEvidence(ABC):
     def counted(self) -> int:
         """How many records the state has counted: by Kafka, or by the job where Kafka has removed some of them."""
         if self.state and self.removed():
-            return self.state.totals.records
+            return self.state.totals.records + self.state.totals.lost
         return sum(limits.end for limits in self.limits().values()) - self.gaps
 
     def waiting(self) -> int:

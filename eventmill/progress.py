@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from eventmill import places, reader, webhdfs
 from eventmill.settings import Settings
@@ -13,6 +13,9 @@ Offsets = Mapping[int, int]
 
 BESIDE: Mapping[str, Mapping[str, str]] = {"orders": {"product_views": "clicks", "order_views": "order_views"}}
 """Lines whose job has further queries that must be awaited: their names, and whose topic each reads."""
+
+FILTERS: Mapping[str, Sequence[str]] = {"carts": ("shopping_carts",)}
+"""The names of the lines' filters, which are queries on the lines' own topics."""
 
 
 def topic(settings: Settings, line: str) -> str:
@@ -27,10 +30,11 @@ def held(settings: Settings, line: str) -> Offsets:
 
 def committed(settings: Settings, line: str) -> Offsets:
     """Up to where the job has processed the topic for good; empty before its first batch."""
-    return _committed(settings, line, topic(settings, line))
+    return committed_of(settings, line, topic(settings, line))
 
 
-def _committed(settings: Settings, folder: str, topic: str) -> Offsets:
+def committed_of(settings: Settings, folder: str, topic: str) -> Offsets:
+    """The same for any query, by its folder and the topic that it reads."""
     batch = newest_commit(settings, folder)
     return {} if batch is None else offsets(settings, folder, topic, batch)
 
@@ -61,19 +65,30 @@ def behind(committed: Offsets, held: Offsets) -> int:
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in held.items())
 
 
+def topics_of(settings: Settings, line: str) -> dict[str, str]:
+    """The topics that a line's queries read which must be awaited, by the queries' folders."""
+    beside = {f"{line}/{name}": topic(settings, other) for name, other in BESIDE.get(line, {}).items()}
+    return {line: topic(settings, line), **beside}
+
+
+def all_topics(settings: Settings, line: str) -> dict[str, str]:
+    """The topics of all of a line's queries, by the queries' folders."""
+    filters = {f"{line}/{name}": topic(settings, line) for name in FILTERS.get(line, ())}
+    return topics_of(settings, line) | filters
+
+
 class Target:
     """What Kafka holds for a line's job at one moment."""
 
     def __init__(self, settings: Settings, line: str) -> None:
-        beside = {f"{line}/{name}": topic(settings, other) for name, other in BESIDE.get(line, {}).items()}
         self._settings = settings
-        self._topics = {line: topic(settings, line), **beside}
+        self._topics = topics_of(settings, line)
         self._held = {folder: reader.ends(settings, name) for folder, name in self._topics.items()}
 
     def left(self) -> int:
         """How many of these records the job has not processed yet."""
         return sum(
-            behind(_committed(self._settings, folder, topic), self._held[folder])
+            behind(committed_of(self._settings, folder, topic), self._held[folder])
             for folder, topic in self._topics.items()
         )
 

@@ -88,7 +88,10 @@ def _partitions(client: Consumer, topic: str) -> list[int]:
     if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
         raise KafkaException(found.error)
     if not found.partitions:
-        raise TopicError(f"there is no topic {topic!r} in Kafka; make the topics with: eventmill topics apply")
+        raise TopicError(
+            f"there is no topic {topic!r} in Kafka; make the topics with: eventmill topics apply "
+            "(if it was there before, the records that it held are lost)"
+        )
     return sorted(found.partitions)
 
 

@@ -28,7 +28,7 @@ class VerifyError(RuntimeError):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One line's balance: accepted = stored + open + rejected + duplicates + late + waiting.
+    """One line's balance: accepted = stored + open + rejected + duplicates + late + lost + waiting.
 
     Attributes:
         accepted: records that Kafka has taken.
@@ -37,6 +37,7 @@ class Report(msgspec.Struct, frozen=True):
         rejected: distinct records that the job rejected.
         rejected_at_entry: those that never came to the topic; no part of the balance.
         waiting: records that the job has still to process.
+        lost: offsets that Kafka removed before the job had read them.
         exported: events in closed windows that MySQL has.
     """
 
@@ -52,12 +53,15 @@ class Report(msgspec.Struct, frozen=True):
     exported: int
     differences: list[Difference]
     notes: list[str]
+    lost: int = 0
 
     def rows(self) -> Iterator[tuple[str, int]]:
         """What is shown of it, the parts of the balance indented."""
         yield "accepted", self.accepted
         for name in ("stored", "open", "rejected", "duplicates", "late", "waiting"):
             yield f"  {name}", getattr(self, name)
+        if self.lost:
+            yield "  lost", self.lost
         yield "rejected at entry", self.rejected_at_entry
         yield "exported to MySQL", self.exported
 
@@ -89,6 +93,7 @@ def report(
         waiting=evidence.waiting(),
         rejected_at_entry=evidence.rejected_at_entry,
         exported=evidence.exported.total(),
+        lost=evidence.lost(),
         differences=[difference for check in checks for difference in check],
         notes=list(_notes(evidence, again, truth)),
     )

@@ -15,7 +15,7 @@ from eventmill.event_evidence import EventEvidence
 
 
 class EventReport(msgspec.Struct, frozen=True):
-    """One line's balance: accepted = stored + rejected + duplicates + late + waiting.
+    """One line's balance: accepted = stored + rejected + duplicates + late + lost + waiting.
 
     Attributes:
         accepted: records that Kafka has taken.
@@ -23,6 +23,7 @@ class EventReport(msgspec.Struct, frozen=True):
         rejected: distinct records that the job rejected.
         duplicates: and `late`: rows of their tables.
         waiting: records that the job has still to process.
+        lost: offsets that Kafka removed before the job had read them.
         rejected_at_entry: those that never came to the topic; no part of the balance.
         parts: rows of the tables that have some of the stored events, by name.
     """
@@ -38,12 +39,15 @@ class EventReport(msgspec.Struct, frozen=True):
     parts: dict[str, int]
     differences: list[Difference]
     notes: list[str]
+    lost: int = 0
 
     def rows(self) -> Iterator[tuple[str, int]]:
         """What is shown of it, the parts of the balance indented."""
         yield "accepted", self.accepted
         for name in ("stored", "rejected", "duplicates", "late", "waiting"):
             yield f"  {name}", getattr(self, name)
+        if self.lost:
+            yield "  lost", self.lost
         yield "rejected at entry", self.rejected_at_entry
         yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
 
@@ -70,6 +74,7 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
         waiting=evidence.waiting(),
         rejected_at_entry=evidence.rejected_at_entry,
         parts={table: part.rows for table, part in evidence.rows.parts.items()},
+        lost=evidence.lost(),
         differences=[difference for check in checks for difference in check],
         notes=list(balance.removed(evidence)),
     )
@@ -77,7 +82,7 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
 
 def _job(evidence: EventEvidence) -> Iterator[Difference]:
     found = {
-        "records": evidence.counted(),
+        "records": evidence.counted() - evidence.lost(),
         "stored": evidence.rows.stored + evidence.rows.remote,
         "rejected": evidence.rejected_by_job,
         "duplicates": evidence.rows.duplicates - evidence.rows.remote,

@@ -208,10 +208,8 @@ LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
     "visits": visits,
 }
 
-FILTERS: Mapping[str, Sequence[str]] = {"carts": ("shopping_carts",)}
-"""The names of the lines' filters."""
-
 
 def queries(line: str) -> list[str]:
     """The names of a line's queries, which are their folders too: its own, its filters and those beside it."""
-    return [line, *(f"{line}/{part}" for part in (*FILTERS.get(line, ()), *progress.BESIDE.get(line, ())))]
+    parts = (*progress.FILTERS.get(line, ()), *progress.BESIDE.get(line, ()))
+    return [line, *(f"{line}/{part}" for part in parts)]

@@ -21,6 +21,7 @@ from spark_jobs import watermark
 from spark_jobs.hadoop import Files
 from spark_jobs.judging import Summary
 from spark_jobs.packs import Verdict
+from spark_jobs.ranges import lost_of_batch
 from spark_jobs.refusals import Refusals, RefusedError
 from spark_jobs.state import State, StateStore
 from spark_jobs.watermark import Pace, Progress
@@ -94,9 +95,12 @@ class MicroBatch(ABC):
         return 0
 
     def _state(self, batch_id: int, before: State, summary: Summary) -> State:
-        progress = watermark.advance(before.progress, summary.reads, self._pace)
+        lost = lost_of_batch(self._files, batch_id)
+        progress = watermark.advance(before.progress, summary.reads, self._pace).beyond(
+            {g.partition: g.end for g in lost}
+        )
         final = self._final(summary, before.progress, progress)
-        made = replace(summary.totals(), final=final)
+        made = replace(summary.totals(), final=final, lost=sum(gap.end - gap.first for gap in lost))
         return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
 
     @contextmanager

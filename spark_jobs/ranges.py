@@ -18,7 +18,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from eventmill import consumer, progress
+from eventmill import consumer, lost, progress
+from eventmill.lost import Gap, LostRecordsError
 from spark_jobs.hadoop import Files
 
 SCHEMA = "kafka string, topic string, partition int, first long, end long"
@@ -57,10 +58,6 @@ OPTIONS: dict[str, object] = {
 """Read fast, and not elsewhere than asked."""
 
 
-class LostRecordsError(RuntimeError):
-    """Kafka has not got, or not any more, what is to be read."""
-
-
 class Range(NamedTuple):
     """The records of a partition from an offset on up to another."""
 
@@ -70,11 +67,27 @@ class Range(NamedTuple):
 
 
 def of_batch(files: Files, topic: str, batch: int) -> list[Range]:
-    """What a batch of the query with the checkpoint in the folder reads, by what Spark wrote down before it.
+    """What a batch of the query with the checkpoint in the folder reads, less what is lost by the query's note.
 
     Raises:
         LostRecordsError: when a partition ends before its beginning, or is gone.
     """
+    missing = {gap.partition: gap.end for gap in lost_of_batch(files, batch)}
+    spans = (span._replace(first=missing.get(span.partition, span.first)) for span in _planned(files, topic, batch))
+    return [span for span in spans if span.first < span.end]
+
+
+def lost_of_batch(files: Files, batch: int) -> list[Gap]:
+    """What a batch cannot read any more, by the query's note."""
+    if not files.exists(lost.NOTE):
+        return []
+    note = lost.decode(files.read(lost.NOTE))
+    found = (note.gap(*span) for span in _planned(files, note.topic, batch))
+    return [gap for gap in found if gap]
+
+
+def _planned(files: Files, topic: str, batch: int) -> list[Range]:
+    """What Spark wrote down before a batch."""
     ends = progress.parse(files.read(f"checkpoint/offsets/{batch}"), topic)
     if batch:
         begins = progress.parse(files.read(f"checkpoint/offsets/{batch - 1}"), topic)

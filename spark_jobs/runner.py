@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from eventmill import lost
 from eventmill.disk import Reserve
 from eventmill.settings import Settings
 from spark_jobs.conf import kafka_sink
@@ -84,9 +85,14 @@ class Running:
 
 
 def start(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
-    """Start one query of a line, from its checkpoint; `query` is of `lines.queries`."""
+    """Start one query of a line, from its checkpoint; `query` is of `lines.queries`.
+
+    Raises:
+        LostRecordsError: when Kafka has not got the records that come next.
+    """
     name, _, part = query.partition("/")
     line = LINES[name](spark, settings, bounded)
+    lost.require_none(settings, query, line.beside.get(part, line).topic)
     for each in line.filters:
         if each.name == part:
             return Running(_start_filter(spark, settings, line, root(settings, query), each, bounded), bounded)
@@ -114,7 +120,10 @@ def _start_filter(
 ) -> StreamingQuery:
     """Start a filter, in real time if that is set and it has no end."""
     real_time = settings.real_time and not bounded
-    stream = wanted.select(kafka_stream(spark, settings, line.topic, None if real_time else line.max_offsets))
+    # What its note calls lost, it must not stop for; whatever else is lost, it was checked for before the start.
+    lossy = Files(spark, folder).exists(lost.NOTE)
+    most = None if real_time else line.max_offsets
+    stream = wanted.select(kafka_stream(spark, settings, line.topic, most, lossy=lossy))
     sink = kafka_sink(settings, wanted.topic)
     writer = stream.writeStream.format("kafka").options(**sink).outputMode("update")
     writer = (

@@ -16,9 +16,12 @@ FunctionOfRecords = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch
 """Makes rows of the records of one partition, which come in their order as rows of `ranges.FIELDS`."""
 
 
-def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offsets: int | None) -> DataFrame:
-    """A topic from its beginning, at most so many records a batch if that is given; lost records end the query.
+def kafka_stream(
+    spark: SparkSession, settings: Settings, topic: str, max_offsets: int | None, *, lossy: bool = False
+) -> DataFrame:
+    """A topic from its beginning, at most so many records a batch if that is given; lost records end a query.
 
+    One that is `lossy` goes on without them.
     `minPartitions` stays unset: one task then reads one Kafka partition in order, which the rule of lateness needs.
     """
     limit = {} if max_offsets is None else {"maxOffsetsPerTrigger": max_offsets}
@@ -27,7 +30,7 @@ def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offset
         .option("kafka.bootstrap.servers", settings.kafka_bootstrap)
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
-        .option("failOnDataLoss", "true")
+        .option("failOnDataLoss", str(not lossy).lower())
         # A replay of rejected records that was broken off is never seen.
         .option("kafka.isolation.level", "read_committed")
         .options(**limit)
@@ -39,7 +42,7 @@ def kafka_stream(spark: SparkSession, settings: Settings, topic: str, max_offset
 
 def records(batch: DataFrame, batch_id: int, settings: Settings, topic: str, files: Files) -> DataFrame:
     """A micro-batch of `kafka_stream` for `map_records`; the query's checkpoint is below the folder of the files."""
-    if settings.spark_kafka_reader == "spark":
+    if settings.spark_kafka_reader == "spark" and not ranges.lost_of_batch(files, batch_id):
         return batch
     spans = ranges.of_batch(files, topic, batch_id)
     return ranges.frame(batch.sparkSession, settings.kafka_bootstrap, topic, spans)

@@ -32,7 +32,8 @@ class StateError(RuntimeError):
 
 class Totals(msgspec.Struct, frozen=True):
     """Counts of records since the start: each record is stored, rejected, late or a duplicate; `final` of the stored
-    ones are in closed windows, none where a line has no windows.
+    ones are in closed windows, none where a line has no windows. `lost` offsets, no part of `records`, were removed by
+    Kafka before they were read.
     """
 
     records: int = 0
@@ -41,6 +42,7 @@ class Totals(msgspec.Struct, frozen=True):
     late: int = 0
     duplicates: int = 0
     final: int = 0
+    lost: int = 0
 
     def plus(self, other: Totals) -> Totals:
         """The sums."""

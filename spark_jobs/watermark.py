@@ -56,6 +56,15 @@ class Progress(msgspec.Struct, frozen=True):
         newest = {number: partition.newest for number, partition in self.partitions.items()}
         return {number: self.kafka_time if time > self.kafka_time + ahead else time for number, time in newest.items()}
 
+    def beyond(self, offsets: Mapping[int, int]) -> Progress:
+        """The same, but that in these partitions nothing is read before these offsets."""
+        moved = {number: self.partitions.get(number, Partition()) for number in offsets}
+        at_least = {
+            number: msgspec.structs.replace(partition, next_offset=max(partition.next_offset, offsets[number]))
+            for number, partition in moved.items()
+        }
+        return msgspec.structs.replace(self, partitions={**self.partitions, **at_least})
+
 
 class Read(msgspec.Struct, frozen=True):
     """What a batch holds of one Kafka partition: its newest event, first and last Kafka time, and next offset.

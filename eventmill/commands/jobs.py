@@ -26,8 +26,8 @@ STOPPED = ("STOPPED", "EXITED", "FATAL")
 
 def _supervisor(line: str | None) -> Supervisor:
     values = settings.load()
-    if line is not None and line not in LINES:
-        raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
+    if line is not None:
+        _require_known(line)
     if line is not None and line not in values.lines:
         raise StackError(f"{line} is left out; name it in ENABLED_LINES, then: make down, make up")
     supervisor = Supervisor(values)
@@ -123,6 +123,26 @@ def waiting(values: settings.Settings, line: str) -> int:
     from eventmill import progress
 
     return progress.waiting(values, line)
+
+
+@app.command("skip-lost")
+def skip_lost(line: LineArgument) -> None:
+    """Let a line's job go on without records that Kafka removed before they were read; `verify` counts them as lost."""
+    from eventmill import lost, progress
+
+    values = settings.load()
+    _require_known(line)
+    found = {
+        query: (topic, lost.skip(values, query, topic)) for query, topic in progress.all_topics(values, line).items()
+    }
+    for query, (topic, gaps) in found.items():
+        told = f"{lost.sentence(topic, gaps)}; it goes on without them" if gaps else f"nothing of {topic} is lost"
+        Console().print(f"{query}: {told}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _require_known(line: str) -> None:
+    if line not in LINES:
+        raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
 
 
 @app.command()

@@ -53,6 +53,16 @@ def test_nothing_differs_where_all_is_in_order() -> None:
     assert differences(GOOD) == []
 
 
+def test_what_kafka_removed_unread_is_named_and_the_balance_holds() -> None:
+    totals = Totals(records=25, stored=18, rejected=3, duplicates=4, lost=5)
+    state = State(4, None, Progress(partitions={0: Partition(17), 1: Partition(13)}), totals)
+    report = verify_events.report("game", replace(GOOD, state=state, kafka={0: Bounds(8, 17), 1: Bounds(0, 13)}))
+    assert report.differences == []
+    assert (report.accepted, report.lost) == (30, 5)
+    assert ("  lost", 5) in list(report.rows())
+    assert "  lost" not in dict(verify_events.report("game", GOOD).rows())
+
+
 def test_an_order_whose_event_is_not_stored_is_found_once_nothing_waits() -> None:
     parted = replace(GOOD, promised=7, kept=6)
     assert differences(parted) == ["rows of the database whose events are in game_events"]

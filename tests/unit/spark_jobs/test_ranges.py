@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from eventmill.lost import Gap, LostRecordsError, Note
 from spark_jobs import ranges
 from spark_jobs.hadoop import Files
-from spark_jobs.ranges import LostRecordsError, Range
+from spark_jobs.ranges import Range
 from spark_jobs.source import map_records
 
 TOPIC = "clicks"
@@ -67,15 +69,30 @@ def test_a_record_that_is_not_there_any_more_is_told(broker: Broker) -> None:
 
 
 def test_a_batch_reads_what_spark_wrote_down(spark: SparkSession, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "checkpoint"
-    for folder in ("offsets", "sources/0"):
-        (checkpoint / folder).mkdir(parents=True)
-    (checkpoint / "sources" / "0" / "0").write_bytes(b'\0v1\n{"clicks":{"1":5,"0":3}}')
-    for batch, ends in enumerate(({"1": 5, "0": 9}, {"1": 7, "0": 9, "2": 4})):
-        (checkpoint / "offsets" / str(batch)).write_text(f"v1\n{{}}\n{json.dumps({TOPIC: ends})}")
+    plan(tmp_path, {1: 5, 0: 3}, {1: 5, 0: 9}, {1: 7, 0: 9, 2: 4})
     files = Files(spark, tmp_path.as_uri())
     assert ranges.of_batch(files, TOPIC, 0) == [Range(0, 3, 9)]
     assert ranges.of_batch(files, TOPIC, 1) == [Range(1, 5, 7), Range(2, 0, 4)]
+
+
+def test_what_the_note_calls_lost_is_not_read(spark: SparkSession, tmp_path: Path) -> None:
+    plan(tmp_path, {0: 3, 1: 5}, {0: 9, 1: 5}, {0: 20, 1: 7})
+    files = Files(spark, tmp_path.as_uri())
+    (tmp_path / "lost.json").write_bytes(msgspec.json.encode(Note(TOPIC, {0: 11, 1: 99})))
+    assert ranges.of_batch(files, TOPIC, 0) == []
+    assert ranges.lost_of_batch(files, 0) == [Gap(0, 3, 9)]
+    assert ranges.of_batch(files, TOPIC, 1) == [Range(0, 11, 20)]
+    assert ranges.lost_of_batch(files, 1) == [Gap(0, 9, 11), Gap(1, 5, 7)]
+
+
+def plan(folder: Path, begin: dict[int, int], *ends: dict[int, int]) -> None:
+    """Write down batches as Spark does: where the query began, and where each batch ends."""
+    checkpoint = folder / "checkpoint"
+    for name in ("offsets", "sources/0"):
+        (checkpoint / name).mkdir(parents=True)
+    (checkpoint / "sources" / "0" / "0").write_bytes(b"\0v1\n" + json.dumps({TOPIC: begin}).encode())
+    for batch, end in enumerate(ends):
+        (checkpoint / "offsets" / str(batch)).write_text(f"v1\n{{}}\n{json.dumps({TOPIC: end})}")
 
 
 def test_each_range_is_a_task(spark: SparkSession) -> None:

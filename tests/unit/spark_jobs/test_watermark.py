@@ -79,3 +79,10 @@ def test_a_state_whose_newest_event_lies_too_far_ahead_is_bounded_by_what_kafka_
 def test_progress_survives_json() -> None:
     progress = advance(Progress(), {0: read(50), 3: read(30)}, PACE)
     assert msgspec.json.decode(msgspec.json.encode(progress), type=Progress) == progress
+
+
+def test_what_is_lost_is_behind_without_moving_time() -> None:
+    before = advance(Progress(), {0: read(50, next_offset=7), 1: read(30, next_offset=3)}, PACE)
+    after = before.beyond({0: 5, 1: 9, 2: 4})
+    assert {number: each.next_offset for number, each in after.partitions.items()} == {0: 7, 1: 9, 2: 4}
+    assert (after.closed, after.newest()[0], after.newest()[2]) == (before.closed, 50, LONG_AGO)
