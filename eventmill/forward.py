@@ -15,6 +15,7 @@ from typing import Any
 from eventmill import producer, reader, topics
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
+from eventmill.sizes import RECORD_BYTES
 
 OFFSETS_TOPIC = "mm2-offsets.source.internal"
 """Where Kafka Connect keeps the offsets of the cluster that `mirrormaker.properties` calls `source`."""
@@ -89,7 +90,9 @@ def apply_topics(settings: Settings) -> None:
     name = settings.forward_topic
     with _asking(settings), topics.administration(settings, **login(settings)) as client:
         if name not in topics.existing(client):
-            options = {"num_partitions": settings.visits_partitions, "replication_factor": 1}
+            # No more than the topic takes that it is copied to.
+            most = topics.takes(RECORD_BYTES)
+            options = {"num_partitions": settings.visits_partitions, "replication_factor": 1, "configs": most}
             client.create_topics({name: options}, wait_for_metadata=True)
 
 

@@ -76,8 +76,13 @@ def _of_line(settings: Settings, line: str, key: str, about: str, contract: type
     )
 
 
+def takes(record_bytes: int) -> dict[str, str]:
+    """The configuration of a topic whose largest record has so many bytes, with its key and headers."""
+    return {"max.message.bytes": str(record_bytes)}
+
+
 def _config(settings: Settings, record_bytes: int) -> dict[str, str]:
-    """The configuration of a topic whose largest record has so many bytes, with its key and headers.
+    """The configuration of a topic of ours with records of at most so many bytes.
 
     Two replicas must have a record before it counts as written, where there is more than one broker. A record's time is
     that of the broker which appended it: retention, lateness and idle partitions follow it, and no sender's clock.
@@ -85,7 +90,7 @@ def _config(settings: Settings, record_bytes: int) -> dict[str, str]:
     return {
         "min.insync.replicas": str(min(2, settings.kafka_replication_factor)),
         "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": str(record_bytes),
+        **takes(record_bytes),
     }
 
 

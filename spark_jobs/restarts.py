@@ -128,9 +128,22 @@ class Board:
         self._pipeline = pipeline
         self._queries = queries
         self._written: JobState | None = None
+        self._told = False
 
     def update(self) -> None:
-        """Write the state if it is another than before, and give a sign of life; none before the first start."""
+        """Write the state if it is another than before, and give a sign of life; none before the first start.
+
+        A disk that is full costs no more than the signs.
+        """
+        try:
+            self._update()
+            self._told = False
+        except OSError as error:
+            if not self._told:
+                log.warning("the state of %s cannot be written: %s", self._pipeline, error)
+            self._told = True
+
+    def _update(self) -> None:
         runs = all(query.runs for query in self._queries)
         state = self._state()
         if state != self._written and (runs or state.reason):
@@ -143,7 +156,8 @@ class Board:
 
     def fail(self, reason: str) -> None:
         """Write down that the process ends, and why."""
-        self._file.write(JobState(self._pipeline, "failed", datetime.now(UTC), reason, self._restarts()))
+        with suppress(OSError):
+            self._file.write(JobState(self._pipeline, "failed", datetime.now(UTC), reason, self._restarts()))
 
     def remove(self) -> None:
         """Take the state away, for the job was stopped."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut, Unavailable
 from cassandra.cluster import NoHostAvailable
-from mysql.connector import Error
+from mysql.connector import DataError, Error, IntegrityError
 
-from eventmill import cassandra, mysql
+from eventmill import cassandra, mysql, postgres
 from spark_jobs import patience
 from spark_jobs.patience import patiently
 
@@ -69,6 +70,36 @@ def test_mysql_is_away_without_a_connection(number: int, away: bool) -> None:
     assert mysql.is_away(Error("said", errno=number)) is away
 
 
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (DataError("too long", errno=1406), True),
+        (IntegrityError("not null", errno=1048), True),
+        (Error("incorrect string value", errno=1366), True),
+        (Error("no such table", errno=1146), False),
+        (Error("gone", errno=2013), False),
+        (ValueError(), False),
+    ],
+)
+def test_mysql_refuses_values(error: Exception, refused: bool) -> None:
+    assert mysql.is_refusal(error) is refused
+    assert not (refused and mysql.is_away(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "refused", "away"),
+    [
+        (psycopg.DataError("NUL"), True, False),
+        (psycopg.errors.ProgramLimitExceeded("index row size exceeds the maximum"), True, False),
+        (psycopg.OperationalError("gone"), False, True),
+        (psycopg.errors.DiskFull("no space"), False, True),
+        (psycopg.errors.UndefinedTable("no such table"), False, False),
+    ],
+)
+def test_postgresql_refuses_values(error: Exception, refused: bool, away: bool) -> None:
+    assert (postgres.is_refusal(error), postgres.is_away(error)) == (refused, away)
+
+
 def test_other_errors_are_not_mysqls() -> None:
     assert not mysql.is_away(ValueError())
 
@@ -77,3 +108,4 @@ def test_cassandra_is_away_when_no_host_answers_or_replicas_are_missing() -> Non
     for error in (NoHostAvailable("none", {}), OperationTimedOut(), Unavailable("too few")):
         assert cassandra.is_away(error)
     assert not cassandra.is_away(InvalidRequest("no such table"))
+    assert cassandra.is_refusal(InvalidRequest("key too long"))

@@ -195,3 +195,12 @@ def test_what_ends_the_process_is_written_down_and_a_stop_leaves_nothing(values:
     assert (found.state, found.reason) == ("failed", "Spark has ended")
     board.remove()
     assert job_state.read(values) == {}
+
+
+def test_a_state_that_cannot_be_written_ends_nothing(values: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    kept = Kept()
+    kept.at(0)
+    (values.state_dir / "jobs").rmdir()
+    (values.state_dir / "jobs").write_text("no folder")
+    Board(values, "visits", [kept.restarts]).update()
+    assert "the state of visits cannot be written" in caplog.text
