@@ -1,0 +1,194 @@
+"""Records that some sink cannot hold, among good ones in every topic: no job stops, and all are accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+
+from eventmill import demo, job_state, mysql, postgres, producer, progress, reader, rejected
+from eventmill.beside import StackBeside
+from eventmill.settings import LINES
+from eventmill.sizes import RECORD_BYTES
+from eventmill.supervisor import ALL_JOBS
+from eventmill.wait import until
+from tests.e2e.line import Line
+
+GOOD = 10_000
+MARK = uuid4().hex[:8]
+"""Tells the records of this run from others in the same stack."""
+
+UGLY = [f"app[/web] {MARK}", f"team [/b] {MARK}", f"\x1b[2J\x1b]0;t\x07 {MARK}", f"\u202egnp.{MARK}\u2066"]
+NUL = f"nul \0 {MARK}"
+LARGE = "x" * 1_100_000
+LARGEST = "x" * (RECORD_BYTES - 1_000)
+KEY = b"k" * 1_060_000
+
+MILLISECOND = timedelta(milliseconds=1)
+SOURCES = "SELECT SUM(source_number) FROM platform_counts_live WHERE source = %s"
+USERS = "SELECT SUM(action_number) FROM leader_board WHERE userid = %s"
+VIEWS = "SELECT COUNT(*) FROM fact_product_views JOIN dim_store USING (store_key) WHERE store_id = %s"
+
+Event = dict[str, Any]
+Record = tuple[bytes | None, Event | bytes]
+"""Key and value."""
+
+
+def base(line: str, time: datetime, text: str = MARK) -> Event:
+    """An event of the line's contract with a text where it has one that goes into a table."""
+    identity, moment = str(uuid4()), f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
+    event: Event = {"messageid": identity, "timestamp": moment}
+    if line == "clicks":
+        context, product = {"source": text}, {"productid": text}
+        return event | {"event": "ProductView", "userid": text, "properties": product, "context": context}
+    if line == "game":
+        return event | {"event_type": "join_guild", "Host": text, "guild_name": text, "User-Agent": text}
+    if line == "carts":
+        return event | {"userid": text, "lastAction": "SHOPPING_CART", "productid": text}
+    if line == "orders":
+        items = [{"productid": text, "quantity": 1}]
+        return event | {"event": "OrderEvent", "userid": text, "orderid": 1, "lineitems": items}
+    log = {"id": identity, "time_stamp": moment, "api_version": "1.0", "collection": "view_product_detail"}
+    place = {"current_url": "https://a.example", "device_id": text, "ip": "77.9.12.34", "email": text}
+    more = {"local_time": f"{time:%Y-%m-%d %H:%M:%S}", "product_id": text, "store_id": MARK, "user_agent": text}
+    return log | place | more | {"referrer_url": f"https://{text}/", "option": []}
+
+
+def poisons(line: str, time: datetime) -> Iterator[Record]:
+    """Every record that has stopped a job of this trade."""
+    for text in (*UGLY, NUL):
+        yield b"k", base(line, time, text)
+    for filler in (LARGE, LARGEST):
+        yield b"k", base(line, time) | {"filler": filler}
+    yield KEY, base(line, time)
+    yield None, base(line, time)
+    yield KEY, b"no event"
+    yield b"k", LARGEST.encode()
+    yield b"k", b""
+    if line == "visits":
+        for clock in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+            yield b"k", base(line, time) | {"local_time": clock}
+
+
+class Poisoned(Line):
+    """A line that gets good records with poisons among them."""
+
+    def __init__(self, stack: StackBeside, name: str) -> None:
+        super().__init__(stack, name)
+        self.topic = progress.topic(stack.settings, name)
+        self.begin = demo.next_start(stack.settings, name if name == "carts" else "clicks")
+        self.poisons = list(poisons(name, self.begin + GOOD // 2 * MILLISECOND))
+
+    def send(self) -> None:
+        """Write all records straight to the topic."""
+        sink = Producer(producer.configuration(self.stack.settings, "poison") | {"acks": "all", "linger.ms": 20})
+        every = GOOD // len(self.poisons)
+        for number in range(GOOD):
+            self._produce(sink, (b"k%d" % (number % 50), base(self.name, self.begin + number * MILLISECOND)))
+            if number % every == 0 and (at := number // every) < len(self.poisons):
+                self._produce(sink, self.poisons[at])
+        assert sink.flush(120) == 0
+
+    def _produce(self, sink: Producer, record: Record) -> None:
+        key, value = record
+        content = value if isinstance(value, bytes) else msgspec.json.encode(value)
+        try:
+            sink.produce(self.topic, content, key)
+        except BufferError:
+            sink.flush(120)
+            sink.produce(self.topic, content, key)
+        sink.poll(0)
+
+    def rejected(self) -> list[rejected.Rejected]:
+        """The distinct rejected records of the topic."""
+        return list(rejected.distinct(rejected.read(self.stack.settings, self.topic)))
+
+
+@pytest.fixture(scope="module")
+def lines(stack: StackBeside) -> dict[str, Poisoned]:
+    """All lines, after they have got and processed their poisons in one process that was never started again."""
+    Line(stack, "clicks").start()
+    supervisor = Line(stack, "clicks").supervisor
+    before, restarts = supervisor.programs()[ALL_JOBS].pid, restarted(stack)
+    lines = {name: Poisoned(stack, name) for name in LINES}
+    for line in lines.values():
+        line.send()
+    for line in lines.values():
+        line.wait_until_processed()
+    assert supervisor.programs()[ALL_JOBS].pid == before
+    assert restarted(stack) == restarts
+    return lines
+
+
+def restarted(stack: StackBeside) -> dict[str, int]:
+    """How often queries of each line were restarted."""
+    return {name: state.restarts for name, state in job_state.read(stack.settings).items()}
+
+
+def number(connection: Any, statement: str, value: str) -> int:
+    """The one number that a query gives."""
+    cursor = connection.cursor()
+    cursor.execute(statement, (value,))
+    return int(cursor.fetchone()[0] or 0)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_every_record_is_accounted_for(lines: dict[str, Poisoned], name: str) -> None:
+    line = lines[name]
+    if name != "visits":
+        line.stack.eventmill("tables", name)
+    line.stack.eventmill("verify", name)
+    found = [record.value for record in line.rejected() if record.key in (b"k", KEY)]
+    assert {b"no event", b"", LARGEST.encode()}.issubset(found)
+    assert job_state.read(line.stack.settings)[name].state == "running"
+
+
+def test_texts_are_counted_under_exactly_what_they_are(lines: dict[str, Poisoned]) -> None:
+    # The largest ones and those with other keys have the text of the good ones.
+    expected = [*[1] * len(UGLY), GOOD + 4]
+    with mysql.connect(lines["clicks"].stack.settings) as connection:
+        assert [number(connection, SOURCES, text) for text in (*UGLY, MARK)] == expected
+        assert [number(connection, USERS, text) for text in (*UGLY, MARK)] == expected
+
+
+def test_products_put_into_carts_come_whole_whatever_their_size(lines: dict[str, Poisoned]) -> None:
+    line = lines["carts"]
+    events = [(key, event) for key, event in line.poisons if isinstance(event, dict) and event["userid"] != NUL]
+    expected = {event["messageid"]: (key, len(msgspec.json.encode(event))) for key, event in events}
+    found: dict[str, tuple[bytes | None, int]] = {}
+
+    def all_there() -> bool:
+        topic = line.stack.settings.carts_abandoned_topic
+        with reader.consumer(line.stack.settings) as client:
+            for record in reader.between(client, topic, reader.bounds(client, topic)):
+                identity = dict(record.headers)["source.messageid"].decode()
+                if identity in expected:
+                    found[identity] = (record.key, len(record.value))
+        return found.keys() == expected.keys()
+
+    until(all_there, 90, "not all have come to the topic of carts", every=2)
+    assert found == expected
+
+
+def test_page_logs_are_stored_or_rejected_with_a_reason(lines: dict[str, Poisoned]) -> None:
+    line = lines["visits"]
+    events = {event["id"]: event for _, event in line.poisons if isinstance(event, dict)}
+    refused = {}
+    for record in line.rejected():
+        if MARK.encode() in record.value:
+            refused[msgspec.json.decode(record.value)["id"]] = record
+    with postgres.connect(line.stack.settings) as connection:
+        assert number(connection, VIEWS, MARK) == GOOD + len(events) - len(refused)
+    doubtful = {
+        identity
+        for identity, event in events.items()
+        if event["product_id"] == NUL or event["local_time"][-6:-5] in "+-"
+    }
+    assert refused.keys() <= doubtful
+    assert len(refused) > 0
+    assert all(record.reason for record in refused.values())
