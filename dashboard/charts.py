@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.frames import HOURS, shown
+from dashboard.frames import HOURS, OTHER, shown
 
 Chart = alt.Chart | alt.LayerChart
 
@@ -71,6 +71,7 @@ def _x(name: str, title: str, angle: int, **more: Any) -> alt.X:
 def _stacked(rows: pd.DataFrame, by: str, x: alt.X, **more: Any) -> alt.Chart:
     frame = shown(rows)
     order = frame.groupby(by)["views"].sum().sort_values(ascending=False, kind="stable").index.tolist()
+    order.sort(key=lambda name: str(name).startswith(OTHER))
     ranked = frame.assign(rank=frame[by].map({value: rank for rank, value in enumerate(order, 1)}))
     colour = alt.Color(
         f"{by}:N",

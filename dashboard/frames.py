@@ -11,7 +11,7 @@ from eventmill.sql import Result
 from eventmill.text import visible
 
 HOURS = range(24)
-EMPTY = "(empty)"
+EMPTY, OTHER = "(empty)", "other ("
 UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
 
@@ -38,7 +38,7 @@ def top_and_other(numbers: Mapping[str, int], name: str, number: str, length: in
 
 def other(number: int) -> str:
     """What so many names are called that are not shown by themselves."""
-    return f"other ({number:,})"
+    return f"{OTHER}{number:,})"
 
 
 def with_other(rows: pd.DataFrame, column: str, most: int) -> pd.DataFrame:

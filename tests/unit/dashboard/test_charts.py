@@ -37,6 +37,12 @@ def test_parts_are_ranked_by_their_totals() -> None:
     assert [tip["field"] for tip in specification["encoding"]["tooltip"]] == ["hour", "browser", "views"]
 
 
+def test_all_others_together_come_last() -> None:
+    frame = pd.DataFrame([(0, "other (9)", 90), (0, "Chrome", 5), (0, "Edge", 7)], columns=["hour", "browser", "views"])
+    specification, _ = drawn(charts.by_hour_and(frame, "browser", "2026-03-01"))
+    assert specification["encoding"]["color"]["scale"]["domain"] == ["Edge", "Chrome", "other (9)"]
+
+
 def test_open_windows_are_lighter() -> None:
     frame = pd.DataFrame([("12:00", "tablet", 3, "open")], columns=["window", "source", "views", "state"])
     opacity = drawn(charts.by_window(frame, "source", ""))[0]["encoding"]["opacity"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import streamlit as st
 from cassandra import UnresolvableContactPoints
 
 from dashboard import charts, panel
@@ -49,8 +50,8 @@ def test_the_numbers_of_bars_can_be_read_on_any_ground(
     engines: Engines, monkeypatch: pytest.MonkeyPatch, theme: str | None, colour: str
 ) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(panel.st, "context", SimpleNamespace(theme=SimpleNamespace(type=theme)))
-    monkeypatch.setattr(panel.st, "altair_chart", lambda chart, **_: drawn.append(chart))
+    monkeypatch.setattr(st, "context", SimpleNamespace(theme=SimpleNamespace(type=theme)))
+    monkeypatch.setattr(st, "altair_chart", lambda chart, **_: drawn.append(chart))
     panel.draw(charts.bars(pd.DataFrame([("a", 1)], columns=["name", "views"]), "name", "views"), "one bar")
     assert drawn[0].to_dict()["config"]["text"]["color"] == colour
 
