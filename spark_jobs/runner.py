@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,15 +40,20 @@ class JobError(RuntimeError):
 
 @dataclass
 class Batches:
-    """The function for `foreachBatch`: keeps the error of a batch that failed, and knows whether one is at work."""
+    """The function for `foreachBatch`: keeps the error of a batch that failed, and knows whether one is at work.
+
+    A batch that waits for room on the disk is not at work yet.
+    """
 
     process: BatchFunction
+    wait_for_room: Callable[[], None] = lambda: None
     error: Exception | None = None
     done: int = 0
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
         """Process one batch."""
+        self.wait_for_room()
         with self.at_work:
             try:
                 self.process(batch, batch_id)
@@ -105,11 +110,13 @@ def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: st
     files = Files(spark, folder)
     reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
 
-    def process(batch: DataFrame, batch_id: int) -> None:
+    def wait_for_room() -> None:
         reserve.wait(lambda shortage: log.warning("%s waits: %s", name, shortage))
+
+    def process(batch: DataFrame, batch_id: int) -> None:
         line.process(records(batch, batch_id, settings, line.topic, files), batch_id)
 
-    batches = Batches(process)
+    batches = Batches(process, wait_for_room)
     writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
     writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
     return Running(_begin(writer, name, folder), bounded, batches)
