@@ -17,8 +17,9 @@ from api.acknowledged import Acknowledged
 from api.asking import Asked
 from api.dag_runs import DagRuns
 from api.ledger import Books, Done, Ledger
-from api.overview import Overview, Page, Path
+from api.overview import Disk, Overview, Page, Path
 from eventmill import batches, job_state, links, progress, reader
+from eventmill.disk import Reserve
 from eventmill.links import Link
 from eventmill.settings import Settings
 
@@ -45,6 +46,7 @@ class Overviews:
         self._ledgers = {line: Ledger(progress.topic(settings, line)) for line in settings.lines}
         self._acknowledged = Acknowledged(settings)
         self._runs = DagRuns(settings)
+        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
 
     def now(self) -> Overview:
         """What the engines say, or said a few seconds ago."""
@@ -73,8 +75,9 @@ class Overviews:
                 problems += reasons.of_books(paths[-1], books, self._settings.stalled_seconds)
         pages = [self._page(link, until) for link in self._pages]
         runs, problem = self._runs.answer(until)
-        found = [*reasons.of_pages(pages), *reasons.of_jobs(jobs), *problems, *reasons.of_runs(runs), *problem]
-        return Overview(pages, paths, jobs, runs, list(dict.fromkeys(found)))
+        full = filter(None, [self._reserve.explained()])
+        found = [*full, *reasons.of_pages(pages), *reasons.of_jobs(jobs), *problems, *reasons.of_runs(runs), *problem]
+        return Overview(pages, paths, jobs, runs, list(dict.fromkeys(found)), Disk(*self._reserve.tightest()))
 
     def _begin(self) -> None:
         """Ask all but Kafka."""

@@ -58,6 +58,14 @@ class Path(msgspec.Struct, frozen=True):
     acknowledged: int = 0
 
 
+class Disk(msgspec.Struct, frozen=True):
+    """The fullest disk of the state folder, in bytes: with less than `reserve` free, nothing new is taken."""
+
+    free: int
+    size: int
+    reserve: int
+
+
 class Overview(msgspec.Struct, frozen=True):
     """All pages, the pipelines of which Kafka and HDFS tell, the jobs that were started, each DAG's latest run.
 
@@ -70,6 +78,7 @@ class Overview(msgspec.Struct, frozen=True):
     jobs: list[JobState] = []
     dags: list[Run] = []
     reasons: list[str] = []
+    disk: Disk | None = None
 
 
 def overview(look: Callable[[], Overview], keys: Keys) -> Blueprint:

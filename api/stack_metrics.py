@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.overview import Overview, Path
+from api.overview import Disk, Overview, Path
 from eventmill import job_state
 from eventmill.job_state import JobState
 
@@ -38,7 +38,15 @@ class StackCollector(Collector):
         runs = GaugeMetricFamily("eventmill_dag_failed", "Whether the latest run of a DAG failed.", labels=["dag"])
         for run in self._seen.dags:
             runs.add_metric([run.dag], run.failed)
-        yield from (reasons, pages, runs, *_records(self._seen.lines), *_jobs(self._seen.jobs))
+        yield from (reasons, pages, runs, *_disk(self._seen.disk))
+        yield from (*_records(self._seen.lines), *_jobs(self._seen.jobs))
+
+
+def _disk(disk: Disk | None) -> Iterator[Metric]:
+    if disk:
+        yield GaugeMetricFamily("eventmill_disk_free_bytes", "Free on the fullest disk of the stack.", disk.free)
+        yield GaugeMetricFamily("eventmill_disk_size_bytes", "Size of that disk.", disk.size)
+        yield GaugeMetricFamily("eventmill_disk_reserve_bytes", "With less free, nothing is taken.", disk.reserve)
 
 
 def _records(paths: list[Path]) -> Iterator[Metric]:

@@ -76,6 +76,15 @@ class Reserve:
             self._shortage = self._sentence(space) if self._short else None
         return self._shortage
 
+    def explained(self) -> str | None:
+        """The shortage, and which folders of the state folder take most of the disk."""
+        shortage = self.shortage()
+        if not shortage:
+            return None
+        return f"{shortage}. Most is taken by " + ", ".join(
+            f"{name} ({taken // MB} MB)" for name, taken in largest(self._state_dir)
+        )
+
     def wait(self, on_wait: Callable[[str], None]) -> None:
         """Return when there is no shortage; `on_wait` gets the reason once, if there is one."""
         shortage = self.shortage()

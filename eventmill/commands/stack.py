@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import prepare, settings, setup, stack, supervisor
+from eventmill import disk, prepare, settings, setup, stack, supervisor
 from eventmill.commands.display import changing
 from eventmill.engines import SERVICES
 from eventmill.settings import ROOT
@@ -83,7 +83,10 @@ def down() -> None:
 def show_status() -> None:
     """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down or orphaned."""
     console = Console()
-    rows = list(stack.status(settings.load()))
+    values = settings.load()
+    if shortage := disk.Reserve(values.state_dir, values.disk_reserve_mb).explained():
+        console.print(shortage, style="red", markup=False, soft_wrap=True)
+    rows = list(stack.status(values))
     if not rows:
         console.print("the stack is down; start it with: make up")
         raise typer.Exit(3)

@@ -166,9 +166,9 @@ def test_products_put_into_carts_come_whole_whatever_their_size(lines: dict[str,
         topic = line.stack.settings.carts_abandoned_topic
         with reader.consumer(line.stack.settings) as client:
             for record in reader.between(client, topic, reader.bounds(client, topic)):
-                identity = dict(record.headers)["source.messageid"].decode()
+                identity = (dict(record.headers)["source.messageid"] or b"").decode()
                 if identity in expected:
-                    found[identity] = (record.key, len(record.value))
+                    found[identity] = (record.key, len(record.value or b""))
         return found.keys() == expected.keys()
 
     until(all_there, 90, "not all have come to the topic of carts", every=2)

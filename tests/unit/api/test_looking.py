@@ -16,9 +16,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from api import looking, stack_metrics
 from api.looking import Overviews
-from api.overview import Overview, Path
+from api.overview import Disk, Overview, Path
 from eventmill import job_state, progress, reader, rejected, topics, webhdfs
 from eventmill.airflow import Airflow, Run
+from eventmill.disk import MB, Reserve, Space
 from eventmill.job_state import JobState
 from eventmill.settings import Settings
 from tests.support import settings
@@ -138,6 +139,18 @@ def test_a_namenode_that_hangs_holds_up_nobody(
     seen = look(tmp_path, enabled_lines="clicks,game")
     assert monotonic() - begun < 10
     assert "HDFS gave no answer in time" in seen.reasons
+
+
+def test_a_disk_that_is_nearly_full_is_red_and_the_metrics_tell_its_size(
+    engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Reserve, "tightest", lambda _: Space(free=7 * MB, size=9_000 * MB, reserve=100 * MB))
+    (tmp_path / "kafka").mkdir()
+    seen = look(tmp_path)
+    assert seen.reasons[0].startswith(f"the disk of {tmp_path} is nearly full: 7 MB are free")
+    assert seen.reasons[0].endswith("Most is taken by kafka (0 MB)")
+    assert seen.disk == Disk(7 * MB, 9_000 * MB, 100 * MB)
+    assert b"eventmill_disk_free_bytes 7.340032e+06" in stack_metrics.text(seen)
 
 
 def test_a_job_that_fails_is_red_with_its_reason(engines: Engines, tmp_path: File) -> None:

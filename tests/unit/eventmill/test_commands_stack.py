@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from eventmill import settings, stack
+from eventmill import disk, settings, stack
 from eventmill.commands import stack as commands
 from tests.unit.eventmill.conftest import Dummies
 from tests.unit.eventmill.test_orphans import kill_the_supervisor
@@ -30,6 +30,15 @@ def test_status_and_up_say_that_the_supervisor_was_killed(dummies: Dummies, caps
     shown = " ".join(capsys.readouterr().out.split())
     assert "the supervisor was killed: what it left behind is ended" in shown
     assert "the stack is up" in shown
+
+
+def test_status_says_that_the_disk_is_nearly_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(disk.Reserve, "explained", lambda _: "the disk of [/x] is nearly full")
+    with pytest.raises(typer.Exit):
+        commands.show_status()
+    assert capsys.readouterr().out.startswith("the disk of [/x] is nearly full\n")
 
 
 def test_an_interrupted_up_says_what_runs_on(

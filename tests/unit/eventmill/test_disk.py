@@ -124,3 +124,13 @@ def test_the_largest_folders_come_first(tmp_path: Path) -> None:
         (tmp_path / name / "data").write_bytes(b"x" * blocks * 4096)
     assert [name for name, _ in largest(tmp_path, 2)] == ["hdfs", "kafka"]
     assert dict(largest(tmp_path))["kafka"] >= 3 * 4096
+
+
+def test_the_explanation_says_what_takes_the_space(machine: Disk, tmp_path: Path) -> None:
+    machine.free_mb = 7
+    (tmp_path / "kafka").mkdir()
+    explained = Reserve(tmp_path, RESERVE_MB).explained()
+    assert explained is not None
+    assert explained.endswith("when 125 MB are free. Most is taken by kafka (0 MB)")
+    machine.free_mb = 200
+    assert Reserve(tmp_path, RESERVE_MB).explained() is None
