@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from eventmill import errors, job_state, settings
-from eventmill.commands.display import wide
+from eventmill.commands.display import say, wide
 from eventmill.engines import service_environment
 from eventmill.job_state import JobState
 from eventmill.settings import LINES
@@ -46,7 +45,7 @@ def start(line: MaybeLine = None) -> None:
     supervisor, name = _supervisor(line), _program(line)
     _refuse_second(supervisor, name)
     supervisor.start(name)
-    Console().print(f"{name} runs; its log and live view: eventmill logs {name} -f")
+    say(f"{name} runs; its log and live view: eventmill logs {name} -f")
 
 
 def _refuse_second(supervisor: Supervisor, name: str) -> None:
@@ -68,7 +67,7 @@ def stop(line: MaybeLine = None) -> None:
     """Stop what `start` started with the same words; it goes on from its checkpoints when started again."""
     name = _program(line)
     _supervisor(line).stop(name)
-    Console().print(f"{name} is stopped")
+    say(f"{name} is stopped")
 
 
 @app.command("status")
@@ -81,11 +80,10 @@ def show_status() -> None:
     for line in values.lines:
         program = of_line(programs, line) if programs else None
         table.add_row(line, *_status(program, states.get(line)), _left(values, line))
-    console = wide()
-    console.print(table)
+    wide().print(table)
     for state in (states[line] for line in values.lines if line in states):
         if state.reason:
-            console.print(_why(state), markup=False, highlight=False, soft_wrap=True)
+            say(_why(state))
 
 
 def _status(program: Program | None, state: JobState | None) -> tuple[str, str, str, str]:
@@ -137,7 +135,7 @@ def skip_lost(line: LineArgument) -> None:
     }
     for query, (topic, gaps) in found.items():
         told = f"{lost.sentence(topic, gaps)}; it goes on without them" if gaps else f"nothing of {topic} is lost"
-        Console().print(f"{query}: {told}", markup=False, highlight=False, soft_wrap=True)
+        say(f"{query}: {told}")
 
 
 def _require_known(line: str) -> None:

@@ -6,11 +6,11 @@ import subprocess
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from eventmill import disk, prepare, settings, setup, stack, supervisor
-from eventmill.commands.display import changing
+from eventmill.commands.display import changing, say, wide
 from eventmill.engines import SERVICES
 from eventmill.settings import ROOT
 
@@ -31,14 +31,13 @@ def register(app: typer.Typer) -> None:
 
 def fetch_all() -> None:
     """Fetch all that the stack needs, by the lock files and poms."""
-    console = Console()
     if subprocess.run([ROOT / "bin" / "secrets"], check=False).returncode:  # it has said why
         raise typer.Exit(1)
     values = settings.load()
     setup.install_system_packages(values)
-    with changing(console) as show:
+    with changing(wide()) as show:
         fetched = setup.fetch(values, lambda parts: show(_setup_table(parts)))
-    console.print(f"fetched {len(fetched)} parts" if fetched else "everything is there")
+    say(f"fetched {len(fetched)} parts" if fetched else "everything is there")
 
 
 def _setup_table(parts: list[setup.Part]) -> Table:
@@ -50,19 +49,18 @@ def _setup_table(parts: list[setup.Part]) -> Table:
 
 def up(services: ServicesArgument = None) -> None:
     """Start the stack, or only the named services and what they need, and wait until every one is ready."""
-    console = Console()
     values = settings.load()
     try:
         if stack.is_orphaned(values):
-            console.print("the supervisor was killed: what it left behind is ended, then the stack starts again")
-        with changing(console) as show:
+            say("the supervisor was killed: what it left behind is ended, then the stack starts again")
+        with changing(wide()) as show:
             started = stack.up(values, services or (), lambda progress: show(_up_table(progress, values)))
         if not services and (said := prepare.notice(values, prepare.prepare(values))):
-            console.print(said, markup=False, soft_wrap=True)
+            say(said)
     except KeyboardInterrupt:
-        console.print("interrupted: what was started runs on; `make up` goes on from here, `make down` stops it")
+        say("interrupted: what was started runs on; `make up` goes on from here, `make down` stops it")
         raise typer.Exit(130) from None
-    console.print("the stack is up" if started else "the stack was up already")
+    say("the stack is up" if started else "the stack was up already")
 
 
 def _up_table(progress: list[stack.Progress], values: settings.Settings) -> Table:
@@ -77,32 +75,31 @@ def _up_table(progress: list[stack.Progress], values: settings.Settings) -> Tabl
 def down() -> None:
     """Stop all jobs and services."""
     stopped = stack.down(settings.load())
-    Console().print("the stack is down" if stopped else "the stack was down already")
+    say("the stack is down" if stopped else "the stack was down already")
 
 
 def show_status() -> None:
     """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down or orphaned."""
-    console = Console()
     values = settings.load()
     if shortage := disk.Reserve(values.state_dir, values.disk_reserve_mb).explained():
-        console.print(shortage, style="red", markup=False, soft_wrap=True)
+        say(shortage, fg="red")
     rows = list(stack.status(values))
     if not rows:
-        console.print("the stack is down; start it with: make up")
+        say("the stack is down; start it with: make up")
         raise typer.Exit(3)
-    _print_status(console, rows)
+    _print_status(rows)
     if any(row.program.state == stack.ORPHANED for row in rows):
-        console.print("the supervisor was killed and these run on; `make up` starts all again, `make down` stops them")
+        say("the supervisor was killed and these run on; `make up` starts all again, `make down` stops them")
         raise typer.Exit(3)
 
 
-def _print_status(console: Console, rows: list[stack.Status]) -> None:
+def _print_status(rows: list[stack.Status]) -> None:
     table = Table("service", "state", "process", "uptime s", "memory MB", "port")
     for row in rows:
         numbers = (row.program.pid or "", round(row.seconds) or "", row.memory_mb or "", row.port or "")
         table.add_row(row.program.name, _coloured(row.program.state), *map(str, numbers))
     table.add_row("all", "", "", "", str(sum(row.memory_mb for row in rows)), "")
-    console.print(table)
+    wide().print(table)
 
 
 def logs(name: NameArgument, follow: FollowOption = False, lines: int = 100) -> None:
@@ -121,6 +118,5 @@ def logs(name: NameArgument, follow: FollowOption = False, lines: int = 100) -> 
     subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *existing], check=False)
 
 
-def _coloured(state: str) -> str:
-    colour = "green" if state in GREEN else "red" if state in RED else "yellow"
-    return f"[{colour}]{state}[/{colour}]"
+def _coloured(state: str) -> Text:
+    return Text(state, "green" if state in GREEN else "red" if state in RED else "yellow")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from eventmill import batches, settings
 from eventmill.commands.data import progress_bar
-from eventmill.commands.display import Shape, wide
+from eventmill.commands.display import Shape, data, wide
 from eventmill.reader import Bounds
 from eventmill.settings import LINES, Settings
 from eventmill.supervisor import StackError
@@ -58,7 +58,7 @@ def verify(
     wanted = _lines(values, lines or [], [WINDOWS] if expected else [])
     reports = [_check(values, line, expected, recount, allow_waiting) for line in wanted]
     if shape is Shape.json:
-        typer.echo(msgspec.json.encode(reports))
+        data(msgspec.json.encode(reports))
     else:
         for report in reports:
             _show(report)
