@@ -89,7 +89,7 @@ def show_status() -> None:
         raise typer.Exit(3)
     _print_status(rows)
     if any(row.program.state == stack.ORPHANED for row in rows):
-        say("the supervisor was killed and these run on; `make up` starts all again, `make down` stops them")
+        say("the supervisor was killed and these run on: `make up` starts all again, `make down` stops them")
         raise typer.Exit(3)
 
 

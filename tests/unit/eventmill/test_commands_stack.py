@@ -25,7 +25,7 @@ def test_status_and_up_say_that_the_supervisor_was_killed(dummies: Dummies, caps
     assert ended.value.exit_code == 3
     shown = " ".join(capsys.readouterr().out.split())
     assert "ORPHANED" in shown
-    assert "the supervisor was killed and these run on; `make up` starts all again" in shown
+    assert "the supervisor was killed and these run on: `make up` starts all again" in shown
     commands.up(["mail"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "the supervisor was killed: what it left behind is ended" in shown
