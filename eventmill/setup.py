@@ -23,7 +23,7 @@ REQUIREMENTS = ROOT / "requirements"
 AIRFLOW_ENV = ROOT / ".venv-airflow"
 UV = Path(sys.executable).with_name("uv")
 AT_A_TIME = 4
-FIRST = ("spark", "spark-classes", "yarn", "airflow", "mysql")
+FIRST = ("spark", "spark-classes", "nifi", "yarn", "airflow", "hive", "presto", "mysql")
 """The parts that take longest, and what they wait for: begun first, so that none is left alone at the end."""
 
 
