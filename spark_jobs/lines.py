@@ -189,7 +189,7 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # n
 
 
 def _ahead(settings: Settings) -> int:
-    """How far beyond Kafka's time an event may move the watermark, in microseconds."""
+    """MAX_EVENT_TIME_AHEAD_SECONDS in microseconds."""
     return settings.max_event_time_ahead_seconds * 1_000_000
 
 

@@ -97,7 +97,7 @@ def _choices(kind: inspect.UnionType) -> list[inspect.Type]:
 
 
 def _is_id(choices: list[inspect.Type]) -> bool:
-    """Whether these are text and whole numbers, which are stored as text."""
+    """True for text or whole numbers, which are stored as text."""
     return [type(_plain(choice)) for choice in choices] == [inspect.StrType, inspect.IntType]
 
 

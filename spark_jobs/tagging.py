@@ -188,7 +188,7 @@ class Tagging:
         return {index: reason for index, reason in found if reason is not None}
 
     def _late(self, batch: pa.RecordBatch, times: Micros, received: Micros) -> NDArray[np.bool_]:
-        """Which of the times of a batch's good records, in the order of their offsets, come too late.
+        """A mask of a batch's good records, in the order of their offsets: those that come too late.
 
         Each is compared with when its own record was received, so that no verdict depends on where a batch ends.
         """

@@ -67,7 +67,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """What a batch holds of one Kafka partition: its newest event, first and last Kafka time, and next offset.
+    """One Kafka partition's part of a batch: its newest event, first and last Kafka time, and next offset.
 
     The newest event is that by `credible`.
     """

@@ -18,7 +18,7 @@ CLOCKS = {"none": 2001, "gzip": 2012, "snappy": 2020, "lz4": 2040, "zstd": 2090}
 
 
 def differs(settings: Settings) -> dict[str, str]:
-    """What of the topic's configuration is not as declared."""
+    """The topic's configuration in Kafka where it is not as declared."""
     declared = [topic for topic in topics.declared(settings) if topic.name == TOPIC]
     with topics.administration(settings) as client:
         return topics.differences(client, declared)[TOPIC]

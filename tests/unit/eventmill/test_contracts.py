@@ -1,4 +1,4 @@
-"""What the contracts take from real senders: strict where the tables need it, liberal elsewhere."""
+"""The contracts on events of real senders: strict where the tables need it, liberal elsewhere."""
 
 from __future__ import annotations
 
