@@ -11,7 +11,7 @@ from dashboard.frames import HOURS, OTHER, shown
 
 Chart = alt.Chart | alt.LayerChart
 
-BAR, EDGES = 26, 12
+BAR, EDGES = 26, 22
 """Height of a bar with its pause, and of the edges above and below all bars."""
 
 LABEL, LEGEND_LABEL = 160, 110
