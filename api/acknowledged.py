@@ -17,9 +17,9 @@ EVENTS = "eventmill_api_events"
 class Acknowledged:
     """Counts by topic, over all processes of the API, since it was started."""
 
-    def __init__(self, settings: Settings, text: Callable[[], bytes] = metrics.text) -> None:
+    def __init__(self, settings: Settings, text: Callable[[], bytes] | None = None) -> None:
         self._topics = {kind: topic.name for kind, topic in topics.collected(settings).items()}
-        self._text = text
+        self._text = text or metrics.text
         self._counts: Counter[str] = Counter()
         self._before: dict[str, int] = {}
 

@@ -70,7 +70,7 @@ def test_every_record_is_stored_a_copy_late_or_rejected(carts: Make) -> None:
     assert line.actions("user_actions") == [10, 11, 400, 900, 901, 902, 2000]
     assert line.actions("user_action_duplicates") == [10]
     assert line.actions("user_actions_late") == [5, 11, 30]
-    totals = {"records": 13, "stored": 7, "rejected": 2, "late": 3, "duplicates": 1, "final": 0}
+    totals = {"records": 13, "stored": 7, "rejected": 2, "late": 3, "duplicates": 1, "final": 0, "lost": 0}
     assert line.state()["totals"] == totals
     assert len(line.rejected) == 2
 

@@ -124,7 +124,7 @@ def test_the_years_1_and_9999_are_rejected_and_move_no_watermark(clicks: Make) -
 def test_every_record_is_accounted_for(clicks: Make) -> None:
     line = clicks().feed(click(1000), b"{", click(5), None or b"", click(1000), click(10, "")).feed(click(5000))
     totals = line.state()["totals"]
-    assert totals == {"records": 7, "stored": 2, "rejected": 3, "late": 1, "duplicates": 1, "final": 1}
+    assert totals == {"records": 7, "stored": 2, "rejected": 3, "late": 1, "duplicates": 1, "final": 1, "lost": 0}
 
 
 def test_a_value_that_is_null_is_rejected(clicks: Make) -> None:

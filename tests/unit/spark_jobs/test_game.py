@@ -170,6 +170,7 @@ def test_every_record_is_accounted_for_however_late(game: GameLine) -> None:
         "late": 0,
         "duplicates": 2,
         "final": 0,
+        "lost": 0,
     }
     assert len(game.table("game_events")) == 3
     assert [row["Host"] for row in game.table("game_duplicates")] == ["other", "user1.comcast.com"]
