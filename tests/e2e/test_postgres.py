@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -33,10 +34,10 @@ def own(tmp_path: Path) -> Settings:
 
 
 def start(own: Settings) -> subprocess.Popen[bytes]:
-    """Start the server, its processes in a group of their own."""
+    """Start the server."""
     environment = os.environ | service_environment(own)
     with (own.state_dir / "log").open("ab") as log:
-        return subprocess.Popen([POSTGRES.run], env=environment, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen([POSTGRES.run], env=environment, stdout=log, stderr=log)
 
 
 def start_and_kill(own: Settings, seconds: float) -> None:
@@ -44,8 +45,14 @@ def start_and_kill(own: Settings, seconds: float) -> None:
     process = start(own)
     with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
+    # Each of the server's processes is in a session of its own.
+    tree = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.kill()
+    for each in tree:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
     process.wait()
+    psutil.wait_procs(tree, 10)
 
 
 @contextmanager
