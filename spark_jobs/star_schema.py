@@ -98,7 +98,7 @@ class StarSchema:
             origin=lambda row: (views["partition"][row].as_py(), views["offset"][row].as_py()),
         )
         if len(views) or len(copies):
-            sink.put(range(len(views)))
+            sink.put([*range(len(views))])
 
     def _load(self, views: pa.Table, copies: pa.Table, *, undo: bool = False) -> None:
         with postgres.connect(self._settings) as connection, connection.cursor() as cursor:
