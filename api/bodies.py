@@ -16,10 +16,12 @@ from eventmill.settings import Settings
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-MEDIA_TYPES = (JSON, *NDJSON)
 ENCODINGS = ("identity", "gzip")
 GZIP = 16 + zlib.MAX_WBITS
 BLANK = b" \t\r\n"
+MARK = "\ufeff".encode()
+"""A byte order mark, which some editors write in front of UTF-8."""
+
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 OPENING, CLOSING = b"{[", b"}]"
 
@@ -37,24 +39,6 @@ class Limits:
     def of(cls, settings: Settings) -> Limits:
         """Those that are set."""
         return cls(settings.api_event_bytes, settings.api_batch_bytes, settings.api_batch_events, settings.api_nesting)
-
-
-@lru_cache(maxsize=64)
-def media_type(header: str | None) -> str:
-    """The media type of a request.
-
-    Raises:
-        ProblemError: 415, when it's none of MEDIA_TYPES or its text is not in UTF-8.
-    """
-    name, *parameters = (part.strip().lower() for part in (header or "").split(";"))
-    charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
-    if name not in MEDIA_TYPES or any(charset not in {"utf-8", "us-ascii"} for charset in charsets):
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type is {header or 'missing'}; it must be {', '.join(MEDIA_TYPES)}, in UTF-8",
-            {"Accept-Post": ", ".join(MEDIA_TYPES)},
-        )
-    return name
 
 
 @lru_cache(maxsize=64)
@@ -102,15 +86,22 @@ def _gunzip(body: bytes, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def pieces(body: bytes, media_type: str, limits: Limits) -> list[bytes]:
+def unmarked(body: bytes) -> bytes:
+    """The body without a byte order mark and without blanks around it."""
+    return body.removeprefix(MARK).strip(BLANK)
+
+
+def pieces(body: bytes, content_type: str | None, limits: Limits) -> list[bytes]:
     """The raw JSON of each event: of one object, of an array's elements, or of the lines of NDJSON that aren't blank.
 
-    A body that is no JSON is one piece.
+    The body decides which it is, for browsers and tools send JSON under many types; only NDJSON that is declared is
+    taken for lines whatever they hold. A body that is no JSON is one piece.
 
     Raises:
         ProblemError: 400 when there is no event, 413 when there are too many.
     """
-    found = _lines(body) if media_type in NDJSON else _elements(body)
+    body = unmarked(body)
+    found = _lines(body) if _is_lines(body, content_type) else _elements(body)
     if not found:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the body holds no event")
     if len(found) > limits.batch_events:
@@ -120,12 +111,30 @@ def pieces(body: bytes, media_type: str, limits: Limits) -> list[bytes]:
     return found
 
 
+def _is_lines(body: bytes, content_type: str | None) -> bool:
+    """Whether each line is an event: it is declared, or the first of several lines is a JSON object by itself."""
+    first, more, _ = body.partition(b"\n") if b"\n" in body else (b"", b"", b"")
+    return bool(more) and (_declares_lines(content_type) or (first.startswith(b"{") and _is_json(first)))
+
+
+@lru_cache(maxsize=64)
+def _declares_lines(content_type: str | None) -> bool:
+    return (content_type or "").partition(";")[0].strip().lower() in NDJSON
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _lines(body: bytes) -> list[bytes]:
     return [line for line in (line.strip(BLANK) for line in body.split(b"\n")) if line]
 
 
 def _elements(body: bytes) -> list[bytes]:
-    body = body.strip(BLANK)
     if not body.startswith(b"["):
         return [body] if body else []
     try:

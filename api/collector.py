@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from http import HTTPStatus
 from time import perf_counter
 from uuid import uuid4
@@ -81,22 +82,35 @@ class Batch:
                 batch.records.append(record)
         return batch
 
-    def rejected(self, topic: str, request: str, receipt: Receipt) -> list[Record]:
-        """The records of the rejected ones, which `request` and the place in it identify."""
+    def rejected(self, topic: str, key: str, receipt: Receipt) -> list[Record]:
+        """The records of the rejected ones, identified by their places in the request `key`, or in one without a key.
+
+        With a key, which may come with other events by mistake, a digest of the event is part of its place: what is
+        sent again is rejected once, and what is another event is kept too.
+        """
+        request = key or str(uuid4())
+        rejects = list(zip(self.faults, self.broken, strict=True))
+        places = [f"{fault.index}/{_digest(piece)}" if key else str(fault.index) for fault, piece in rejects]
         return [
-            Record(topic, None, piece[:LONGEST], _headers(request, fault, receipt, piece))
-            for fault, piece in zip(self.faults, self.broken, strict=True)
+            Record(topic, None, piece[:LONGEST], _headers(request, place, fault, receipt, len(piece)))
+            for place, (fault, piece) in zip(places, rejects, strict=True)
         ]
 
 
-def _headers(request: str, fault: Fault, receipt: Receipt, piece: bytes) -> list[tuple[str, str | bytes | None]]:
+def _digest(piece: bytes) -> str:
+    return blake2b(piece, digest_size=8).hexdigest()
+
+
+def _headers(
+    request: str, place: str, fault: Fault, receipt: Receipt, length: int
+) -> list[tuple[str, str | bytes | None]]:
     reason = f"{fault.field}: {fault.reason}" if fault.field else fault.reason
     millis = receipt.microseconds // 1000
-    cut: list[tuple[str, str | bytes | None]] = [("source.bytes", str(len(piece)))] if len(piece) > LONGEST else []
+    cut: list[tuple[str, str | bytes | None]] = [("source.bytes", str(length))] if length > LONGEST else []
     return [
         ("reason", reason),
         ("source.request", request),
-        ("source.index", str(fault.index)),
+        ("source.index", place),
         ("source.time", str(millis)),
         *cut,
     ]
@@ -105,10 +119,10 @@ def _headers(request: str, fault: Fault, receipt: Receipt, piece: bytes) -> list
 class Collector:
     """The events of all types."""
 
-    def __init__(self, settings: Settings, publish: Publish) -> None:
+    def __init__(self, settings: Settings, publish: Publish, keys: Keys) -> None:
         self._publish = publish
         self._limits = Limits.of(settings)
-        self._keys = Keys(settings)
+        self._keys = keys
         self._topics = topics.collected(settings)
         self._intakes = {kind: Intake(topic, self._limits) for kind, topic in self._topics.items()}
 
@@ -121,7 +135,6 @@ class Collector:
         if kind not in self._topics:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"no type of events is called {kind}; there are {self._known()}")
         self._keys.admit(headers, address)
-        bodies.media_type(headers.get("content-type"))
         bodies.encoding(headers.get("content-encoding"))
         return self._limits.batch_bytes
 
@@ -136,14 +149,15 @@ class Collector:
             ProblemError: when nothing of it can be taken.
         """
         headers = request.headers
-        media_type = bodies.media_type(headers.get("content-type"))
         encoding = bodies.encoding(headers.get("content-encoding"))
         body = bodies.plain(request.body, encoding, self._limits.batch_bytes)
         receipt = Receipt.now()
-        batch = Batch.of(bodies.pieces(body, media_type, self._limits), self._intakes[kind], receipt)
+        found = bodies.pieces(body, headers.get("content-type"), self._limits)
+        batch = Batch.of(found, self._intakes[kind], receipt)
         records = batch.records
         if batch.faults:
-            records = records + batch.rejected(topics.rejected(self._topics[kind].name), _identity(headers), receipt)
+            key = headers.get("idempotency-key", "")[:LONGEST_IDENTITY]
+            records = records + batch.rejected(topics.rejected(self._topics[kind].name), key, receipt)
 
         def published(failed: dict[int, str]) -> None:
             self._count(kind, batch, failed)
@@ -164,11 +178,6 @@ class Collector:
         metrics.events(kind, "accepted", len(batch.ids) - lost)
         metrics.events(kind, "rejected", len(batch.faults) - (len(failed) - lost))
         metrics.events(kind, "unacknowledged", len(failed))
-
-
-def _identity(headers: Mapping[str, str]) -> str:
-    """A request's own identity, so that one sent again rejects nothing twice; else a new one."""
-    return headers.get("idempotency-key", "")[:LONGEST_IDENTITY] or str(uuid4())
 
 
 def _answer(batch: Batch, failed: Mapping[int, str], receipt: Receipt, longest: int) -> Reply:

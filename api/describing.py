@@ -27,7 +27,7 @@ REASONS = {
     403: "The key is not known.",
     408: "The body did not come in time.",
     413: "The body, an event or the number of events is too large.",
-    415: "The type or the compression of the body is none that is taken.",
+    415: "The compression of the body is none that is taken.",
     422: "No event keeps its contract.",
     429: "Too many requests.",
     431: "The headers are too large.",

@@ -1,6 +1,7 @@
-"""What answers the requests of one process: the collector those of events, Flask everything else.
+"""The ASGI application of one process: the collector answers requests of events, Flask everything else.
 
-Requests of events are answered without a thread each: thousands can wait for Kafka at a time.
+Requests of events are answered without a thread each: thousands can wait for Kafka at a time. Flask's pages run in
+API_THREADS threads of `a2wsgi`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+import signal
 from http import HTTPStatus
-from io import BytesIO
-from urllib.parse import quote
+from typing import Any, cast
 
+from a2wsgi import WSGIMiddleware
 from flask import Flask
-from werkzeug.test import EnvironBuilder
-from werkzeug.wrappers import Response
 
 from api import metrics
+from api.asgi import Exchange, Message, Receive, Scope, Send
 from api.collector import Collector
-from api.messages import Reply, Request, Respond
+from api.messages import Reply
 from api.outbox import Outbox
 from api.problems import ProblemError, failed
 from api.publisher import Publisher
@@ -32,11 +33,14 @@ PAGE_BYTES = 65_536
 COLLECTED = 20_000
 """The objects that may be made before the garbage collector looks for circles."""
 
+ORPHAN_SECONDS = 1.0
+"""How often a worker looks whether the process that restarts it still lives."""
+
 log = logging.getLogger(__name__)
 
 
 class Front:
-    """The application of one process (`worker.Service`)."""
+    """The application, to be called by the server."""
 
     def __init__(
         self,
@@ -46,21 +50,64 @@ class Front:
         pages: Flask,
         outbox: Outbox | None = None,
     ) -> None:
-        self.seconds = settings.api_timeout_seconds
-        self.head_bytes = settings.api_header_bytes
+        self._seconds = settings.api_timeout_seconds
         self._outbox = outbox
         self._collector = collector
         self._publisher = publisher
-        self._pages = pages
-        self._threads = ThreadPoolExecutor(settings.api_threads, "page")
+        self._pages = cast(Any, WSGIMiddleware(cast(Any, pages), workers=settings.api_threads))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or what the server says of its start and end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        exchange = Exchange(scope, receive, send, self._seconds)
+        try:
+            exchange.check(scope)
+            if exchange.request.path.startswith(PREFIX):
+                reply = await self._collect(exchange)
+            else:
+                body = await exchange.read(PAGE_BYTES)
+                await self._pages(_framed(scope, exchange.request.path, body), _replay(body), send)
+                return
+        except ProblemError as problem:
+            reply = Reply.of(problem)
+        await exchange.answer(reply)
+
+    async def _collect(self, exchange: Exchange) -> Reply:
+        """Admit a request of events by its head, read its body, and wait until Kafka has its events."""
+        request, collector = exchange.request, self._collector
+        kind = request.path[len(PREFIX) :]
+        try:
+            if request.method != "POST":
+                raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "events are sent by POST", {"Allow": "POST"})
+            limit = collector.admit(kind, request.headers, request.address)
+            request.body = await exchange.read(limit)
+            reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            collector.collect(kind, request, lambda made: None if reply.done() else reply.set_result(made))
+            return await reply
+        except ProblemError as problem:
+            return collector.refuse(kind, request, problem)
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            return collector.refuse(kind, request, failed())
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start before the first request and stop after the last, as the server says."""
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
         """Begin to serve, before the first request."""
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         self._publisher.start()
         if self._outbox:
             self._outbox.start()
-        self._keeping = self._loop.create_task(metrics.keep())
+        self._tasks = [loop.create_task(metrics.keep()), loop.create_task(_end_with(os.getppid()))]
         # All that is there by now stays; what a request makes is freed without the garbage collector.
         gc.collect()
         gc.freeze()
@@ -68,61 +115,30 @@ class Front:
 
     async def stop(self) -> None:
         """End, after the last request."""
-        self._keeping.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self._outbox:
             await asyncio.to_thread(self._outbox.stop)
         await self._publisher.stop()
 
-    def admit(self, request: Request) -> int:
-        """How many bytes the body may have.
 
-        Raises:
-            ProblemError: when the request isn't served, whatever its body is.
-        """
-        if not request.path.startswith(PREFIX):
-            return PAGE_BYTES
-        if request.method != "POST":
-            raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "events are sent by POST", {"Allow": "POST"})
-        return self._collector.admit(request.path.removeprefix(PREFIX), request.headers, request.address)
-
-    def refuse(self, request: Request, problem: ProblemError) -> Reply:
-        """The answer to a request that is not served."""
-        if not request.path.startswith(PREFIX):
-            return Reply.of(problem)
-        return self._collector.refuse(request.path.removeprefix(PREFIX), request, problem)
-
-    def __call__(self, request: Request, respond: Respond) -> None:
-        """Answer a request, now or later.
-
-        Raises:
-            ProblemError: in place of an answer.
-        """
-        if request.path.startswith(PREFIX):
-            self._collector.collect(request.path.removeprefix(PREFIX), request, respond)
-        else:
-            page = self._threads.submit(self._ask_flask, request)
-            page.add_done_callback(lambda made: self._loop.call_soon_threadsafe(_turn_over, respond, made))
-
-    def _ask_flask(self, request: Request) -> Reply:
-        asked = EnvironBuilder(
-            # It came in without escapes.
-            quote(request.path),
-            base_url=f"http://{request.headers.get('host', 'localhost')}/",
-            method=request.method,
-            query_string=request.query,
-            headers=list(request.headers.items()),
-            input_stream=BytesIO(request.body),
-            environ_base={"REMOTE_ADDR": request.address},
-        )
-        answer = Response.from_app(self._pages, asked.get_environ(), buffered=True)
-        headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
-        return Reply(HTTPStatus(answer.status_code), headers, answer.get_data())
+async def _end_with(parent: int) -> None:
+    """End this worker when the process that started it is gone: nobody would end it, and it holds the port."""
+    while os.getppid() == parent:
+        await asyncio.sleep(ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _turn_over(respond: Respond, page: Future[Reply]) -> None:
-    """Answer with a page that is there."""
-    if error := page.exception():
-        log.error("a page could not be made", exc_info=error)
-        respond(Reply.of(failed()))
-    else:
-        respond(page.result())
+def _framed(scope: Scope, path: str, body: bytes) -> Scope:
+    """The request with a body whose length is known: WSGI knows no other."""
+    headers = [
+        (name, value) for name, value in scope["headers"] if name not in {b"content-length", b"transfer-encoding"}
+    ]
+    return {**scope, "path": path, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ from flask import Blueprint, Response, request
 from api import metrics
 from api.guilds import Change, Guilds
 from api.intake import Receipt
+from api.keys import Keys
+from api.pages import lower, refuse_head
 from api.problems import ProblemError
 from api.publisher import Record
 from eventmill.events import EventError, GameEvent, decode
@@ -119,9 +122,11 @@ def _guild(name: str, change: Change) -> dict[str, object]:
     return {"guild_name": name, "guild_member_cnt": change.members, "tot_guild_member_cnt": change.total}
 
 
-def pages(game: Game) -> Blueprint:
+def pages(game: Game, keys: Keys) -> Blueprint:
     """The game's pages by plain GET, as players and Apache Bench ask for them."""
     blueprint = Blueprint("game_pages", __name__)
+    blueprint.before_request(refuse_head)
+    blueprint.before_request(partial(_admit, keys))
     for rule, action, answer in (
         ("/", game.look, "This is the default response!\n"),
         ("/purchase_a_sword/<name>", game.purchase_a_sword, "Sword Purchased!\n"),
@@ -133,6 +138,10 @@ def pages(game: Game) -> Blueprint:
     return blueprint
 
 
+def _admit(keys: Keys) -> None:
+    keys.admit_anybody(lower(request.headers), request.remote_addr or "")
+
+
 def _page(action: Callable[..., bytes], answer: str) -> Callable[..., Response]:
     def page(**arguments: str) -> Response:
         action(**arguments)
@@ -141,9 +150,10 @@ def _page(action: Callable[..., bytes], answer: str) -> Callable[..., Response]:
     return page
 
 
-def actions(game: Game) -> Blueprint:
+def actions(game: Game, keys: Keys) -> Blueprint:
     """The same as POST, which answers with the event."""
     blueprint = Blueprint("game_actions", __name__, url_prefix="/v1/game")
+    blueprint.before_request(partial(_admit, keys))
     for rule, action in (
         ("/purchase_a_sword/<name>", game.purchase_a_sword),
         ("/purchase_a_shield/<name>", game.purchase_a_shield),

@@ -1,4 +1,4 @@
-"""Who may send events: clients known by the SHA-256 of their keys, and how many requests a second each may send."""
+"""Who may send requests: clients known by the SHA-256 of their keys, and how many requests a second each may send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from eventmill.settings import Settings
 
 
 class Keys:
-    """The clients that are set, and a share of their rates for each of the API's processes."""
+    """The clients that are set, and a share of their rates for each of the API's processes.
+
+    A process has one, so that a client's requests to all routes count together.
+    """
 
     def __init__(self, settings: Settings) -> None:
         pairs = (pair.split(":") for pair in settings.api_keys.split(",") if pair)
@@ -27,28 +30,46 @@ class Keys:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def admit(self, headers: Mapping[str, str], address: str) -> None:
-        """Let a request in.
+        """Let a request in, by its headers with names in lower case.
 
         Raises:
             ProblemError: 401 without a key where one is needed, 403 with an unknown one, 429 when there are too many.
         """
-        client = self._client(headers) if self._names else address
+        self._count(self._client(headers) if self._names else address)
+
+    def admit_anybody(self, headers: Mapping[str, str], address: str) -> None:
+        """Let a request in that needs no key, such as a player's.
+
+        Raises:
+            ProblemError: 429 when there are too many of the key's client, or of the address where it has no known key.
+        """
+        self._count(self._name(_key(headers)) or address)
+
+    def _count(self, client: str) -> None:
         if self._rate and not self._limiter.hit(self._rate, client):
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS, f"more than {self._rate.amount} requests a second", {"Retry-After": "1"}
             )
 
     def _client(self, headers: Mapping[str, str]) -> str:
-        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        key = _key(headers)
         if not key:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
                 "a key is needed, as X-API-Key or as Authorization: Bearer",
                 {"WWW-Authenticate": "Bearer"},
             )
+        if name := self._name(key):
+            return name
+        raise ProblemError(HTTPStatus.FORBIDDEN, "this key is not known")
+
+    def _name(self, key: str) -> str | None:
+        """The client that has the key."""
         given = digest(key)
         # All are compared, each in constant time: how long it takes tells nothing.
         found = [name for hashed, name in self._names.items() if hmac.compare_digest(hashed, given)]
-        if not found:
-            raise ProblemError(HTTPStatus.FORBIDDEN, "this key is not known")
-        return found[0]
+        return found[0] if found else None
+
+
+def _key(headers: Mapping[str, str]) -> str:
+    return headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")

@@ -1,10 +1,10 @@
-"""What goes between the HTTP server and what answers its requests."""
+"""Requests and replies, as the routes of events have them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Protocol
+from time import perf_counter
 
 import msgspec
 
@@ -12,7 +12,7 @@ from api.problems import ProblemError
 
 
 class Request(msgspec.Struct, gc=False):
-    """What a client asks.
+    """A client's request.
 
     Attributes:
         method: in capitals.
@@ -20,11 +20,8 @@ class Request(msgspec.Struct, gc=False):
         query: with its escapes, without the question mark.
         headers: by their names in lower case; of several with one name, the values are joined by commas.
         address: the client's.
-        received: when the headers were complete, by `perf_counter`.
-        last: whether the connection ends with the answer.
-        keep: whether the answer must say when the connection does not end, as for HTTP/1.0.
-        refused: why it is not served.
         body: all of it.
+        received: when the headers were complete, by `perf_counter`.
     """
 
     method: str
@@ -32,15 +29,12 @@ class Request(msgspec.Struct, gc=False):
     query: str
     headers: dict[str, str]
     address: str
-    received: float
-    last: bool = False
-    keep: bool = False
-    refused: ProblemError | None = None
     body: bytes = b""
+    received: float = msgspec.field(default_factory=perf_counter)
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What is answered."""
+    """The answer to a request."""
 
     status: HTTPStatus
     headers: Mapping[str, str]
@@ -54,24 +48,3 @@ class Reply(msgspec.Struct, frozen=True):
 
 Respond = Callable[[Reply], None]
 """Answers a request; to be called once, in the loop's thread."""
-
-
-class Application(Protocol):
-    """What answers the requests."""
-
-    def admit(self, request: Request) -> int:
-        """How many bytes the body may have, asked when the headers are there.
-
-        Raises:
-            ProblemError: when the request isn't served, whatever its body is.
-        """
-
-    def refuse(self, request: Request, problem: ProblemError) -> Reply:
-        """The answer to a request that is not served."""
-
-    def __call__(self, request: Request, respond: Respond) -> None:
-        """Answer a request, now or later.
-
-        Raises:
-            ProblemError: in place of an answer.
-        """

@@ -82,7 +82,7 @@ def _act(action: str, about: str) -> Json:
         "summary": action.replace("_", " ").capitalize(),
         "parameters": [name],
         "responses": {"202": answer("Kafka has acknowledged the event.", GameEvent.__name__)}
-        | problems(404, 408, 422, 431, 503),
+        | problems(400, 404, 408, 413, 422, 429, 431, 503),
     }
 
 

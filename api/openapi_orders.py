@@ -10,11 +10,10 @@ from api.orders import LARGEST, Change, Orders, OrdersAsked, Products, ProductsA
 from api.shop import NewOrder, Order
 
 SCHEMAS = (NewOrder, Change, Order, Orders, Products)
-ANY = (401, 403, 408, 413, 429, 431, 503)
+ANY = (400, 401, 403, 408, 413, 429, 431, 503)
 ABOUT = {
     400: "The body is no JSON.",
     404: "There is no such order.",
-    415: "The body is not JSON.",
     422: "A value is none that is taken; the detail names it.",
     503: "MySQL or Kafka is away.",
 }
@@ -43,16 +42,13 @@ def paths() -> Json:
             "get": _operation("listOrders", "Orders by their number", _query(OrdersAsked))
             | {"responses": {"200": answer("Some orders.", Orders.__name__)} | _problems(422)},
             "post": _operation("placeOrder", "Place an order", [KEY], NewOrder.__name__)
-            | {"responses": {"201": place, "200": same} | _problems(400, 409, 415, 422, about=conflict)},
+            | {"responses": {"201": place, "200": same} | _problems(409, 422, about=conflict)},
         },
         "/v1/orders/{number}": {
             "get": _operation("lookUpOrder", "Look up an order; a look at an open one is an event", [NUMBER])
             | {"responses": {"200": answer("The order.", Order.__name__)} | _problems(404)},
             "patch": _operation("changeOrder", "Complete an order", [NUMBER], Change.__name__)
-            | {
-                "responses": {"200": answer("The order.", Order.__name__)}
-                | _problems(400, 404, 409, 415, 422, about=done)
-            },
+            | {"responses": {"200": answer("The order.", Order.__name__)} | _problems(404, 409, 422, about=done)},
         },
         "/v1/products": {
             "get": _operation("listProducts", "Products by their number", _query(ProductsAsked))

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from api import bodies
 from api.intake import Receipt
 from api.keys import Keys
+from api.pages import lower, refuse_head
 from api.problems import ProblemError
 from api.publisher import Record
 from api.shop import COMPLETED, OPEN, NewOrder, Order, Product, Shop, UserId
@@ -75,7 +76,7 @@ def orders(shop: Shop, topic: str, publish: Publish, keys: Keys) -> Blueprint:
 
     @blueprint.before_request
     def admit() -> None:
-        keys.admit({name.lower(): value for name, value in request.headers.items()}, request.remote_addr or "")
+        keys.admit(lower(request.headers), request.remote_addr or "")
 
     @blueprint.post("/v1/orders")
     def place() -> Response:
@@ -97,7 +98,7 @@ def orders(shop: Shop, topic: str, publish: Publish, keys: Keys) -> Blueprint:
     @blueprint.get("/v1/orders/<name>")
     def look_up(name: str) -> Response:
         found = shop.look_up(_number(name))
-        if found.status == OPEN:
+        if found.status == OPEN and request.method != "HEAD":
             _tell(found)
         return _json(found)
 
@@ -133,11 +134,13 @@ def orders(shop: Shop, topic: str, publish: Publish, keys: Keys) -> Blueprint:
 
     @blueprint.route("/createorders", methods=["GET", "POST"])
     def place_any() -> Response:
+        refuse_head()
         chosen = shop.any_users_and_products(_query(Many).number)
         return _json(Orders([shop.order(NewOrder(*pair), uuid4())[0] for pair in chosen]), HTTPStatus.CREATED)
 
     @blueprint.route("/updateorders", methods=["GET", "POST"])
     def complete_any() -> Response:
+        refuse_head()
         return _json(Orders([shop.complete(number) for number in shop.any_open_orders(_query(Many).number)]))
 
     return blueprint
@@ -160,15 +163,12 @@ def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
 
 
 def _body(kind: type[Asked]) -> Asked:
-    """The request's body in JSON.
+    """The request's body in JSON, whatever type it is sent as.
 
     Raises:
-        ProblemError: 415 when it isn't sent as JSON, 400 when it's none, 422 naming what is wrong.
+        ProblemError: 400 when it's no JSON, 422 naming what is wrong.
     """
-    if request.mimetype != bodies.JSON:
-        named = request.content_type or "missing"
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type is {named}; it must be {bodies.JSON}")
-    return _checked(lambda: msgspec.json.decode(request.get_data(), type=kind))
+    return _checked(lambda: msgspec.json.decode(bodies.unmarked(request.get_data()), type=kind))
 
 
 def _query(kind: type[Asked]) -> Asked:

@@ -8,8 +8,9 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Flask, Response, redirect, send_from_directory
+from flask import Blueprint, Flask, Response, redirect, request, send_from_directory
 from prometheus_client import CONTENT_TYPE_LATEST
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -47,6 +48,21 @@ def harden(reply: Response) -> Response:
     """Let the browser know what a page may do."""
     reply.headers.update(HEADERS)
     return reply
+
+
+def refuse_head() -> None:
+    """Do nothing for a HEAD request to a route whose GET changes something: Flask would run it.
+
+    Raises:
+        ProblemError: 405.
+    """
+    if request.method == "HEAD":
+        raise ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, "HEAD changes nothing; ask by GET", {"Allow": "GET"})
+
+
+def lower(headers: Headers) -> dict[str, str]:
+    """The headers of Flask's request by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _problem(problem: ProblemError) -> Response:

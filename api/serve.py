@@ -1,10 +1,17 @@
-"""What the workers serve: `api`, which takes events, and `game`, whose pages are the game's."""
+"""The ASGI applications of the workers: `api`, which takes events, and `game`, whose pages are the game's.
+
+granian --interface asgi --factory api.serve:api
+"""
 
 from __future__ import annotations
 
+from typing import cast
+
 from flask import Blueprint
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from api import openapi, stack_metrics
+from api.asgi import Application
 from api.collector import Collector
 from api.console import console
 from api.front import Front
@@ -23,46 +30,48 @@ from eventmill import logs, topics
 from eventmill.settings import Settings, load
 
 
-def api() -> Front:
+def api() -> Application:
     """The event API with its console, and the shop."""
     settings = load()
     logs.start(settings)
-    publisher = Publisher(settings)
-    blueprints = [actions(_game(settings, publisher)), _orders(settings, publisher), _console(settings)]
-    overviews = Overviews(settings)
-    blueprints.append(overview(overviews.now, Keys(settings)))
+    publisher, keys, overviews = Publisher(settings), Keys(settings), Overviews(settings)
+    blueprints = [
+        actions(_game(settings, publisher), keys),
+        orders(Shop(settings), settings.order_views_topic, publisher.publish_from_thread, keys),
+        _console(settings, keys),
+        overview(overviews.now, keys),
+    ]
     outbox = Outbox(settings, publisher.publish_from_thread)
-    return _front(settings, publisher, blueprints, outbox, lambda: stack_metrics.text(overviews.now()))
+    return _front(settings, publisher, keys, blueprints, outbox, lambda: stack_metrics.text(overviews.now()))
 
 
-def game() -> Front:
+def game() -> Application:
     """The game service."""
     settings = load()
     logs.start(settings)
-    publisher = Publisher(settings)
-    return _front(settings, publisher, [pages(_game(settings, publisher))])
+    publisher, keys = Publisher(settings), Keys(settings)
+    return _front(settings, publisher, keys, [pages(_game(settings, publisher), keys)])
 
 
 def _game(settings: Settings, publisher: Publisher) -> Game:
     return Game(settings.game_topic, publisher.publish_from_thread, Guilds(settings))
 
 
-def _orders(settings: Settings, publisher: Publisher) -> Blueprint:
-    return orders(Shop(settings), settings.order_views_topic, publisher.publish_from_thread, Keys(settings))
-
-
-def _console(settings: Settings) -> Blueprint:
+def _console(settings: Settings, keys: Keys) -> Blueprint:
     shown = [topic.name for topic in topics.declared(settings) if topic.contract]
-    return console(Recent(settings).after, shown, Keys(settings))
+    return console(Recent(settings).after, shown, keys)
 
 
 def _front(
     settings: Settings,
     publisher: Publisher,
+    keys: Keys,
     blueprints: list[Blueprint],
     outbox: Outbox | None = None,
     of_stack: Numbers = lambda: b"",
-) -> Front:
+) -> Application:
     app = create_app(blueprints, publisher.probe, openapi.description(settings), of_stack)
-    collector = Collector(settings, publisher.publish)
-    return Front(settings, collector, publisher, app, outbox)
+    front = Front(settings, Collector(settings, publisher.publish, keys), publisher, app, outbox)
+    if settings.api_trusted_proxies:
+        return cast(Application, wrap_asgi_with_proxy_headers(front, settings.api_trusted_proxies))
+    return front

@@ -102,23 +102,38 @@ class Bench:
 
     def plain(self) -> AbstractContextManager[Peer]:
         """The plain route, as long as the block lasts."""
-        return self._gunicorn("plain Flask, kafka-python", self.values.game_port, "gevent", "bench.plain:create_app()")
+        port = self.values.game_port
+        command = ["gunicorn", "--worker-class", "gevent", "--bind", f"127.0.0.1:{port}", "--log-level", "error"]
+        return self._served(
+            "plain Flask, kafka-python", port, [*command, "--no-control-socket", "bench.plain:create_app()"]
+        )
 
     def static(self) -> AbstractContextManager[Peer]:
         """The route that always answers the same, as long as the block lasts."""
-        return self._gunicorn(
-            "a constant 202", self.values.presto_port, "api.worker.Worker", "bench.static:create_app()"
-        )
+        port = self.values.presto_port
+        command = [
+            "granian",
+            "--interface",
+            "asginl",
+            "--port",
+            str(port),
+            "--loop",
+            "uvloop",
+            "--http",
+            "1",
+            "--no-ws",
+        ]
+        return self._served("a constant 202", port, [*command, "--log-level", "error", "bench.static:app"], False)
 
     @contextmanager
-    def _gunicorn(self, name: str, port: int, worker: str, app: str) -> Iterator[Peer]:
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", worker, "--bind", f"127.0.0.1:{port}"]
-        command += ["--workers", str(self.values.api_workers), "--log-level", "error", "--no-control-socket", app]
-        process = subprocess.Popen(command, env=self.environment)
+    def _served(self, name: str, port: int, command: list[str], publishes: bool = True) -> Iterator[Peer]:
+        program, *arguments = command
+        arguments += ["--workers", str(self.values.api_workers)]
+        process = subprocess.Popen([Path(sys.executable).with_name(program), *arguments], env=self.environment)
         url = f"http://127.0.0.1:{port}/v1/events/ProductView"
         try:
             until(lambda: _answers(url), 60, f"{name} does not answer")
-            yield Peer(name, url, process.pid, publishes=worker == "gevent")
+            yield Peer(name, url, process.pid, publishes=publishes)
         finally:
             process.terminate()
             process.wait(30)

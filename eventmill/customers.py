@@ -46,7 +46,7 @@ class Customers:
 
     def __init__(self, settings: Settings, seed: int, key: str = "", patience: float = 60) -> None:
         self.ordered: dict[str, int] = {}
-        self._address = f"http://{settings.api_host}:{settings.api_port}"
+        self._address = settings.api_address
         self._chance = np.random.default_rng(seed)
         self._patience = patience
         self._open: list[int] = []

@@ -16,22 +16,25 @@ class Link(NamedTuple):
     port: int
     path: str = ""
     health: str = ""
+    scheme: str = "http"
 
     def address(self, settings: Settings) -> str:
         """Its address in a browser: Compose publishes ports on loopback."""
         host = "127.0.0.1" if settings.services_by == "compose" else self.host
-        return f"http://{host}:{self.port}/{self.path}"
+        return f"{self.scheme}://{host}:{self.port}/{self.path}"
 
     def asked(self) -> str:
         """Where the other services find out whether it answers."""
-        return f"http://{self.host}:{self.port}/{self.health or self.path}"
+        return f"{self.scheme}://{self.host}:{self.port}/{self.health or self.path}"
 
 
 def links(settings: Settings) -> tuple[Link, ...]:
     """The pages of the services that run, the API's own page of all of them first."""
     login = f"log in as {settings.airflow_user} with AIRFLOW_PASSWORD from .env"
+    scheme = "https" if settings.api_tls_certificate else "http"
+    about = "events, and all pages with their health"
     always = (
-        Link("API", "events, and all pages with their health", settings.api_host, settings.api_port, health=HEALTH),
+        Link("API", about, settings.api_host, settings.api_port, health=HEALTH, scheme=scheme),
         Link("Dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),

@@ -118,7 +118,7 @@ class Poster:
 
     def __init__(self, settings: Settings, kind: str, key: str = "", patience: float = 60) -> None:
         self._settings = settings
-        self._url = f"http://{settings.api_host}:{settings.api_port}/v1/events/{kind}"
+        self._url = f"{settings.api_address}/v1/events/{kind}"
         self._headers = {"Content-Type": JSON_LINES, "User-Agent": "eventmill"} | ({"X-API-Key": key} if key else {})
         self._patience = patience
         self._result = Result()

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -157,6 +158,9 @@ class Settings(BaseSettings):
     api_threads: Annotated[int, Field(ge=1, le=1000)] = 64
     api_keys: Annotated[str, Field(pattern=API_KEYS)] = ""
     api_requests_per_second: Annotated[int, Field(ge=0)] = 0
+    api_trusted_proxies: str = ""
+    api_tls_certificate: Path | None = None
+    api_tls_key: Annotated[Path | None, Field(validate_default=True)] = None
     api_timeout_seconds: Seconds = 10
     api_event_bytes: Annotated[int, Field(ge=1000, le=1_000_000)] = 1_000_000
     api_batch_bytes: Annotated[int, Field(ge=1000, le=64_000_000)] = 16_000_000
@@ -260,6 +264,23 @@ class Settings(BaseSettings):
             raise ValueError("must not be hive or metastore, which are those of Hive's metastore")
         return name
 
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _addresses(cls, names: str) -> str:
+        for name in names.split(",") if names else ():
+            try:
+                ip_network(name)
+            except ValueError as error:
+                raise ValueError(f"must be IP addresses or networks, separated by commas: {error}") from None
+        return names
+
+    @field_validator("api_tls_certificate", "api_tls_key")
+    @classmethod
+    def _tls(cls, file: Path | None, known: ValidationInfo) -> Path | None:
+        if known.field_name == "api_tls_key" and (file is None) != (known.data.get("api_tls_certificate") is None):
+            raise ValueError("API_TLS_CERTIFICATE and API_TLS_KEY are set together or not at all")
+        return file and ROOT / file
+
     @field_validator("forward_mechanism")
     @classmethod
     def _known_there(cls, mechanism: str, known: ValidationInfo) -> str:
@@ -271,6 +292,11 @@ class Settings(BaseSettings):
     def lines(self) -> tuple[str, ...]:
         """The lines that run."""
         return tuple(self.enabled_lines.split(","))
+
+    @property
+    def api_address(self) -> str:
+        """Where the event API is for the other services."""
+        return f"{'https' if self.api_tls_certificate else 'http'}://{self.api_host}:{self.api_port}"
 
     @property
     def kafka_bootstrap(self) -> str:

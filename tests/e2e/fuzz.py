@@ -68,7 +68,7 @@ def many(address: str, cases: int) -> Iterator[int]:
 def main(address: str = "", cases: int = 100_000, seed: int | None = None) -> None:
     """Send so many requests, or those of one seed, to the API of the running stack or at an address."""
     values, console, sent = settings.load(), Console(), 0
-    address = address or f"http://{values.api_host}:{values.api_port}"
+    address = address or values.api_address
     for number in many(address, cases) if seed is None else [one(address, seed)]:
         sent += number
         console.print(f"{sent:,} requests, all answers as described")

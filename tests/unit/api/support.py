@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.collector import Collector
+from api.keys import Keys
 from api.messages import Reply, Request
 from api.problems import ProblemError
 from api.publisher import Done, Record
@@ -49,7 +50,8 @@ class Api:
 
     def __init__(self, kafka: Kafka | None = None, **values: Any) -> None:
         self.kafka = kafka or Kafka()
-        self._collector = Collector(settings(**values), self.kafka.publish)
+        own = settings(**values)
+        self._collector = Collector(own, self.kafka.publish, Keys(own))
 
     def send(self, body: object, kind: str = PATH, address: str = "127.0.0.1", **headers: str) -> Reply:
         """The answer to a body: bytes as they are, anything else as JSON; headers with underscores for hyphens."""
@@ -58,7 +60,7 @@ class Api:
         if named.get("content-encoding") == "gzip" and not raw.startswith(b"\x1f"):
             raw = gzip.compress(raw)
 
-        request = Request("POST", f"/v1/events/{kind}", "", named, address, 0.0, body=raw)
+        request = Request("POST", f"/v1/events/{kind}", "", named, address, raw)
         replies: list[Reply] = []
         try:
             self._collector.admit(kind, named, address)

@@ -12,8 +12,10 @@ from flask.testing import FlaskClient
 
 from api.game import SHIELDS, SWORDS, Game, actions, pages
 from api.guilds import Change, Guilds
+from api.keys import Keys
 from api.pages import create_app
 from api.publisher import Record
+from tests.support import settings
 
 HOST = "user1.comcast.com"
 
@@ -42,12 +44,12 @@ class GuildsInMemory:
 class Service:
     """A game service and what it has published."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys | None = None) -> None:
         self.records: list[Record] = []
         self.lost: dict[int, str] = {}
         self.guilds = GuildsInMemory()
-        game = Game("events", self._publish, cast(Guilds, self.guilds))
-        app = create_app([pages(game), actions(game)], lambda: None, {})
+        game, keys = Game("events", self._publish, cast(Guilds, self.guilds)), keys or Keys(settings())
+        app = create_app([pages(game, keys), actions(game, keys)], lambda: None, {})
         self.client: FlaskClient = app.test_client()
 
     def _publish(self, records: Sequence[Record]) -> dict[int, str]:
@@ -126,6 +128,13 @@ def test_by_post_the_event_is_the_answer(service: Service) -> None:
     reply = service.client.post("/v1/game/purchase_a_sword/katana", headers={"Host": HOST})
     assert reply.status_code == 202
     assert reply.json == json.loads(service.records[0].value)
+
+
+@pytest.mark.parametrize("path", ["/", "/purchase_a_sword/katana", "/join_guild/house_stark"])
+def test_a_look_at_the_head_of_a_page_does_nothing(service: Service, path: str) -> None:
+    reply = service.client.head(path, headers={"Host": HOST})
+    assert (reply.status_code, reply.headers["Allow"]) == (405, "GET")
+    assert (service.records, service.guilds.counts) == ([], {"house_stark": 0})
 
 
 @pytest.mark.parametrize("path", ["/purchase_a_sword/", "/no_such_page"])

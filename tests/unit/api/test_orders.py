@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import jsonschema
@@ -81,11 +81,11 @@ class ShopInMemory:
 class Service:
     """The shop's routes and what they have published."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, keys: Keys | None = None) -> None:
         self.shop = ShopInMemory()
         self.records: list[Record] = []
         self.lost: dict[int, str] = {}
-        blueprint = orders(cast(Shop, self.shop), "order-views", self._publish, Keys(settings(**values)))
+        blueprint = orders(cast(Shop, self.shop), "order-views", self._publish, keys or Keys(settings()))
         self.client: FlaskClient = create_app([blueprint], lambda: None, {}).test_client()
 
     def _publish(self, records: Sequence[Record]) -> dict[int, str]:
@@ -146,9 +146,24 @@ def test_a_wrong_order_is_refused_by_name(service: Service, changes: dict[str, o
 
 def test_bodies_that_are_no_json_are_refused(service: Service) -> None:
     assert service.client.post("/v1/orders", data=b"{", content_type="application/json").status_code == 400
-    assert service.client.post("/v1/orders", data=b"{}", content_type="text/plain").status_code == 415
     reply = service.client.post("/v1/orders", json=WANTED, headers={"Idempotency-Key": "mine"})
     assert (reply.status_code, reply.get_json()["detail"]) == (400, "Idempotency-Key must be a UUID")
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain;charset=UTF-8", "application/json; charset=utf8"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_body_decides_that_it_is_json(service: Service, content_type: str | None, mark: bytes) -> None:
+    body = mark + msgspec.json.encode(WANTED)
+    assert service.client.post("/v1/orders", data=body, content_type=content_type).status_code == 201
+
+
+def test_a_look_at_the_head_of_a_page_does_nothing(service: Service) -> None:
+    service.place()
+    assert service.client.head("/v1/orders/1").status_code == 200
+    for path in ("/createorders", "/updateorders"):
+        assert service.client.head(path).status_code == 405
+    assert service.records == []
+    assert [order.status for order in service.shop.placed.values()] == [0]
 
 
 def test_a_look_at_an_open_order_is_an_event(service: Service) -> None:
@@ -216,6 +231,6 @@ def test_a_wrong_question_is_refused_by_name(service: Service, query: str) -> No
 
 
 def test_a_key_is_asked_for_where_there_are_keys() -> None:
-    service = Service(api_keys=f"shop:{digest('secret')}")
+    service = Service(Keys(settings(api_keys=f"shop:{digest('secret')}")))
     assert service.client.get("/v1/products").status_code == 401
     assert service.client.get("/v1/products", headers={"X-API-Key": "secret"}).status_code == 200
