@@ -103,3 +103,18 @@ def test_a_password_that_kafka_would_read_otherwise_is_refused(password: str) ->
 def test_what_the_metastore_has_in_postgresql_is_its_own(name: str, value: str) -> None:
     with pytest.raises(ValidationError, match="must not be hive or metastore"):
         settings(**{name: value})
+
+
+@pytest.mark.parametrize("addresses", ["proxy.example.org", "10.0.0.1/8", "10.0.0.1,", "10.0.0.1;10.0.0.2"])
+def test_proxies_are_addresses_or_networks(addresses: str) -> None:
+    assert settings(api_trusted_proxies="10.0.0.0/8,::1").api_trusted_proxies == "10.0.0.0/8,::1"
+    with pytest.raises(ValidationError, match="must be IP addresses or networks"):
+        settings(api_trusted_proxies=addresses)
+
+
+@pytest.mark.parametrize("given", ["api_tls_certificate", "api_tls_key"])
+def test_a_certificate_and_its_key_belong_together(given: str) -> None:
+    with pytest.raises(ValidationError, match="set together or not at all"):
+        settings(**{given: "file.pem"})
+    both = settings(api_tls_certificate="file.pem", api_tls_key="key.pem")
+    assert both.api_address == "https://127.0.0.1:8000"
