@@ -92,13 +92,13 @@ class StarSchema:
         sink: Sink[int] = Sink(
             "PostgreSQL",
             write=lambda _: self._load(views, copies),
-            try_out=lambda rows: self._load(views.take(rows), copies.slice(0, 0), undo=True),
+            try_out=lambda rows: self._load(views.take(pa.array(rows, pa.int64())), copies.slice(0, 0), undo=True),
             is_away=postgres.is_away,
             is_refusal=postgres.is_refusal,
             origin=lambda row: (views["partition"][row].as_py(), views["offset"][row].as_py()),
         )
         if len(views) or len(copies):
-            sink.put([*range(len(views))])
+            sink.put(range(len(views)))
 
     def _load(self, views: pa.Table, copies: pa.Table, *, undo: bool = False) -> None:
         with postgres.connect(self._settings) as connection, connection.cursor() as cursor:
