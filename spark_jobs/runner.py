@@ -49,6 +49,7 @@ class Batches:
     wait_for_room: Callable[[], None] = lambda: None
     error: Exception | None = None
     done: int = 0
+    closed: bool = False
     at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, batch: DataFrame, batch_id: int) -> None:
@@ -56,11 +57,21 @@ class Batches:
         self.wait_for_room()
         with self.at_work:
             try:
+                if self.closed:
+                    # To return would let Spark take the batch for done.
+                    raise JobError("the query is being stopped")
                 self.process(batch, batch_id)
                 self.done += 1
             except Exception as error:
                 self.error = error
                 raise
+
+    def close(self) -> None:
+        """Let no batch begin any more, after the one at work if that doesn't take long."""
+        taken = self.at_work.acquire(timeout=STOP_SECONDS)
+        self.closed = True
+        if taken:
+            self.at_work.release()
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class Running:
     def stop(self) -> None:
         """End the query, after the batch at work if that doesn't take long."""
         if self.batches:
-            self.batches.at_work.acquire(timeout=STOP_SECONDS)
+            self.batches.close()
         self.query.stop()
 
 

@@ -14,7 +14,7 @@ from eventmill.settings import Settings
 from eventmill.wait import until
 from spark_jobs import runner
 from spark_jobs.lines import queries
-from spark_jobs.runner import Batches, Running
+from spark_jobs.runner import Batches, JobError, Running
 from tests.support import settings
 
 
@@ -82,6 +82,17 @@ def test_one_query_fails_alone_and_runs_again(spark: SparkSession, lines: Lines,
         job.join(60)
     assert states() == {}
     assert not spark.streams.active
+
+
+def test_no_batch_begins_once_its_query_is_being_stopped() -> None:
+    seen: list[int] = []
+    batches = Batches(lambda _, number: seen.append(number))
+    frame: DataFrame = None  # type: ignore[assignment]
+    batches(frame, 1)
+    batches.close()
+    with pytest.raises(JobError, match="is being stopped"):
+        batches(frame, 2)
+    assert (seen, batches.done) == ([1], 1)
 
 
 def test_a_bounded_run_ends_with_the_reason(spark: SparkSession, lines: Lines, tmp_path: Path) -> None:
