@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from spark_jobs.addresses import client_address
+from spark_jobs.packs import rows
 
 UNKNOWN = "Unknown"
 """A place, a browser or a system that nothing is known of."""
@@ -48,6 +49,12 @@ ENRICHED = pa.schema(
     }
 )
 """A view of a product as the star schema takes it; `customer` and `address` are pseudonyms, `customer` may be null."""
+
+TRIED = ENRICHED.append(pa.field("error", pa.string()))
+"""The same, or only where a log is and why it cannot be enriched."""
+
+DATA_ERRORS = (ValueError, ArithmeticError, LookupError, TypeError)
+"""What a value that nobody foresaw leads to; others are errors of a database or of the machine."""
 
 COPIED = ("log_id", "partition", "offset", "viewed_at", "local_time", "product_id", "store_id")
 """The columns that are taken as they are."""
@@ -210,7 +217,21 @@ class Enrichment:
         """The function for `mapInArrow`: rows with the columns COPIED and READ."""
         where = _looks(tuple(self.databases))
         for batch in batches:
-            yield self.enrich(batch, where)
+            yield from self._tried(batch, where)
+
+    def _tried(self, batch: pa.RecordBatch, where: Look) -> Iterator[pa.RecordBatch]:
+        """The rows as rows of TRIED: a row that fails says why, and the others are enriched."""
+        try:
+            enriched = self.enrich(batch, where)
+            yield rows(TRIED, dict(zip(enriched.schema.names, enriched.columns, strict=True)))
+        except DATA_ERRORS as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                yield from self._tried(batch.slice(0, middle), where)
+                yield from self._tried(batch.slice(middle), where)
+            else:
+                place = {name: batch.column(name) for name in ("log_id", "partition", "offset")}
+                yield rows(TRIED, place | {"error": [f"{type(error).__name__}: {error}"]})
 
     def enrich(self, batch: pa.RecordBatch, where: Look) -> pa.RecordBatch:
         """The rows as rows of ENRICHED."""

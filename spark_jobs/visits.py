@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.events import PageLog
-from spark_jobs.enrichment import COPIED, ENRICHED, READ, Enrichment
+from spark_jobs.enrichment import COPIED, READ, TRIED, Enrichment
 from spark_jobs.event_tables import EventTables, Source
 from spark_jobs.hadoop import Files
 from spark_jobs.micro_batch import Outcome, Reject
 from spark_jobs.packs import Verdict
+from spark_jobs.refusals import LONGEST_REASON, Place, RefusedError
 from spark_jobs.watermark import Pace
 
 LABEL = "collection"
@@ -35,9 +37,24 @@ class Visits(EventTables):
 
     def _publish(self, outcome: Outcome) -> None:
         views = with_verdict(outcome.judged, Verdict.STORED)
-        enriched = views.mapInArrow(self._enrichment, from_arrow_schema(ENRICHED))
+        tried = views.mapInArrow(self._enrichment, from_arrow_schema(TRIED)).toArrow()
+        refuse_failed(tried)
         copies = with_verdict(outcome.judged, Verdict.DUPLICATE).select("partition", "offset", "log_id")
-        self._load(enriched.toArrow(), copies.toArrow())
+        self._load(tried.drop_columns("error"), copies.toArrow())
+
+
+def refuse_failed(tried: pa.Table) -> None:
+    """Refuse the logs that cannot be enriched.
+
+    Raises:
+        RefusedError: when there are any.
+    """
+    failed = tried.filter(pc.is_valid(tried["error"])).select(["partition", "offset", "error"]).to_pylist()
+    if failed:
+        reasons: dict[Place | str, str] = {
+            (row["partition"], row["offset"]): f"enrichment: {row['error']}"[:LONGEST_REASON] for row in failed
+        }
+        raise RefusedError("enrichment", reasons)
 
 
 def with_verdict(judged: DataFrame, verdict: Verdict) -> DataFrame:

