@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from eventmill import tables
 from eventmill.settings import ROOT
 from eventmill.wait import until
 from tests.compose.containers import Containers, docker, inspect
@@ -48,6 +49,7 @@ values, name = settings.load(), sys.argv[1]
 print(set(airflow.wait(values, name, airflow.trigger(values, name), seconds=600).values()))
 """
 SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
+LISTING = "SELECT DISTINCT table_name AS name FROM information_schema.{} WHERE table_schema = 'default'"
 COUNTS = "SELECT window_start, source, source_number FROM commerce ORDER BY 1, 2"
 
 
@@ -193,6 +195,14 @@ def test_compaction_changes_no_row(containers: Containers) -> None:
     before = counts(containers, "hive")
     assert containers.python(RUN_DAG, "compaction", seconds=660) == "{'success'}"
     assert counts(containers, "hive") == before != []
+
+
+@pytest.mark.parametrize("listed", ["tables", "columns"])
+def test_presto_lists_every_table_of_the_lines(listed: str, containers: Containers) -> None:
+    scripts = (tables.script(line).read_text("utf-8") for line in tables.lines())
+    made = {name for script in scripts for name in tables.TABLE.findall(script)}
+    answer = containers.eventmill("sql", "presto", LISTING.format(listed), "--format", "json")
+    assert made <= {row["name"] for row in json.loads(answer)}
 
 
 def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Containers) -> None:
