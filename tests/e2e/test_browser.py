@@ -87,24 +87,24 @@ def test_the_console_shows_what_is_sent(console: Reader) -> None:
     expect(page.locator("#status")).to_have_text("202 Accepted")
     expect(page.locator("#list li", has_text=user)).to_contain_text("accepted")
     for number in range(2):
-        console.send("ProductView", userid=number)
+        console.send("ProductView", userid=[number])
         expect(page.locator("#rejected")).to_have_text(str(number + 1))
     expect(page.locator("#status")).to_contain_text("422")
     expect(page.locator("#accepted")).to_have_text("1")
-    expect(page.locator("#reasons tr")).to_have_text(["2userid: expected `str`, got `int`"])
+    expect(page.locator("#reasons tr")).to_have_text(["2userid: expected `int | str`, got `array`"])
     page.get_by_label("rejected", exact=True).check()
     expect(page.locator("#list li")).to_have_count(2)
     console.assert_content()
 
 
 def test_an_event_of_the_console_opens_by_the_keyboard(console: Reader) -> None:
-    console.send("ProductView", userid=7)
+    console.send("ProductView", userid=[7])
     summary = console.page.locator("#list summary").first
     summary.focus()
     summary.press("Enter")
-    expect(console.page.locator("#list .why")).to_have_text("userid: expected `str`, got `int`")
+    expect(console.page.locator("#list .why")).to_have_text("userid: expected `int | str`, got `array`")
     event = json.loads(console.page.locator("#list pre").inner_text())
-    assert (event["event"], event["userid"]) == ("ProductView", 7)
+    assert (event["event"], event["userid"]) == ("ProductView", [7])
     console.assert_content()
 
 
