@@ -74,3 +74,11 @@ SELECT day, COUNT(*) AS views, MAX(viewed_at) AS viewed_at
 FROM fact_product_views JOIN dim_date USING (date_key)
 GROUP BY day
 ORDER BY day;
+
+-- name: newest-visit
+-- about: when the newest view of a product page was, and its day
+-- engines: postgres
+SELECT day, MAX(viewed_at) AS viewed_at
+FROM fact_product_views JOIN dim_date USING (date_key)
+WHERE day = (SELECT MAX(day) FROM dim_date)
+GROUP BY day;
