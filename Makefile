@@ -3,7 +3,7 @@
 SHELL := bash
 EVENTMILL := .venv/bin/eventmill
 ENGINE ?= kafka
-.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags e2e compose-test compose-test-all bench bench-streaming fuzz lock clean distclean
+.PHONY: help bootstrap browser setup setup-docker up down status logs demo demo-compose presto test lint types unit dags e2e e2e-all compose-test compose-test-all bench bench-streaming fuzz lock clean distclean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,10 @@ dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags
 
 e2e: setup browser ## whole lines on a stack of its own
-	@.venv/bin/pytest tests/e2e --durations 12
+	@.venv/bin/pytest tests/e2e -m "not long" --durations 20
+
+e2e-all: setup browser ## the same with the longest: YARN, a killed supervisor, a source of two brokers
+	@.venv/bin/pytest tests/e2e --durations 20
 
 browser: # without one its tests fail, the others can run
 	@bin/browser || true

@@ -157,6 +157,7 @@ def test_only_what_is_committed_is_copied(visits: Visits) -> None:
     assert values == [b"committed"] * 20
 
 
+@pytest.mark.long
 def test_a_cluster_of_several_brokers_is_copied_from_by_scram(tmp_path: Path) -> None:
     topic = "logs.of-others"
     login = {"forward_mechanism": MECHANISM, "forward_user": USER, "forward_password": PASSWORD}

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from eventmill import orphans
 from eventmill.beside import StackBeside
 from eventmill.engines import wanted
@@ -22,6 +24,7 @@ def kill_the_supervisor(stack: StackBeside) -> None:
     assert "the supervisor was killed" in status.stdout
 
 
+@pytest.mark.long
 def test_a_killed_supervisor_costs_no_record(clicks: Clicks, tmp_path: Path) -> None:
     stack = clicks.stack
     sample = clicks.generate(tmp_path, "supervisor", "--count", "20000", "--span", "2h", "--seed", "17", *SOUND)

@@ -77,6 +77,7 @@ def jobs(stack: StackBeside, clicks: Clicks) -> Iterator[Jobs]:
         clicks.supervisor.stop(service)
 
 
+@pytest.mark.long
 def test_killed_parts_of_yarn_leave_both_lines_exact(jobs: Jobs, clicks: Clicks, tmp_path: Path) -> None:
     stack, visits = clicks.stack, Line(clicks.stack, "visits")
     sample = clicks.generate(tmp_path, "yarn", "--count", "20000", "--span", "2h", "--seed", "61", *FAULTS)
