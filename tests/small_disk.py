@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from eventmill.wait import until
@@ -69,9 +71,14 @@ class SmallDisk:
 
         until(is_over, seconds + 60, "time stands still")
 
-    def empty(self) -> None:
-        """Give back what `fill` took."""
-        self._filler.unlink(missing_ok=True)
+    @contextmanager
+    def filled(self, leave: int) -> Iterator[None]:
+        """Take all room but so many bytes as long as the block lasts."""
+        try:
+            self.fill(leave)
+            yield
+        finally:
+            self._filler.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Unmount the disk and remove its image."""

@@ -82,8 +82,8 @@ def test_a_full_disk_costs_nothing_but_time(on_small_disk: Containers, disk: Sma
         sending: list[Future[Any]] = [pool.submit(load.send)]
         sending += [pool.submit(stack.eventmill, *command, seconds=1200) for command in commands]
         until(lambda: load.answered > 20, 180, "the API answers nothing")
-        disk.keep_full(FULL_SECONDS)
-        disk.empty()
+        with disk.filled(leave=0):
+            disk.keep_full(FULL_SECONDS)
         stack.up()
         for sent in sending:
             sent.result()

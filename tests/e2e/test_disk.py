@@ -11,6 +11,7 @@ import requests
 
 from eventmill.beside import StackBeside
 from eventmill.disk import Reserve
+from eventmill.supervisor import log_file
 from eventmill.wait import until
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
@@ -38,7 +39,7 @@ def test_a_full_disk_costs_nothing_but_time(
 ) -> None:
     if disk.missing:
         pytest.skip(disk.missing)
-    visits, options = Visits(stack), (*SOUND, "--seed", "31")
+    visits, options, nifi = Visits(stack), (*SOUND, "--seed", "31"), log_file(stack.settings, "nifi")
     views = clicks.generate(tmp_path, "disk", "--count", "20000", "--span", "2h", *options)
     actions = carts.generate(tmp_path, "disk", "--count", "10000", "--users", "500", *options)
     logs, _ = generate(stack, tmp_path, "--count", "5000", "--start", "2026-05-01T00:00:00Z", "--seed", "31")
@@ -55,13 +56,19 @@ def test_a_full_disk_costs_nothing_but_time(
         for line, before in zip((game, carts, visits), begun, strict=True):
             until(lambda: line.held() > before, 180, f"nothing comes to {line.name}")  # noqa: B023 - called at once
 
-        disk.fill(leave=Reserve(stack.state_dir, stack.settings.disk_reserve_mb).tightest().reserve // 2)
-        until(lambda: "nearly full" in why_refused(game.api), 30, "the API takes events though the disk is nearly full")
-        published = clicks.held()
-        sending.append(pool.submit(clicks.send, views.file, *patience))
-        disk.keep_full(FULL_SECONDS)
-        assert not any(sent.done() for sent in sending), [sent.result() for sent in sending if sent.done()]
-        disk.empty()
+        reserve = Reserve(stack.state_dir, stack.settings.disk_reserve_mb).tightest().reserve
+        with disk.filled(leave=reserve // 2):
+            until(
+                lambda: "nearly full" in why_refused(game.api),
+                30,
+                "the API takes events though the disk is nearly full",
+            )
+            assert "nearly full" in stack.eventmill("status", check=False).stdout
+            published = clicks.held()
+            sending.append(pool.submit(clicks.send, views.file, *patience))
+            until(lambda: "no file is read: the disk" in nifi.read_text("utf-8"), 60, "NiFi does not hold back")
+            assert clicks.held() == published
+            disk.keep_full(FULL_SECONDS)
         for sent in sending:
             sent.result()
     stack.eventmill("up", seconds=900)
