@@ -6,9 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-SPAN_SHARE = 10
-DAY_SHARE = 4
-"""What a newest span and a newest day must hold at least: such a part of what the fullest one holds."""
+SHARE = 10
+"""The newest span or day must hold at least a tenth of what the fullest one holds: today is shown soon after midnight."""
 
 
 def end(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datetime | None:
@@ -21,12 +20,12 @@ def end(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datet
     known = sorted(starts)
     numbers = [place + 1 - bisect_left(known, start + length - span) for place, start in enumerate(known)]
     fullest = max(numbers, default=0)
-    enough = (start for start, number in zip(known, numbers, strict=True) if number * SPAN_SHARE >= fullest)
+    enough = (start for start, number in zip(known, numbers, strict=True) if number * SHARE >= fullest)
     newest = max(enough, default=None)
     return newest and newest + length
 
 
 def day(numbers: Mapping[str, int]) -> str | None:
-    """The newest day, in ISO, that has a quarter as many events as the fullest one; None without days."""
+    """The newest day, in ISO, that has a tenth as many events as the fullest one; None without days."""
     fullest = max(numbers.values(), default=0)
-    return max((day for day, number in numbers.items() if number * DAY_SHARE >= fullest), default=None)
+    return max((day for day, number in numbers.items() if number * SHARE >= fullest), default=None)

@@ -88,9 +88,9 @@ def days(*views: tuple[str, int]) -> Result:
 
 def test_a_few_views_with_an_odd_date_are_picked_only_by_hand(engines: Engines) -> None:
     fill(engines)
-    engines.answers["visit-days"] = lambda: days(("1970-01-01", 1), ("2026-03-01", 9), ("2038-01-19", 2))
+    engines.answers["visit-days"] = lambda: days(("1970-01-01", 1), ("2026-03-01", 29), ("2038-01-19", 2))
     page = page_of("visits")
-    assert page.selectbox[0].options == ["2038-01-19: 2 views", "2026-03-01: 9 views", "1970-01-01: 1 views"]
+    assert page.selectbox[0].options == ["2038-01-19: 2 views", "2026-03-01: 29 views", "1970-01-01: 1 views"]
     assert page.selectbox[0].value == "2026-03-01"
     assert "newest data: 2026-03-01 11:59:59 UTC" in words_of(page)
 
