@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 SHARE = 10
-"""The newest span or day must hold at least a tenth of what the fullest one holds: today is shown soon after midnight."""
+"""The newest span or day must hold a tenth of what the fullest one holds: today is shown soon after midnight."""
 
 
 def end(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datetime | None:
