@@ -29,7 +29,13 @@ FRESH_SECONDS = 3.0
 ANSWER_SECONDS = 2.5
 """How long HDFS, Airflow and the pages may take, and then Kafka."""
 
+PATIENCE_SECONDS = 20.0
+"""How long Kafka's last answer holds while the next one is waited for: to read many records takes a while."""
+
 SILENT = "gave no answer in time"
+
+Told = tuple[Done, Books] | str
+"""What Kafka says of a pipeline beside what its job had processed then, or why it says nothing."""
 
 
 class Overviews:
@@ -42,7 +48,9 @@ class Overviews:
         self._until = 0.0
         self._pages = {link: Asked[bool]() for link in links.links(settings)}
         self._hdfs = {line: Asked[Done]() for line in settings.lines}
-        self._kafka = Asked[dict[str, Books | str]]()
+        self._kafka = Asked[dict[str, Told]]()
+        self._told: dict[str, Told] = {}
+        self._told_at = monotonic()
         self._ledgers = {line: Ledger(progress.topic(settings, line)) for line in settings.lines}
         self._acknowledged = Acknowledged(settings)
         self._runs = DagRuns(settings)
@@ -67,12 +75,12 @@ class Overviews:
         jobs = list(job_state.read(self._settings).values())
         paths = []
         # What Kafka holds is asked after what the jobs have processed of it.
-        for line, books in self._compared(done).items():
-            if isinstance(books, str):
-                problems.append(books)
+        for line, told in self._compared(done).items():
+            if isinstance(told, str):
+                problems.append(told)
             else:
-                paths.append(self._path(line, done[line], books))
-                problems += reasons.of_books(paths[-1], books, self._settings.stalled_seconds)
+                paths.append(self._path(line, *told))
+                problems += reasons.of_books(paths[-1], told[1], self._settings.stalled_seconds)
         pages = [self._page(link, until) for link in self._pages]
         runs, problem = self._runs.answer(until)
         full = filter(None, [self._reserve.explained()])
@@ -108,27 +116,30 @@ class Overviews:
                 problems.append(f"{line}: {error}")
         return found, problems
 
-    def _compared(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
+    def _compared(self, done: Mapping[str, Done]) -> dict[str, Told]:
         """The books of these pipelines; a sentence in place of those that Kafka does not tell."""
         self._kafka.begin(partial(self._compare, done))
+        now = monotonic()
         try:
-            told = self._kafka.answer(monotonic() + ANSWER_SECONDS)
+            self._told, self._told_at = self._kafka.answer(now + ANSWER_SECONDS), now
         except TimeoutError:
-            return dict.fromkeys(done, f"Kafka {SILENT}")
+            if now - self._told_at > PATIENCE_SECONDS:
+                return dict.fromkeys(done, f"Kafka {SILENT}")
         except KafkaException as error:
             return dict.fromkeys(done, f"Kafka is away: {error.args[0].str()}")
-        return {line: told[line] for line in done if line in told}
+        return {line: self._told[line] for line in done if line in self._told}
 
-    def _compare(self, done: Mapping[str, Done]) -> dict[str, Books | str]:
+    def _compare(self, done: Mapping[str, Done]) -> dict[str, Told]:
         # Before Kafka is asked, so that it must have at least as much.
         self._acknowledged.count()
-        told: dict[str, Books | str] = {}
+        told: dict[str, Told] = {}
         with reader.consumer(self._settings) as client:
             for line, processed in done.items():
                 try:
                     books, topic = self._ledgers[line].compare(client, processed), self._ledgers[line].topic
                     newest = partial(_newest, self._settings, topic)
-                    told[line] = replace(books, missing=self._acknowledged.missing(topic, books.taken, newest))
+                    missing = self._acknowledged.missing(topic, books.taken, newest)
+                    told[line] = (processed, replace(books, missing=missing))
                 except reader.TopicError as error:
                     told[line] = f"{line}: {error}"
         return told

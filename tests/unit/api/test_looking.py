@@ -143,6 +143,20 @@ def test_a_namenode_that_hangs_holds_up_nobody(
     assert "HDFS gave no answer in time" in seen.reasons
 
 
+def test_while_kafka_is_slow_its_last_answer_holds_and_then_it_is_red(
+    engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "FRESH_SECONDS", -1.0)
+    overviews = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks"))
+    before = overviews.now().lines
+    monkeypatch.setattr(looking, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(reader, "bounds", lambda *_: engines.release.wait(60))
+    seen = overviews.now()
+    assert (seen.lines, seen.reasons) == (before, ["NiFi does not answer"])
+    monkeypatch.setattr(looking, "PATIENCE_SECONDS", 0.0)
+    assert "Kafka gave no answer in time" in overviews.now().reasons
+
+
 def test_a_disk_that_is_nearly_full_is_red_and_the_metrics_tell_its_size(
     engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
