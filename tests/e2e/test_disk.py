@@ -40,8 +40,8 @@ def test_a_full_disk_costs_nothing_but_time(
     if disk.missing:
         pytest.skip(disk.missing)
     visits, options, nifi = Visits(stack), (*SOUND, "--seed", "31"), log_file(stack.settings, "nifi")
-    views = clicks.generate(tmp_path, "disk", "--count", "20000", "--span", "2h", *options)
-    actions = carts.generate(tmp_path, "disk", "--count", "10000", "--users", "500", *options)
+    views = clicks.generate(tmp_path, "views", "--count", "20000", "--span", "2h", *options)
+    actions = carts.generate(tmp_path, "actions", "--count", "10000", "--users", "500", *options)
     logs, _ = generate(stack, tmp_path, "--count", "5000", "--start", "2026-05-01T00:00:00Z", "--seed", "31")
     load = Load(game.api, HOST, batches=600, seed=31, patience=PATIENCE)
     patience, begun = ("--patience", str(PATIENCE)), [line.held() for line in (game, carts, visits)]
