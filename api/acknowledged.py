@@ -37,7 +37,7 @@ class Acknowledged:
         return self._counts[topic]
 
     def missing(self, topic: str, taken: int, newest: Callable[[], int]) -> int:
-        """How many of them Kafka cannot have, which must be asked after `count`.
+        """Count those that Kafka cannot have; Kafka must be asked after `count`.
 
         The first look tells what Kafka has beside them: what came before the API was started, and by other doors.
 

@@ -28,7 +28,7 @@ DISCARDED_BYTES = 65_536
 """The longest body that is read to its end though its request is refused; with a longer one the connection ends."""
 
 LINGER_SECONDS = 2.0
-"""How long a refused client may go on sending, so that it reads why."""
+"""Seconds for which a refused client may go on sending, so that it reads why."""
 
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOST = re.compile(rf"(?P<name>{LABEL}(\.{LABEL})*\.?|\[(?P<six>[0-9A-Fa-f:.]+)\])(:(?P<port>[0-9]{{0,5}}))?", re.ASCII)
@@ -122,12 +122,12 @@ class Exchange:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _is_never_read(self) -> bool:
-        """Whether the connection ends rather than that all of the body is read: it is long or late, or nobody knows."""
+        """True when the connection is closed rather than the body read: it is long, late or of unknown length."""
         length = self.request.headers.get("content-length")
         return self._late or self._waits() or length is None or int(length) > DISCARDED_BYTES
 
     def _waits(self) -> bool:
-        """Whether the client sends its body only when it is told to, by an answer of 100."""
+        """True when the client sends its body only after an answer of 100 Continue."""
         return "expect" in self.request.headers
 
     async def _discard(self) -> None:

@@ -22,7 +22,7 @@ class Asked(Generic[Answer]):
 
     @property
     def is_open(self) -> bool:
-        """Whether it was asked and the answer not fetched yet."""
+        """True when it was asked and the answer was not fetched yet."""
         return self._future is not None
 
     def begin(self, question: Callable[[], Answer]) -> None:

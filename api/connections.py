@@ -25,7 +25,7 @@ class Connections:
         self._database = database
         self._number = number
         self._about = about
-        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
+        self._reserve = Reserve.of(settings)
         self._free = BoundedSemaphore(number)
         self._making = Lock()
         self._pool: MySQLConnectionPool | None = None

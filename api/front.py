@@ -34,7 +34,7 @@ COLLECTED = 20_000
 """The objects that may be made before the garbage collector looks for circles."""
 
 ORPHAN_SECONDS = 1.0
-"""How often a worker looks whether the process that restarts it still lives."""
+"""Seconds between two looks of a worker for the process that restarts it."""
 
 log = logging.getLogger(__name__)
 

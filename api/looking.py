@@ -54,7 +54,7 @@ class Overviews:
         self._ledgers = {line: Ledger(progress.topic(settings, line)) for line in settings.lines}
         self._acknowledged = Acknowledged(settings)
         self._runs = DagRuns(settings)
-        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
+        self._reserve = Reserve.of(settings)
 
     def now(self) -> Overview:
         """What the engines say, or said a few seconds ago."""

@@ -83,7 +83,7 @@ class Publisher:
         self._producer = Producer(configuration(settings) | {"error_cb": self._on_error})
         self._waiting = 0
         self._turn: asyncio.TimerHandle
-        self._reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
+        self._reserve = Reserve.of(settings)
         self._shortage: str | None = None
         self._away: str | None = None
         self._doubted = False

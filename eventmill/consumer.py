@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+MANY: dict[str, object] = {
+    # It would pause for a second whenever its queue was full.
+    "fetch.queue.backoff.ms": 2,
+    # What is fetched beyond the end is for nothing.
+    "queued.min.messages": 20_000,
+    "queued.max.messages.kbytes": 32_768,
+}
+"""The options of readers of many records at a time."""
+
 
 def configuration(bootstrap: str, client: str) -> dict[str, object]:
     """The options that all readers share, for the one of that name: what is committed, and where a partition ends."""

@@ -30,8 +30,7 @@ DAILY = cron("0 0 * * *")
 
 def await_space(_: Any) -> None:
     """Let a task begin only when the disk has room for what it writes."""
-    settings = load()
-    disk.Reserve(settings.state_dir, settings.disk_reserve_mb).wait(logging.getLogger(__name__).warning)
+    disk.Reserve.of(load()).wait(logging.getLogger(__name__).warning)
 
 
 DEFAULTS = {

@@ -18,12 +18,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from eventmill.settings import Settings
 
 MB = 2**20
 SHARE_OF_SMALL_DISKS = 0.05
 RESUME = 1.25
-"""What was held back goes on when so many times the reserve is free, so that it does not stop and go at the edge."""
+"""Times the reserve that must be free until work resumes, so that it does not stop and go at the edge."""
 
 LOOK_SECONDS = 1.0
 POLL_SECONDS = 1.0
@@ -55,6 +58,11 @@ class Reserve:
         self._short = False
         self._looked = -LOOK_SECONDS
         self._shortage: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Reserve:
+        """The reserve by the settings."""
+        return cls(settings.state_dir, settings.disk_reserve_mb)
 
     @classmethod
     def of_environment(cls) -> Reserve:

@@ -47,7 +47,7 @@ class Note(msgspec.Struct, frozen=True):
 
 
 def decode(content: bytes) -> Note:
-    """What a note says."""
+    """Decode a note."""
     return msgspec.json.decode(content, type=Note)
 
 

@@ -25,9 +25,7 @@ OPTIONS: dict[str, object] = {
     "auto.offset.reset": "earliest",
     # Errors are raised, and a broker that is away for a moment is waited for.
     "log_level": 0,
-    "fetch.queue.backoff.ms": 2,
-    "queued.min.messages": 20_000,
-    "queued.max.messages.kbytes": 32_768,
+    **shared.MANY,
 }
 
 

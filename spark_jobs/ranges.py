@@ -49,11 +49,7 @@ POLL_SECONDS = 0.5
 OPTIONS: dict[str, object] = {
     "auto.offset.reset": "error",
     "reconnect.backoff.max.ms": 1000,
-    # It would pause for a second whenever its queue was full.
-    "fetch.queue.backoff.ms": 2,
-    # What is fetched beyond the end is for nothing.
-    "queued.min.messages": 20_000,
-    "queued.max.messages.kbytes": 32_768,
+    **consumer.MANY,
 }
 """Read fast, and not elsewhere than asked."""
 

@@ -21,10 +21,10 @@ LONGEST_PAUSE = 60.0
 """Seconds before a restart; each is twice as long as the one before."""
 
 SETTLED_SECONDS = 30
-"""How long a restarted query must run until it counts as running, unless it finishes a batch before."""
+"""Seconds that a restarted query must run until it counts as running, unless it finishes a batch before."""
 
 RESET_SECONDS = 300
-"""How long a query must run until its next failure is taken for a first one."""
+"""Seconds that a query must run until its next failure is taken for a first one."""
 
 STEP_SECONDS = 0.2
 

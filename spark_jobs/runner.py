@@ -119,7 +119,7 @@ def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: st
     """Start the query that hands a line its batches; its name is also its folder."""
     folder = root(settings, name)
     files = Files(spark, folder)
-    reserve = Reserve(settings.state_dir, settings.disk_reserve_mb)
+    reserve = Reserve.of(settings)
 
     def wait_for_room() -> None:
         reserve.wait(lambda shortage: log.warning("%s waits: %s", name, shortage))

@@ -81,7 +81,7 @@ def down() -> None:
 def show_status() -> None:
     """Show each service and job: state, process, uptime, memory, port. Exit 3 when the stack is down or orphaned."""
     values = settings.load()
-    if shortage := disk.Reserve(values.state_dir, values.disk_reserve_mb).explained():
+    if shortage := disk.Reserve.of(values).explained():
         say(shortage, fg="red")
     rows = list(stack.status(values))
     if not rows:

@@ -56,7 +56,7 @@ def test_a_full_disk_costs_nothing_but_time(
         for line, before in zip((game, carts, visits), begun, strict=True):
             until(lambda: line.held() > before, 180, f"nothing comes to {line.name}")  # noqa: B023 - called at once
 
-        reserve = Reserve(stack.state_dir, stack.settings.disk_reserve_mb).tightest().reserve
+        reserve = Reserve.of(stack.settings).tightest().reserve
         with disk.filled(leave=reserve // 2):
             until(
                 lambda: "nearly full" in why_refused(game.api),
