@@ -82,6 +82,11 @@ class Containers:
         """The id of a service's container."""
         return self.compose("ps", "--all", "--quiet", service).strip()
 
+    def ill(self) -> list[str]:
+        """The services that have ended with an error, or run and are not healthy."""
+        found = [json.loads(line) for line in self.compose("ps", "--all", "--format", "json").splitlines()]
+        return [each["Service"] for each in found if each["ExitCode"] or each["Health"] not in ("", "healthy")]
+
     def restarts(self, service: str) -> int:
         """How often Docker has started a service's container again."""
         return int(inspect(self.container(service), "{{.RestartCount}}"))

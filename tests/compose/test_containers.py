@@ -217,13 +217,13 @@ def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Co
 
 
 def test_down_keeps_the_data_with_which_the_clicks_go_on_alone_on_a_cluster(containers: Containers) -> None:
-    before = counts(containers, "hive")
+    before = [counts(containers, engine) for engine in ("hive", "mysql")]
     containers.down()
     containers.environment |= {"ENABLED_LINES": "clicks", "COMPOSE_PROFILES": "clicks,spark-cluster"}
     containers.environment["SPARK_MASTER"] = "spark://spark-master:7077"
     containers.up()
     assert "cassandra" not in containers.compose("ps", "--services").split()
-    assert counts(containers, "hive") == counts(containers, "mysql") == before
+    assert [counts(containers, engine) for engine in ("hive", "mysql")] == before
     sample, truth = generate(containers, "cluster", 20_000)
     containers.eventmill("demo", "--data", sample)
     containers.eventmill("verify", "clicks", "--truth", truth)

@@ -84,7 +84,7 @@ def test_a_full_disk_costs_nothing_but_time(on_small_disk: Containers, disk: Sma
         until(lambda: load.answered > 20, 180, "the API answers nothing")
         with disk.filled(leave=0):
             disk.keep_full(FULL_SECONDS)
-        stack.up()
+        until(lambda: not stack.ill(), 300, "not all services are healthy again", every=2)
         for sent in sending:
             sent.result()
     until(lambda: held(stack) >= 10_000, 300, "Kafka has not got all clicks", every=1)
