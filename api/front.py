@@ -18,8 +18,8 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from api import metrics
-from api.asgi import Exchange, Message, Receive, Scope, Send
 from api.collector import Collector
+from api.exchange import Exchange, Message, Receive, Scope, Send
 from api.messages import Reply
 from api.outbox import Outbox
 from api.problems import ProblemError, failed

@@ -11,9 +11,9 @@ from flask import Blueprint
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from api import openapi, stack_metrics
-from api.asgi import Application
 from api.collector import Collector
 from api.console import console
+from api.exchange import Application
 from api.front import Front
 from api.game import Game, actions, pages
 from api.guilds import Guilds

@@ -5,7 +5,7 @@ granian --interface asginl --workers 2 bench.static:app
 
 from __future__ import annotations
 
-from api.asgi import Receive, Scope, Send
+from api.exchange import Receive, Scope, Send
 
 BODY = b'{"accepted":1,"ids":["02774bbb-0490-4f36-a5f4-50357f4c5022"],"received":"2026-11-22T22:10:58Z","errors":[]}'
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]

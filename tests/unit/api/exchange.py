@@ -9,8 +9,8 @@ from typing import cast
 
 from flask import Flask
 
-from api.asgi import Message, Scope
 from api.collector import Collector
+from api.exchange import Message, Scope
 from api.front import Front
 from api.keys import Keys
 from api.publisher import Publisher
