@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import AddressValueError, IPv6Address
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from api.messages import Reply, Request
@@ -33,19 +33,26 @@ LINGER_SECONDS = 2.0
 LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 HOST = re.compile(rf"(?P<name>{LABEL}(\.{LABEL})*\.?|\[(?P<six>[0-9A-Fa-f:.]+)\])(:(?P<port>[0-9]{{0,5}}))?", re.ASCII)
 LONGEST_HOST = 253
+OLD = "1.0"
+"""The version of HTTP whose clients need not name the host."""
+
+LOOK_SECONDS = 0.25
+"""Seconds between two looks for what is too late."""
+
+Result = TypeVar("Result")
 
 
 class Exchange:
-    """A request and its answer. The body may be read once, and must be in by `seconds` after its head."""
+    """A request and its answer. The body may be read once, and must be in before the deadline."""
 
-    __slots__ = ("_late", "_more", "_receive", "_seconds", "_send", "request")
+    __slots__ = ("_deadline", "_late", "_more", "_receive", "_send", "request")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, seconds: float) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, deadline: Deadline) -> None:
         client = scope["client"]
         self.request = Request(scope["method"], "", "", _by_name(scope["headers"]), client[0] if client else "")
         self._receive = receive
         self._send = send
-        self._seconds = seconds
+        self._deadline = deadline
         self._late = False
         self._more = "content-length" in self.request.headers or "transfer-encoding" in self.request.headers
 
@@ -56,7 +63,7 @@ class Exchange:
             ProblemError: 400 for a Host header that is missing, double or malformed, and for a path or a query that
                 is no UTF-8.
         """
-        if scope["http_version"] not in OLD or self.request.headers.get("host"):
+        if scope["http_version"] != OLD or self.request.headers.get("host"):
             _check_host(self.request.headers.get("host", ""))
         raw = scope["raw_path"]
         self.request.path = _path(raw) if b"%" in raw else scope["path"]
@@ -78,12 +85,11 @@ class Exchange:
         if length is not None and length > limit:
             raise too_large(limit)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._read(limit, length)
+            return await self._deadline.of(self._read(limit, length))
         except TimeoutError:
             self._late = True
             raise ProblemError(
-                HTTPStatus.REQUEST_TIMEOUT, f"the request did not come within {self._seconds:g} s"
+                HTTPStatus.REQUEST_TIMEOUT, f"the request did not come within {self._deadline.seconds:g} s"
             ) from None
 
     async def _read(self, limit: int, length: int | None) -> bytes:
@@ -141,8 +147,48 @@ class Exchange:
             pass
 
 
-OLD = ("1", "1.0")
-"""Versions of HTTP whose clients need not name the host, as servers write them."""
+class Deadline:
+    """Cuts short what takes longer than `seconds`.
+
+    One timer looks at all that is under way, for one of its own for each, as `asyncio.timeout` makes them, costs a
+    request more than all checks of its head.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._begun: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def of(self, work: Awaitable[Result]) -> Result:
+        """The result of the work.
+
+        Raises:
+            TimeoutError: when it does not come in time.
+        """
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task
+        self._begun[task] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(LOOK_SECONDS, self._look, loop)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if task not in self._late:
+                raise
+            task.uncancel()
+            raise TimeoutError from None
+        finally:
+            del self._begun[task]
+            self._late.discard(task)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        oldest = loop.time() - self.seconds
+        for task, begun in self._begun.items():
+            if begun < oldest and task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._timer = loop.call_later(LOOK_SECONDS, self._look, loop) if self._begun else None
 
 
 def _by_name(headers: Headers) -> dict[str, str]:

@@ -19,7 +19,7 @@ from flask import Flask
 
 from api import metrics
 from api.collector import Collector
-from api.exchange import Exchange, Message, Receive, Scope, Send
+from api.exchange import Deadline, Exchange, Message, Receive, Scope, Send
 from api.messages import Reply
 from api.outbox import Outbox
 from api.problems import ProblemError, failed
@@ -50,7 +50,7 @@ class Front:
         pages: Flask,
         outbox: Outbox | None = None,
     ) -> None:
-        self._seconds = settings.api_timeout_seconds
+        self._deadline = Deadline(settings.api_timeout_seconds)
         self._outbox = outbox
         self._collector = collector
         self._publisher = publisher
@@ -61,7 +61,7 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        exchange = Exchange(scope, receive, send, self._seconds)
+        exchange = Exchange(scope, receive, send, self._deadline)
         try:
             exchange.check(scope)
             if exchange.request.path.startswith(PREFIX):

@@ -1,14 +1,11 @@
 """The ASGI applications of the workers: `api`, which takes events, and `game`, whose pages are the game's.
 
-granian --interface asgi --factory api.serve:api
+python -m api api
 """
 
 from __future__ import annotations
 
-from typing import cast
-
 from flask import Blueprint
-from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from api import openapi, stack_metrics
 from api.collector import Collector
@@ -71,7 +68,4 @@ def _front(
     of_stack: Numbers = lambda: b"",
 ) -> Application:
     app = create_app(blueprints, publisher.probe, openapi.description(settings), of_stack)
-    front = Front(settings, Collector(settings, publisher.publish, keys), publisher, app, outbox)
-    if settings.api_trusted_proxies:
-        return cast(Application, wrap_asgi_with_proxy_headers(front, settings.api_trusted_proxies))
-    return front
+    return Front(settings, Collector(settings, publisher.publish, keys), publisher, app, outbox)

@@ -104,31 +104,18 @@ class Bench:
         """The plain route, as long as the block lasts."""
         port = self.values.game_port
         command = ["gunicorn", "--worker-class", "gevent", "--bind", f"127.0.0.1:{port}", "--log-level", "error"]
-        return self._served(
-            "plain Flask, kafka-python", port, [*command, "--no-control-socket", "bench.plain:create_app()"]
-        )
+        command += ["--workers", str(self.values.api_workers), "--no-control-socket", "bench.plain:create_app()"]
+        return self._served("plain Flask, kafka-python", port, command)
 
     def static(self) -> AbstractContextManager[Peer]:
         """The route that always answers the same, as long as the block lasts."""
         port = self.values.presto_port
-        command = [
-            "granian",
-            "--interface",
-            "asginl",
-            "--port",
-            str(port),
-            "--loop",
-            "uvloop",
-            "--http",
-            "1",
-            "--no-ws",
-        ]
-        return self._served("a constant 202", port, [*command, "--log-level", "error", "bench.static:app"], False)
+        command = ["python", "-m", "bench.static", str(port), str(self.values.api_workers)]
+        return self._served("a constant 202", port, command, publishes=False)
 
     @contextmanager
     def _served(self, name: str, port: int, command: list[str], publishes: bool = True) -> Iterator[Peer]:
         program, *arguments = command
-        arguments += ["--workers", str(self.values.api_workers)]
         process = subprocess.Popen([Path(sys.executable).with_name(program), *arguments], env=self.environment)
         url = f"http://127.0.0.1:{port}/v1/events/ProductView"
         try:
