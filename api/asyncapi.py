@@ -23,7 +23,10 @@ HEADERS: Json = {
         "reason": {"type": "string", "description": "What breaks the contract."},
         "source.time": {"type": "string", "description": "When it was received, in milliseconds since 1970."},
         "source.topic": {"type": "string", "description": "With partition and offset: what a job rejected."},
-        "source.request": {"type": "string", "description": "With index: what the event API rejected."},
+        "source.request": {
+            "type": "string",
+            "description": "With index, the event's place in it, and a digest where a key was given: what the API rejected.",
+        },
         "source.file": {"type": "string", "description": "With line: what NiFi rejected."},
     },
 }

@@ -1,4 +1,4 @@
-"""The ASGI applications of the workers: `api`, which takes events, and `game`, whose pages are the game's.
+"""The ASGI applications of the processes: `api`, which takes events, and `game`, whose pages are the game's.
 
 python -m api api
 """

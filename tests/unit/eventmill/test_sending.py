@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from eventmill import reader, sending
 from eventmill.reader import Bounds
@@ -44,6 +45,21 @@ def test_it_ends_when_all_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     assert sending.Arrival(settings(), "clicks").wait("mine", 4, 60, seen.append) == 1
     assert seen == [1, 4]
+
+
+def test_kafka_may_be_away_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka(monkeypatch, [], [])
+    answers = iter([{0: Bounds(0, 102)}, None, {0: Bounds(0, 104)}])
+
+    def bounds(*_: object) -> dict[int, Bounds]:
+        if (answer := next(answers)) is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        return answer
+
+    monkeypatch.setattr(reader, "bounds", bounds)
+    seen: list[int] = []
+    assert sending.Arrival(settings(), "clicks").wait("mine", 4, 60, seen.append) == 0
+    assert seen == [2, 2, 4]
 
 
 def test_it_gives_up_when_nothing_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
