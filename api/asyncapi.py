@@ -25,7 +25,7 @@ HEADERS: Json = {
         "source.topic": {"type": "string", "description": "With partition and offset: what a job rejected."},
         "source.request": {
             "type": "string",
-            "description": "With index, the event's place in it, and a digest where a key was given: what the API rejected.",
+            "description": "With index, an event's place (and digest, where a key came along): what the API rejected.",
         },
         "source.file": {"type": "string", "description": "With line: what NiFi rejected."},
     },
