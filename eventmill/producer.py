@@ -11,6 +11,8 @@ SHARED: dict[str, object] = {
     # The topics say what they take: the API keeps events well below it, rejected ones come with many headers.
     "message.max.bytes": REQUEST_BYTES,
     "allow.auto.create.topics": False,
+    # Errors alone: of what is tried again, such as a coordinator that is still loading, nobody need hear.
+    "log_level": 3,
 }
 """The options that hold for every cluster."""
 
