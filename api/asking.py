@@ -19,16 +19,21 @@ class Asked(Generic[Answer]):
 
     def __init__(self) -> None:
         self._future: Future[Answer] | None = None
+        self._begun = 0.0
 
     @property
     def is_open(self) -> bool:
         """True when it was asked and the answer was not fetched yet."""
         return self._future is not None
 
+    def seconds(self) -> float:
+        """For how long the last question has been open."""
+        return monotonic() - self._begun
+
     def begin(self, question: Callable[[], Answer]) -> None:
         """Ask, unless the last question still has no answer."""
         if self._future is None or self._future.done():
-            self._future = Future()
+            self._future, self._begun = Future(), monotonic()
             Thread(target=_fulfil, args=(self._future, question), daemon=True).start()
 
     def answer(self, until: float) -> Answer:

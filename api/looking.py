@@ -29,6 +29,9 @@ FRESH_SECONDS = 3.0
 ANSWER_SECONDS = 2.5
 """How long HDFS, Airflow and the pages may take, and then Kafka."""
 
+FIRST_SECONDS = 10.0
+"""How long Kafka may take for its first answer, for which its dead letters are read from the beginning."""
+
 PATIENCE_SECONDS = 20.0
 """How long Kafka's last answer holds while the next one is waited for: to read many records takes a while."""
 
@@ -50,7 +53,6 @@ class Overviews:
         self._hdfs = {line: Asked[Done]() for line in settings.lines}
         self._kafka = Asked[dict[str, Told]]()
         self._told: dict[str, Told] = {}
-        self._told_at = monotonic()
         self._ledgers = {line: Ledger(progress.topic(settings, line)) for line in settings.lines}
         self._acknowledged = Acknowledged(settings)
         self._runs = DagRuns(settings)
@@ -119,11 +121,10 @@ class Overviews:
     def _compared(self, done: Mapping[str, Done]) -> dict[str, Told]:
         """The books of these pipelines; a sentence in place of those that Kafka does not tell."""
         self._kafka.begin(partial(self._compare, done))
-        now = monotonic()
         try:
-            self._told, self._told_at = self._kafka.answer(now + ANSWER_SECONDS), now
+            self._told = self._kafka.answer(monotonic() + (ANSWER_SECONDS if self._told else FIRST_SECONDS))
         except TimeoutError:
-            if now - self._told_at > PATIENCE_SECONDS:
+            if not self._told or self._kafka.seconds() > PATIENCE_SECONDS:
                 return dict.fromkeys(done, f"Kafka {SILENT}")
         except KafkaException as error:
             return dict.fromkeys(done, f"Kafka is away: {error.args[0].str()}")

@@ -157,6 +157,21 @@ def test_while_kafka_is_slow_its_last_answer_holds_and_then_it_is_red(
     assert "Kafka gave no answer in time" in overviews.now().reasons
 
 
+def test_kafkas_first_answer_may_take_longer_however_late_it_is_asked_for(
+    engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overviews = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks"))
+    monkeypatch.setattr(looking, "ANSWER_SECONDS", 0.2)
+    # As long after the start as the last answer would hold.
+    monkeypatch.setattr(looking, "PATIENCE_SECONDS", 0.0)
+    bounds = reader.bounds
+    monkeypatch.setattr(reader, "bounds", lambda *asked: (engines.release.wait(0.5), bounds(*asked))[1])
+    assert [(path.line, path.waiting) for path in overviews.now().lines] == [("clicks", 4)]
+    monkeypatch.setattr(looking, "FIRST_SECONDS", 0.2)
+    late = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks")).now()
+    assert "Kafka gave no answer in time" in late.reasons
+
+
 def test_a_disk_that_is_nearly_full_is_red_and_the_metrics_tell_its_size(
     engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
