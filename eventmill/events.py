@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
@@ -326,6 +327,7 @@ def check_time(event: Any, received: datetime, field: str = "timestamp") -> None
         raise EventError("more than a day after the event was received", field)
 
 
+@cache
 def json_name(contract: type, field: str) -> str:
     """What a field of a contract is called in the JSON."""
     return next(each.encode_name for each in msgspec.structs.fields(contract) if each.name == field)
