@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
@@ -113,6 +114,7 @@ def _open_in(parquet: bytes, state: State) -> Counts:
     )
 
 
+@lru_cache(4096)
 def window_text(micros: int) -> str:
     """A window's start in microseconds since the epoch as the text of a key."""
     return sql.time(datetime.fromtimestamp(micros / MICROS, UTC))

@@ -14,6 +14,7 @@ from eventmill import batches, places, reader, rejected, sql, tables, webhdfs
 from eventmill.settings import Settings
 from eventmill.wait import DeadlineError, until
 from spark_jobs.state import State
+from spark_jobs.watermark import Progress
 
 FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
 """The end of the path of a file that a batch made, not compaction, as a pattern for Python and for Hive alike."""
@@ -53,6 +54,10 @@ class LineEvidence(ABC):
     @abstractmethod
     def processed(self) -> int:
         """How many records something became of."""
+
+    def closed(self) -> int:
+        """The state's closing watermark."""
+        return (self.state.progress if self.state else Progress()).closed
 
     def lost(self) -> int:
         """How many offsets Kafka removed before the job had read them."""

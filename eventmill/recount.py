@@ -3,6 +3,9 @@
 It applies the contract and the rule of lateness that looks at one Kafka partition: a record is late when it lies the
 watermark or more behind the newest one before it. What else makes the job call a record late, a window that closed
 while its partition was idle, depends on when batches ran.
+
+A count can go on from an earlier one. Identities are remembered for at least as long as the job remembers them, so that
+memory does not grow with what the topic holds.
 """
 
 from __future__ import annotations
@@ -12,25 +15,51 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+
+import msgspec
 
 from eventmill import events, reader
 from eventmill.evidence import MICROS, Counts, window_text
 from eventmill.settings import Settings
 from eventmill.sizes import is_too_long
+from spark_jobs.watermark import LONG_AGO
 
 Progress = Callable[[int], object]
 STEP = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+IDENTITY_BYTES, TIME_BYTES = 16, 8
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """A count for a later one to go on from; times in microseconds since the epoch.
+
+    Attributes:
+        stored: the events by start of the window and source; `late` and `duplicates` likewise.
+        newest: the newest time of each Kafka partition.
+        seen: of each identity that the job still remembers, its 16 bytes and 8 of its time, one after the other.
+    """
+
+    stored: list[tuple[str, str, int]]
+    late: list[tuple[str, str, int]]
+    duplicates: list[tuple[str, str, int]]
+    broken: int
+    moved: int
+    newest: dict[int, int]
+    seen: bytes
 
 
 @dataclass
 class Recount:
-    """What the records in Kafka come to; lengths in microseconds.
+    """What the records in Kafka come to; lengths in microseconds, `closed` since the epoch.
 
     Where a record's time lies more than `ahead` beyond Kafka's, Kafka's counts for the newest one.
     `moved` counts copies whose time is not that of the first one: whether such a copy is a duplicate depends on how
     long the job remembered the first. `refused` are the places of records that a sink refused: they count as broken.
+
+    An identity is forgotten once the job has forgotten it too: when its window has ended the watermark or more before
+    `closed`, the job's closing watermark after the last record that is counted, and before what all partitions had
+    reached `batch` records ago, with which a batch of the job may have begun. `ends` are the offsets at which the
+    partitions end.
     """
 
     window: int
@@ -42,8 +71,33 @@ class Recount:
     broken: int = 0
     moved: int = 0
     refused: frozenset[tuple[int, int]] = frozenset()
+    closed: int = LONG_AGO
+    batch: int = 1_000_000
+    ends: Mapping[int, int] = field(default_factory=dict)
     _newest: dict[int, int] = field(default_factory=dict)
-    _seen: dict[UUID, int] = field(default_factory=dict)
+    _seen: dict[bytes, int] = field(default_factory=dict)
+    _next: dict[int, int] = field(default_factory=dict)
+    _reached: int = LONG_AGO
+    _since: int = 0
+
+    def go_on(self, carried: Carried) -> None:
+        """Begin with what an earlier count came to."""
+        for counts, numbers in ((self.stored, carried.stored), (self.late, carried.late)):
+            counts.update({(window, source): number for window, source, number in numbers})
+        self.duplicates.update({(window, source): number for window, source, number in carried.duplicates})
+        self.broken, self.moved, self._newest = carried.broken, carried.moved, dict(carried.newest)
+        for start in range(0, len(carried.seen), IDENTITY_BYTES + TIME_BYTES):
+            time = start + IDENTITY_BYTES
+            self._seen[carried.seen[start:time]] = int.from_bytes(carried.seen[time : time + TIME_BYTES])
+
+    def carried(self) -> Carried:
+        """The count for a later one that begins where this one ends."""
+        stored, late, duplicates = (
+            [(*key, number) for key, number in counts.items()] for counts in (self.stored, self.late, self.duplicates)
+        )
+        self._forget(self.closed)
+        seen = b"".join(identity + time.to_bytes(TIME_BYTES) for identity, time in self._seen.items())
+        return Carried(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
 
     def total(self) -> int:
         """How many records were counted."""
@@ -51,6 +105,10 @@ class Recount:
 
     def add(self, record: Any) -> None:
         """Count one record of Kafka; those of a partition come in the order of their offsets."""
+        self._next[record.partition] = record.offset + 1
+        self._since += 1
+        if self._since >= self.batch:
+            self._sweep()
         received = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         try:
             event = events.decode(events.ProductView, record.value, received)
@@ -69,15 +127,28 @@ class Recount:
         if newest is not None and time <= newest - self.watermark:
             self.late[key] += 1
         else:
-            self._on_time(event.messageid, time, key)
+            self._on_time(event.messageid.bytes, time, key)
 
-    def _on_time(self, messageid: UUID, time: int, key: tuple[str, str]) -> None:
-        if messageid not in self._seen:
-            self._seen[messageid] = time
+    def _on_time(self, identity: bytes, time: int, key: tuple[str, str]) -> None:
+        if identity not in self._seen:
+            self._seen[identity] = time
             self.stored[key] += 1
         else:
             self.duplicates[key] += 1
-            self.moved += self._seen[messageid] != time
+            self.moved += self._seen[identity] != time
+
+    def _sweep(self) -> None:
+        """Forget what may be forgotten by what had been reached at the last sweep, a batch ago."""
+        self._forget(min(self._reached, self.closed))
+        unfinished = [number for number, end in self.ends.items() if self._next.get(number, 0) < end]
+        newest = (self._newest.get(number, LONG_AGO) for number in unfinished)
+        self._reached, self._since = min(newest, default=LONG_AGO) - self.watermark, 0
+
+    def _forget(self, closed: int) -> None:
+        """Forget the identities whose window has ended the watermark or more before `closed`."""
+        # The time at or after which a window ends that is remembered, and so the start of the oldest one.
+        oldest = closed - self.watermark - self.window
+        self._seen = {identity: time for identity, time in self._seen.items() if time - time % self.window > oldest}
 
 
 def recount(
@@ -85,15 +156,26 @@ def recount(
     topic: str,
     limits: Mapping[int, reader.Bounds],
     on_progress: Progress = lambda _: None,
+    *,
+    closed: int = LONG_AGO,
     refused: frozenset[tuple[int, int]] = frozenset(),
+    before: Carried | None = None,
 ) -> Recount:
-    """Read the topic within these bounds and count it; takes about 250 bytes of memory an event."""
+    """Read the topic within these bounds and count it, with what was counted `before` them.
+
+    It takes about 200 bytes of memory for each event that the job remembers, and for those of two of its batches.
+    """
     result = Recount(
         window=settings.clicks_window_seconds * MICROS,
         watermark=settings.clicks_watermark_seconds * MICROS,
         ahead=settings.max_event_time_ahead_seconds * MICROS,
         refused=refused,
+        closed=closed,
+        batch=settings.clicks_max_offsets_per_trigger,
+        ends={number: held.end for number, held in limits.items()},
     )
+    if before:
+        result.go_on(before)
     for record in _records(settings, topic, limits, on_progress):
         result.add(record)
     return result

@@ -98,7 +98,8 @@ def _check_windows(values: Settings, truth: Truth | None, again: bool, allow_wai
     from eventmill import evidence, gaps, recount, verify
 
     found = evidence.gather(values, WINDOWS)
-    counted = _counted(values, found, partial(recount.recount, refused=found.refused)) if again else None
+    count = partial(recount.recount, refused=found.refused, closed=found.closed())
+    counted = _counted(values, found, count) if again else None
     found = gaps.count(values, found, counted.total() if counted else None)
     return verify.report(WINDOWS, found, counted, truth, allow_waiting=allow_waiting)
 

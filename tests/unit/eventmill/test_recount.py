@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from zlib import crc32
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventmill import generate, plan, reader, recount, sql
-from eventmill.recount import Recount
+from eventmill.recount import Carried, Recount
+from spark_jobs.watermark import LONG_AGO
 from tests.support import settings
 
 RECEIVED = 1780000000000
 
 
-def record(value: bytes, partition: int = 0, timestamp: int = RECEIVED) -> SimpleNamespace:
+MINUTE = 60_000_000
+
+
+def record(value: bytes, partition: int = 0, timestamp: int = RECEIVED, offset: int = 0) -> SimpleNamespace:
     """A record of Kafka."""
-    return SimpleNamespace(key=b"user-1", value=value, partition=partition, offset=0, timestamp=timestamp)
+    return SimpleNamespace(key=b"user-1", value=value, partition=partition, offset=offset, timestamp=timestamp)
 
 
 def view(messageid: int, time: str, source: str = "mobile") -> bytes:
@@ -114,3 +121,98 @@ def test_what_a_sink_refused_counts_as_broken() -> None:
         each.offset = offset
         result.add(each)
     assert (result.broken, result.stored.total()) == (1, 2)
+
+
+PARTITIONS = 3
+BROKEN = b"{"
+
+
+@st.composite
+def topics(draw: st.DrawFn) -> list[SimpleNamespace]:
+    """Records of some partitions in any order of their times: events, exact copies of some, and broken ones."""
+    minutes = draw(st.lists(st.integers(0, 90), min_size=1, max_size=12))
+    texts = [f"2026-01-01 {minute // 60:02}:{minute % 60:02}:00" for minute in minutes]
+    values = [BROKEN, *(view(number, time, f"s{number % 2}") for number, time in enumerate(texts))]
+    found = draw(st.lists(st.tuples(st.sampled_from(values), st.integers(0, PARTITIONS - 1)), max_size=40))
+    return [record(value, partition, offset=offset) for offset, (value, partition) in enumerate(found)]
+
+
+def piece(records: list[SimpleNamespace], before: Carried | None, closed: int, batch: int) -> Recount:
+    """The count of these records after those that were counted before."""
+    ends = {each.partition: each.offset + 1 for each in records}
+    result = Recount(5 * MINUTE, 5 * MINUTE, closed=closed, batch=batch, ends=ends)
+    if before:
+        # As from a note.
+        result.go_on(msgspec.json.decode(msgspec.json.encode(before), type=Carried))
+    for each in records:
+        result.add(each)
+    return result
+
+
+def slowest(result: Recount) -> int:
+    """The closing watermark of a job that waits for all partitions."""
+    return min(result._newest.get(number, LONG_AGO) for number in range(PARTITIONS)) - 5 * MINUTE
+
+
+@given(topics(), st.sets(st.integers(0, 40)), st.integers(1, 50))
+def test_a_count_in_pieces_is_that_of_all_at_once(records: list[SimpleNamespace], cuts: set[int], batch: int) -> None:
+    whole = counted(*records)
+    found: Recount | None = None
+    edges = [0, *sorted(cuts), len(records)]
+    for first, end in pairwise(edges):
+        before = found.carried() if found else None
+        # Each piece ends with a state of the job, whose closing watermark is known before it is counted.
+        closed = slowest(piece(records[first:end], before, LONG_AGO, batch))
+        found = piece(records[first:end], before, closed, batch)
+    assert found
+    for name in ("stored", "late", "duplicates", "broken", "moved", "_newest"):
+        assert getattr(found, name) == getattr(whole, name), name
+
+
+def hours(number: int) -> list[SimpleNamespace]:
+    """An event a minute for so many hours, in two partitions in turn."""
+    times = ((minute, f"2026-01-{1 + minute // 1440:02}") for minute in range(number * 60))
+    return [
+        record(view(minute, f"{day} {minute // 60 % 24:02}:{minute % 60:02}:00"), minute % 2, offset=minute)
+        for minute, day in times
+    ]
+
+
+def test_memory_is_bounded_by_what_the_job_remembers() -> None:
+    records = hours(48)
+    result = piece(records, None, slowest_at_end := time_of("2026-01-02 23:50:00"), batch=10)
+    assert result.stored.total() == len(records)
+    assert len(result._seen) < 50
+    assert len(result.carried().seen) // 24 <= 20
+    assert slowest_at_end == result.closed
+
+
+def test_what_the_jobs_state_remembers_is_never_forgotten() -> None:
+    result = piece(hours(48), None, closed := time_of("2026-01-01 12:00:00"), batch=10)
+    remembered = [time for time in result._seen.values() if time - time % (5 * MINUTE) + 10 * MINUTE > closed]
+    assert len(remembered) == 36 * 60 + 5
+
+
+def test_a_partition_that_comes_later_is_waited_for() -> None:
+    """One partition's records may all be read before those of another, which has copies of them."""
+    first = hours(10)
+    for each in first:
+        each.partition = 0
+    copies = [record(each.value, 1, offset=each.offset) for each in first]
+    result = Recount(5 * MINUTE, 5 * MINUTE, closed=2**62, batch=10, ends={0: 600, 1: 600})
+    for each in [*first, *copies]:
+        result.add(each)
+    assert (result.stored.total(), result.duplicates.total()) == (600, 600)
+
+
+def test_a_copy_with_another_time_is_known_for_a_batch_at_least() -> None:
+    """A batch of the job may span hours, and remembers all that was there when it began."""
+    records = hours(10)
+    records.append(record(view(400, "2026-01-01 09:59:00"), 0, offset=600))
+    result = piece(records, None, 2**62, batch=200)
+    assert (result.moved, result.duplicates.total()) == (1, 1)
+
+
+def time_of(text: str) -> int:
+    """Microseconds since the epoch."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
