@@ -55,6 +55,15 @@ def offsets(evidence: LineEvidence) -> Iterator[Difference]:
             yield Difference(f"end of partition {partition} of {evidence.topic}, at least", done, end)
 
 
+def notes(evidence: LineEvidence) -> Iterator[str]:
+    """What is good to know of any line: what is from the last check, or why nothing is, and what Kafka has removed."""
+    if taken := evidence.from_before():
+        yield taken.text()
+    if evidence.ignored:
+        yield f"the last check was left aside, and everything asked for again: {evidence.ignored}"
+    yield from removed(evidence)
+
+
 def removed(evidence: LineEvidence) -> Iterator[str]:
     """The note that not all of the records can be counted again."""
     if number := evidence.removed():

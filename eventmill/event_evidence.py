@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from eventmill import mysql, progress, reader, sql
+from msgspec.structs import replace
+
+from eventmill import line_evidence, mysql, sql, table_days
+from eventmill.checked import NOT_NOTED, Cell, Found, Note
 from eventmill.line_evidence import (
     FILE,
+    MICROS,
     LineEvidence,
-    newest_state,
     next_offsets,
     rejected_until,
     require_table,
@@ -18,6 +21,7 @@ from eventmill.line_evidence import (
     wait_for_days,
 )
 from eventmill.settings import Settings
+from eventmill.table_days import TableDays
 from spark_jobs import carts, game, orders
 from spark_jobs.event_tables import EventTable
 from spark_jobs.packs import Verdict
@@ -101,14 +105,14 @@ class EventEvidence(LineEvidence):
     Attributes:
         table: the table of stored events.
         rows: of the state's batch and those before it.
-        days: by table, those on HDFS with such rows that Hive doesn't know.
+        unknown: by table, days on HDFS with such rows that Hive doesn't know.
         promised: rows of a line's database whose events had come to Kafka before all else was asked.
         kept: those of them whose events are stored.
     """
 
     table: str
     rows: Rows = Rows()
-    days: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unknown: Mapping[str, Sequence[str]] = field(default_factory=dict)
     promised: int = 0
     kept: int = 0
 
@@ -117,27 +121,33 @@ class EventEvidence(LineEvidence):
         return self.rows.stored + self.rows.duplicates + self.rows.late + self.rejected_by_job
 
 
-def gather(settings: Settings, name: str) -> EventEvidence:
-    """Ask every engine. What the job does in the meantime belongs to later batches and is left out."""
+def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvidence:
+    """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
+
+    What `noted` has of days that are as they were then is taken from there.
+    """
     promised = _promised(settings) if name == mysql.SHOP else frozenset[str]()
-    line, topic, state = LINES[name], progress.topic(settings, name), newest_state(settings, name)
-    with reader.consumer(settings) as client:
-        kafka = reader.bounds(client, topic)
-    found = rejected_until(settings, name, topic, next_offsets(state))
-    for table in line.tables if state else ():
+    line, begun = LINES[name], line_evidence.begin(settings, name, noted)
+    found = rejected_until(settings, name, begun.topic, next_offsets(begun.state))
+    if not begun.state:
+        return EventEvidence(**vars(begun), **vars(found), table=line.stored().name, promised=len(promised))
+    batch = begun.state.batch
+    for table in line.tables:
         require_table(settings, table.name, f"make the line's tables with: eventmill tables {name}")
-    if state:
-        wait_for_days(settings, name, [table.name for table in line.tables], state.batch)
+    wait_for_days(settings, name, [table.name for table in line.tables], batch)
+    days = {table.name: _look(settings, name, table, begun.before) for table in line.tables}
+    numbers = {table.name: _numbers(settings, line, table, days[table.name], batch) for table in line.tables}
+    to_note = {table: each.note(numbers[table], batch, begun.after.progress.closed) for table, each in days.items()}
     return EventEvidence(
-        topic=topic,
-        kafka=kafka,
-        state=state,
+        **vars(begun) | {"after": replace(begun.after, days=to_note)},
         **vars(found),
         table=line.stored().name,
-        rows=count_rows(settings, line, state.batch) if state else Rows(),
-        days=days(settings, name, line, state.batch) if state else {},
+        rows=rows(line, numbers, _distinct(settings, days[line.stored().name], batch)),
+        unknown=unknown(settings, name, line, batch),
         promised=len(promised),
-        kept=len(promised & _identities(settings, line, state.batch)) if promised and state else 0,
+        kept=len(promised & _identities(settings, line, batch)) if promised else 0,
+        days=sum(len(each.there) for each in days.values()),
+        taken=sum(len(each.taken) for each in days.values()),
     )
 
 
@@ -155,36 +165,61 @@ def _identities(settings: Settings, line: EventLine, batch: int) -> frozenset[st
     return frozenset(str(identity) for (identity,) in sql.hive(settings, statement).rows)
 
 
-def count_rows(settings: Settings, line: EventLine, batch: int) -> Rows:
-    """The rows that the line's tables have of that batch and those before it."""
-    parts = line.parts()
-    labelled = [_labelled(line.label, labels) for labels in parts.values()]
-    stored, identities, *by_label = _ask(settings, line.stored(), batch, f"COUNT(DISTINCT {IDENTITY})", *labelled)
-    other = {table.name: _ask(settings, table, batch)[0] for table in line.tables if table != line.stored()}
-    duplicates, late = line.others(Verdict.DUPLICATE), line.others(Verdict.LATE)
-    return Rows(
-        stored=stored,
-        identities=identities,
-        duplicates=other[duplicates.name] if duplicates else 0,
-        late=other[late.name] if late else 0,
-        parts={name: Part(number, other[name]) for name, number in zip(parts, by_label, strict=True)},
-    )
+def _look(settings: Settings, name: str, table: EventTable, before: Note) -> TableDays:
+    """A table's days; of the stored events none is taken of which a copy may have been stored in another one since."""
+    days = table_days.look(settings, name, table.name, before)
+    if table != LINES[name].stored():
+        return days
+    return days.without_unsettled(before.progress.closed, getattr(settings, f"{name}_watermark_seconds") * MICROS)
+
+
+def _numbers(settings: Settings, line: EventLine, table: EventTable, days: TableDays, batch: int) -> table_days.Rows:
+    """By day, the number of a table's rows up to that batch, and of the stored events those of each part's labels."""
+    if not days.is_asked:
+        return days.rows
+    labels = line.parts().values() if table == line.stored() else ()
+    wanted = ", ".join(["`day`", "COUNT(*)", *(_labelled(line.label, each) for each in labels)])
+    statement = f"SELECT {wanted} FROM {table.name}{_asked(days, batch)} GROUP BY `day`"  # noqa: S608 - all of it is ours
+    found = sql.hive(settings, statement).rows
+    return {**days.rows, **{table_days.named(str(day)): [tuple(int(str(n)) for n in rest)] for day, *rest in found}}
+
+
+def _distinct(settings: Settings, days: TableDays, batch: int) -> int:
+    """The distinct identities of the stored events up to that batch; those of the days that are taken are distinct."""
+    taken = sum(int(number) for rows in days.rows.values() for number, *_ in rows)
+    if not days.is_asked:
+        return taken
+    statement = f"SELECT COUNT(DISTINCT {IDENTITY}) FROM {days.table}{_asked(days, batch)}"  # noqa: S608 - all of it is ours
+    return taken + int(str(sql.hive(settings, statement).rows[0][0]))
+
+
+def _asked(days: TableDays, batch: int) -> str:
+    return days.condition(f"{BATCH} <= {batch}")
 
 
 def _labelled(label: str, labels: frozenset[str]) -> str:
     """For Hive, the number of rows with one of these labels."""
-    values = ", ".join(f"'{value}'" for value in sorted(labels))
-    return f"COUNT(CASE WHEN `{label}` IN ({values}) THEN 1 END)"
+    return f"COUNT(CASE WHEN `{label}` IN ({sql.texts(labels)}) THEN 1 END)"
 
 
-def _ask(settings: Settings, table: EventTable, batch: int, *numbers: str) -> list[int]:
-    """The number of the table's rows up to that batch, and further numbers of them."""
-    wanted = ", ".join(["COUNT(*)", *numbers])
-    statement = f"SELECT {wanted} FROM {table.name} WHERE {BATCH} <= {batch}"  # noqa: S608 - all of it is ours
-    return [int(str(number)) for number in sql.hive(settings, statement).rows[0]]
+def rows(line: EventLine, numbers: Mapping[str, table_days.Rows], identities: int) -> Rows:
+    """The sums over all days of each table's numbers."""
+    total = {table: _sums(by_day.values()) for table, by_day in numbers.items()}
+    stored, *labelled = total[line.stored().name] or [0] * (1 + len(line.parts()))
+    duplicates, late = (
+        sum(total[table.name][:1]) if (table := line.others(verdict)) else 0
+        for verdict in (Verdict.DUPLICATE, Verdict.LATE)
+    )
+    parts = {name: Part(number, sum(total[name][:1])) for name, number in zip(line.parts(), labelled, strict=True)}
+    return Rows(stored=stored, identities=identities, duplicates=duplicates, late=late, parts=parts)
 
 
-def days(settings: Settings, name: str, line: EventLine, batch: int) -> dict[str, list[str]]:
+def _sums(days: Iterable[Sequence[tuple[Cell, ...]]]) -> list[int]:
+    """The sums of each number; none without rows."""
+    return [sum(map(int, column)) for column in zip(*(row for rows in days for row in rows), strict=True)]
+
+
+def unknown(settings: Settings, name: str, line: EventLine, batch: int) -> dict[str, list[str]]:
     """By table, the days that Hive doesn't know and that have a file of that batch or one before it."""
     found = {table.name: unknown_days(settings, name, table.name, batch) for table in line.tables}
     return {table: missing for table, missing in found.items() if missing}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,13 +11,15 @@ from io import BytesIO
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
-from eventmill import batches, progress, reader, sql, webhdfs
+from eventmill import batches, exports, line_evidence, sql, table_days, webhdfs
+from eventmill.checked import NOT_NOTED, Cell, Found
 from eventmill.line_evidence import (
+    MICROS,
     LineEvidence,
     batch_in,
     batch_of,
-    newest_state,
     next_offsets,
     rejected_until,
     require_table,
@@ -25,6 +27,7 @@ from eventmill.line_evidence import (
     wait_for_days,
 )
 from eventmill.settings import Settings
+from eventmill.table_days import TableDays
 from spark_jobs.packs import numbers, unpack
 from spark_jobs.state import State
 
@@ -32,7 +35,6 @@ Key = tuple[str, str]
 """A window's start as `yyyy-MM-dd HH:mm:ss` in UTC, and a source."""
 
 Counts = Counter[Key]
-MICROS = 1_000_000
 HOW = "make the line's tables with: eventmill tables clicks"
 """What is said when Hive has none of the tables."""
 
@@ -47,7 +49,7 @@ class Evidence(LineEvidence):
         late: and `duplicates`: as Hive has them, likewise.
         exported: what MySQL holds of the closed windows.
         in_hive: all that Hive has of the closed windows.
-        days: of closed windows on HDFS that Hive doesn't know.
+        unknown: days of closed windows on HDFS that Hive doesn't know.
     """
 
     open: Counts
@@ -56,7 +58,7 @@ class Evidence(LineEvidence):
     duplicates: Counts
     exported: Counts
     in_hive: Counts
-    days: tuple[str, ...]
+    unknown: tuple[str, ...]
 
     def processed(self) -> int:
         """How many records something became of."""
@@ -64,31 +66,40 @@ class Evidence(LineEvidence):
         return sum(each.total() for each in counts) + self.rejected_by_job
 
 
-def gather(settings: Settings, line: str) -> Evidence:
-    """Ask every engine. What the job does in the meantime belongs to later batches and is left out."""
-    topic, state = progress.topic(settings, line), newest_state(settings, line)
-    with reader.consumer(settings) as client:
-        kafka = reader.bounds(client, topic)
-    exported = _exported(settings)
+def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
+    """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
+
+    What `noted` has of days that are as they were then is taken from there.
+    """
+    begun = line_evidence.begin(settings, line, noted)
+    state, before = begun.state, begun.before
+    batch, closed = batch_of(state), begun.after.progress.closed
+    exported, digests = exports.read(settings, before)
     require_table(settings, "commerce", HOW)
-    wait_for_days(settings, line, ["commerce"], batch_of(state))
-    commerce = _hive(settings, "commerce", "source_number")
-    faults = _hive(settings, "commerce_faults", "late", "duplicates")
-    counted = [row for row in commerce if row.batch <= batch_of(state)]
-    faulty = [row for row in faults if row.batch <= batch_of(state)]
-    found = rejected_until(settings, line, topic, next_offsets(state))
+    wait_for_days(settings, line, ["commerce"], batch)
+    require_table(settings, "commerce_faults", HOW)
+    days = table_days.look(settings, line, "commerce", before)
+    whole = table_days.look_at_whole(settings, line, "commerce_faults", "faults", before)
+    commerce, faults = _hive(settings, days, "source_number"), _hive(settings, whole, "late", "duplicates")
+    found = rejected_until(settings, line, begun.topic, next_offsets(state))
+    stored, faulty = _until(batch, commerce), _until(batch, faults)
+    to_note = {
+        "commerce": days.note(_cells(commerce), batch, closed),
+        "commerce_faults": whole.note(_cells(faults), batch, closed),
+    }
+    after = replace(begun.after, days=to_note, exported=exports.whole(exported, digests, to_note["commerce"]))
     return Evidence(
-        topic=topic,
-        kafka=kafka,
-        state=state,
+        **vars(begun) | {"after": after},
         open=_open(settings, line, state) if state else Counter(),
-        stored=_sums(counted),
+        stored=_sums(stored),
         late=_sums(faulty, 0),
         duplicates=_sums(faulty, 1),
         **vars(found),
         exported=exported,
-        in_hive=_sums(commerce),
-        days=tuple(unknown_days(settings, line, "commerce", batch_of(state))),
+        in_hive=_sums(_until(None, commerce)),
+        unknown=tuple(unknown_days(settings, line, "commerce", batch)),
+        days=len(days.there) + len(whole.there),
+        taken=len(days.taken) + len(whole.taken),
     )
 
 
@@ -128,15 +139,39 @@ class Row(NamedTuple):
     counts: tuple[int, ...]
 
 
-def _hive(settings: Settings, table: str, *columns: str) -> list[Row]:
-    """All rows, as any reader of the table gets them."""
-    names = ", ".join(columns)
-    require_table(settings, table, HOW)
-    result = sql.hive(settings, f"SELECT INPUT__FILE__NAME, window_start, source, {names} FROM {table}")  # noqa: S608
-    return [
-        Row(batch_in(str(file)), (str(start), str(source)), tuple(int(str(count)) for count in counts))
-        for file, start, source, *counts in result.rows
-    ]
+def _hive(settings: Settings, days: TableDays, *columns: str) -> dict[str, list[Row]]:
+    """All rows by day, as any reader of the table gets them, or as they were noted."""
+    found = {day: [Row(-1, *_row(cells)) for cells in rows] for day, rows in days.rows.items()}
+    if days.is_asked:
+        names = ", ".join(["window_start", "source", *columns])
+        day = "''" if table_days.WHOLE in days.known else "`day`"
+        statement = f"SELECT INPUT__FILE__NAME, {day}, {names} FROM {days.table}{days.condition()}"  # noqa: S608
+        for file, value, *cells in sql.hive(settings, statement).rows:
+            found.setdefault(table_days.named(str(value)), []).append(Row(batch_in(str(file)), *_row(cells)))
+    return found
+
+
+def _row(cells: Sequence[sql.Value]) -> tuple[Key, tuple[int, ...]]:
+    start, source, *counts = cells
+    return (str(start), str(source)), tuple(int(str(count)) for count in counts)
+
+
+def _cells(rows: Mapping[str, Sequence[Row]]) -> dict[str, list[tuple[Cell, ...]]]:
+    """The rows by day as they are noted, one a window and source."""
+    return {day: [(*key, *counts) for key, counts in _added(each).items()] for day, each in rows.items()}
+
+
+def _added(rows: Iterable[Row]) -> dict[Key, tuple[int, ...]]:
+    sums: dict[Key, tuple[int, ...]] = {}
+    for row in rows:
+        before = sums.get(row.key, (0,) * len(row.counts))
+        sums[row.key] = tuple(map(sum, zip(before, row.counts, strict=True)))
+    return sums
+
+
+def _until(batch: int | None, rows: Mapping[str, Iterable[Row]]) -> list[Row]:
+    """The rows of all days from that batch and those before it; all there are without one."""
+    return [row for each in rows.values() for row in each if batch is None or row.batch <= batch]
 
 
 def _sums(rows: Iterable[Row], column: int = 0) -> Counts:
@@ -144,8 +179,3 @@ def _sums(rows: Iterable[Row], column: int = 0) -> Counts:
     for row in rows:
         sums[row.key] += row.counts[column]
     return sums
-
-
-def _exported(settings: Settings) -> Counts:
-    rows = sql.mysql(settings, "SELECT window_start, source, source_number FROM commerce").rows
-    return Counter({(str(start), str(source)): int(str(number)) for start, source, number in rows})

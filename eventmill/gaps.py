@@ -21,16 +21,16 @@ Found = TypeVar("Found", bound=LineEvidence)
 def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
     """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
 
-    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, and not where it has
-    removed some of them.
+    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, from where the last
+    check has counted them, and not where it has removed some of them.
     """
     with reader.consumer(settings) as client:
         found = replace(evidence, gaps_behind=_gaps(client, evidence.topic, evidence.behind()))
         if counted is not None:
-            return replace(found, gaps=_offsets(found.limits()) - counted)
+            return replace(found, gaps=sum(held.end for held in found.limits().values()) - counted)
         if found.removed() or balance.is_balanced(found):
             return found
-        return replace(found, gaps=_gaps(client, found.topic, found.limits()))
+        return replace(found, gaps=found.gaps + _gaps(client, found.topic, found.uncounted()))
 
 
 def _gaps(client: Any, topic: str, limits: Mapping[int, Bounds]) -> int:

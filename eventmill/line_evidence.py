@@ -7,10 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
-from eventmill import batches, places, reader, rejected, sql, tables, webhdfs
+from eventmill import batches, checked, places, progress, reader, rejected, sql, tables, webhdfs
+from eventmill.checked import NOTHING, Note
 from eventmill.settings import Settings
 from eventmill.wait import DeadlineError, until
 from spark_jobs.state import State
@@ -19,6 +22,7 @@ from spark_jobs.watermark import Progress
 FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
 """The end of the path of a file that a batch made, not compaction, as a pattern for Python and for Hive alike."""
 
+MICROS = 1_000_000
 REGISTERED_SECONDS = 60
 """Within how long after its first file Hive knows a new day."""
 
@@ -40,6 +44,9 @@ class LineEvidence(ABC):
         rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
         gaps: offsets that hold no record, among those that the state has counted; see `eventmill.gaps`.
         gaps_behind: such offsets behind the state.
+        before: what the last check has noted, empty where that does not count any more, and `ignored` says why.
+        after: what this check notes if it holds, but for what Kafka's records come to.
+        days: of the line's tables, and `taken` those of them whose rows are from the note.
     """
 
     topic: str
@@ -50,6 +57,11 @@ class LineEvidence(ABC):
     gaps: int = 0
     gaps_behind: int = 0
     refused: frozenset[tuple[int, int]] = frozenset()
+    before: Note = NOTHING
+    ignored: str = ""
+    after: Note = NOTHING
+    days: int = 0
+    taken: int = 0
 
     @abstractmethod
     def processed(self) -> int:
@@ -64,13 +76,21 @@ class LineEvidence(ABC):
         return self.state.totals.lost if self.state else 0
 
     def removed(self) -> int:
-        """How many offsets Kafka has given and removed since, by age or size."""
+        """How many offsets Kafka has removed, by age or size; 0 where all of those had been counted before."""
+        before = self.before.counted.offsets
+        if all(held.first <= before.get(number, 0) for number, held in self.kafka.items()):
+            return 0
         return sum(held.first for held in self.kafka.values())
 
     def limits(self) -> dict[int, reader.Bounds]:
         """The bounds in Kafka of what the state has counted."""
         done = next_offsets(self.state)
         return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
+
+    def uncounted(self) -> dict[int, reader.Bounds]:
+        """The bounds in Kafka of what the state has counted and no check before this one."""
+        before = self.before.counted.offsets
+        return {n: held._replace(first=max(held.first, before.get(n, 0))) for n, held in self.limits().items()}
 
     def behind(self) -> dict[int, reader.Bounds]:
         """The bounds in Kafka of what the state has not counted."""
@@ -87,6 +107,20 @@ class LineEvidence(ABC):
         """How many records the job has still to process."""
         held, done = self.kafka.values(), self.limits().values()
         return sum(one.end for one in held) - sum(one.end for one in done) - self.gaps_behind
+
+    def from_before(self) -> checked.Taken | None:
+        """How much of this is from the last check; None when nothing is."""
+        if not self.before:
+            return None
+        return checked.Taken(
+            self.before.time, self.taken, self.days, self.before.counted.records, max(0, self.counted())
+        )
+
+    def note(self, counted: int | None, views: checked.Views | None = None) -> Note:
+        """What this check notes if it holds: `counted` records, of which `views` came, or what was counted before."""
+        if counted is None:
+            return replace(self.after, counted=self.before.counted)
+        return replace(self.after, counted=checked.Counted(next_offsets(self.state), counted, views))
 
     def accepted(self) -> int:
         """How many records Kafka has taken."""
@@ -116,6 +150,37 @@ def batch_in(file: str) -> int:
     """The batch that made a file, by its path; -1 when none did."""
     found = re.search(FILE, file)
     return int(found[1]) if found else -1
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What every check of a line begins with: the fields of `LineEvidence` with these names."""
+
+    topic: str
+    kafka: dict[int, reader.Bounds]
+    state: State | None
+    before: Note
+    ignored: str
+    after: Note
+    gaps: int
+
+
+def begin(settings: Settings, line: str, noted: checked.Found) -> Begun:
+    """Take the job's state, then the bounds of the topic, and what was noted if it is about these."""
+    topic, state = progress.topic(settings, line), newest_state(settings, line)
+    with reader.consumer(settings) as client:
+        kafka = reader.bounds(client, topic)
+    after = Note(
+        time=datetime.now(UTC).replace(microsecond=0),
+        topic=topic,
+        topic_id=reader.topic_id(settings, topic),
+        rules=checked.rules(settings, line),
+        batch=batch_of(state),
+        progress=state.progress if state else Progress(),
+    )
+    before, ignored = checked.usable(noted, after, state)
+    gaps = sum(before.counted.offsets.values()) - before.counted.records
+    return Begun(topic, kafka, state, before, ignored, after, gaps)
 
 
 @dataclass(frozen=True)

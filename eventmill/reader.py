@@ -104,6 +104,16 @@ def _offsets(client: Consumer, topic: str, partitions: list[int], moment: int) -
     return {answer.partition: answer.offset for answer in answers}
 
 
+def topic_id(settings: Settings, topic: str) -> str:
+    """The identity that Kafka gave a topic when it was made: one of the same name that is made anew has another."""
+    from confluent_kafka import TopicCollection
+    from confluent_kafka.admin import AdminClient
+
+    client = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
+    asked = client.describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT)
+    return str(asked[topic].result(TIMEOUT).topic_id)
+
+
 def ends(settings: Settings, topic: str) -> dict[int, int]:
     """The offset that the next record of each partition will get."""
     with consumer(settings) as client:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from eventmill import events, reader
-from eventmill.evidence import MICROS, Counts, window_text
+from eventmill.checked import Views
+from eventmill.evidence import Counts, window_text
+from eventmill.line_evidence import MICROS
 from eventmill.settings import Settings
 from eventmill.sizes import is_too_long
 from spark_jobs.watermark import LONG_AGO
@@ -28,24 +28,6 @@ Progress = Callable[[int], object]
 STEP = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDENTITY_BYTES, TIME_BYTES = 16, 8
-
-
-class Carried(msgspec.Struct, frozen=True):
-    """A count for a later one to go on from; times in microseconds since the epoch.
-
-    Attributes:
-        stored: the events by start of the window and source; `late` and `duplicates` likewise.
-        newest: the newest time of each Kafka partition.
-        seen: of each identity that the job still remembers, its 16 bytes and 8 of its time, one after the other.
-    """
-
-    stored: list[tuple[str, str, int]]
-    late: list[tuple[str, str, int]]
-    duplicates: list[tuple[str, str, int]]
-    broken: int
-    moved: int
-    newest: dict[int, int]
-    seen: bytes
 
 
 @dataclass
@@ -80,24 +62,24 @@ class Recount:
     _reached: int = LONG_AGO
     _since: int = 0
 
-    def go_on(self, carried: Carried) -> None:
+    def go_on(self, views: Views) -> None:
         """Begin with what an earlier count came to."""
-        for counts, numbers in ((self.stored, carried.stored), (self.late, carried.late)):
+        for counts, numbers in ((self.stored, views.stored), (self.late, views.late)):
             counts.update({(window, source): number for window, source, number in numbers})
-        self.duplicates.update({(window, source): number for window, source, number in carried.duplicates})
-        self.broken, self.moved, self._newest = carried.broken, carried.moved, dict(carried.newest)
-        for start in range(0, len(carried.seen), IDENTITY_BYTES + TIME_BYTES):
+        self.duplicates.update({(window, source): number for window, source, number in views.duplicates})
+        self.broken, self.moved, self._newest = views.broken, views.moved, dict(views.newest)
+        for start in range(0, len(views.seen), IDENTITY_BYTES + TIME_BYTES):
             time = start + IDENTITY_BYTES
-            self._seen[carried.seen[start:time]] = int.from_bytes(carried.seen[time : time + TIME_BYTES])
+            self._seen[views.seen[start:time]] = int.from_bytes(views.seen[time : time + TIME_BYTES])
 
-    def carried(self) -> Carried:
+    def views(self) -> Views:
         """The count for a later one that begins where this one ends."""
         stored, late, duplicates = (
             [(*key, number) for key, number in counts.items()] for counts in (self.stored, self.late, self.duplicates)
         )
         self._forget(self.closed)
         seen = b"".join(identity + time.to_bytes(TIME_BYTES) for identity, time in self._seen.items())
-        return Carried(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
+        return Views(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
 
     def total(self) -> int:
         """How many records were counted."""
@@ -159,7 +141,7 @@ def recount(
     *,
     closed: int = LONG_AGO,
     refused: frozenset[tuple[int, int]] = frozenset(),
-    before: Carried | None = None,
+    before: Views | None = None,
 ) -> Recount:
     """Read the topic within these bounds and count it, with what was counted `before` them.
 

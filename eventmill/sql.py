@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -224,6 +224,11 @@ def _fetch(cursor: Any) -> Result:
 
 def _result(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
     return Result(tuple(columns), tuple(tuple(value(cell) for cell in row) for row in rows))
+
+
+def texts(values: Iterable[str]) -> str:
+    """The literals of values of our own, such as days, sorted and separated by commas."""
+    return ", ".join(f"'{value}'" for value in sorted(values))
 
 
 def value(cell: Any) -> Value:

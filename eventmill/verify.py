@@ -14,7 +14,9 @@ import msgspec
 
 from eventmill import balance, sql
 from eventmill.balance import Difference, equal
-from eventmill.evidence import MICROS, Counts, Evidence, Key
+from eventmill.checked import Taken
+from eventmill.evidence import Counts, Evidence, Key
+from eventmill.line_evidence import MICROS
 from eventmill.recount import Recount
 from eventmill.settings import Settings
 from eventmill.truth import Expected, Truth
@@ -39,6 +41,7 @@ class Report(msgspec.Struct, frozen=True):
         waiting: records that the job has still to process.
         lost: offsets that Kafka removed before the job had read them.
         exported: events in closed windows that MySQL has.
+        taken: how much of it is from the last check that held.
     """
 
     line: str
@@ -54,6 +57,7 @@ class Report(msgspec.Struct, frozen=True):
     differences: list[Difference]
     notes: list[str]
     lost: int = 0
+    taken: Taken | None = None
 
     def rows(self) -> Iterator[tuple[str, int]]:
         """What is shown of it, the parts of the balance indented."""
@@ -94,6 +98,7 @@ def report(
         rejected_at_entry=evidence.rejected_at_entry,
         exported=evidence.exported.total(),
         lost=evidence.lost(),
+        taken=evidence.from_before(),
         differences=[difference for check in checks for difference in check],
         notes=list(_notes(evidence, again, truth)),
     )
@@ -127,7 +132,7 @@ def _job(evidence: Evidence) -> Iterator[Difference]:
 
 
 def _days(evidence: Evidence) -> Iterator[Difference]:
-    for day in evidence.days:
+    for day in evidence.unknown:
         yield Difference(f"partition {day} of commerce in Hive", 1, 0)
 
 
@@ -215,7 +220,7 @@ def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> C
 
 def _notes(evidence: Evidence, again: Recount | None, truth: Truth | None) -> Iterator[str]:
     """What is no difference and yet good to know."""
-    yield from balance.removed(evidence)
+    yield from balance.notes(evidence)
     if not evidence.exported:
         yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
     elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():

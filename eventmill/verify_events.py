@@ -11,6 +11,7 @@ import msgspec
 
 from eventmill import balance
 from eventmill.balance import Difference, equal
+from eventmill.checked import Taken
 from eventmill.event_evidence import EventEvidence
 
 
@@ -26,6 +27,7 @@ class EventReport(msgspec.Struct, frozen=True):
         lost: offsets that Kafka removed before the job had read them.
         rejected_at_entry: those that never came to the topic; no part of the balance.
         parts: rows of the tables that have some of the stored events, by name.
+        taken: how much of it is from the last check that held.
     """
 
     line: str
@@ -40,6 +42,7 @@ class EventReport(msgspec.Struct, frozen=True):
     differences: list[Difference]
     notes: list[str]
     lost: int = 0
+    taken: Taken | None = None
 
     def rows(self) -> Iterator[tuple[str, int]]:
         """What is shown of it, the parts of the balance indented."""
@@ -75,8 +78,9 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
         rejected_at_entry=evidence.rejected_at_entry,
         parts={table: part.rows for table, part in evidence.rows.parts.items()},
         lost=evidence.lost(),
+        taken=evidence.from_before(),
         differences=[difference for check in checks for difference in check],
-        notes=list(balance.removed(evidence)),
+        notes=list(balance.notes(evidence)),
     )
 
 
@@ -109,6 +113,6 @@ def _promises(evidence: EventEvidence) -> Iterator[Difference]:
 
 
 def _days(evidence: EventEvidence) -> Iterator[Difference]:
-    for table, days in evidence.days.items():
+    for table, days in evidence.unknown.items():
         for day in days:
             yield Difference(f"partition {day} of {table} in Hive", 1, 0)

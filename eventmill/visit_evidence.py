@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eventmill import postgres, progress, reader
+from eventmill import postgres
+from eventmill.checked import NOT_NOTED, Found
 from eventmill.event_evidence import EventEvidence, Rows
-from eventmill.line_evidence import newest_state, next_offsets, rejected_until
+from eventmill.line_evidence import begin, next_offsets, rejected_until
 from eventmill.settings import Settings
 
 TABLE = "fact_product_views"
@@ -19,17 +20,13 @@ DUPLICATES += "USING (kafka_partition) "
 BEFORE = "WHERE kafka_offset < next_offset"
 
 
-def gather(settings: Settings, line: str) -> EventEvidence:
+def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> EventEvidence:
     """Ask every engine. What the job does in the meantime belongs to later offsets and is left out."""
-    topic, state = progress.topic(settings, line), newest_state(settings, line)
-    with reader.consumer(settings) as client:
-        kafka = reader.bounds(client, topic)
-    done = next_offsets(state)
-    found = rejected_until(settings, line, topic, done)
+    begun = begin(settings, line, noted)
+    done = next_offsets(begun.state)
+    found = rejected_until(settings, line, begun.topic, done)
     return EventEvidence(
-        topic=topic,
-        kafka=kafka,
-        state=state,
+        **vars(begun),
         **vars(found),
         table=TABLE,
         rows=count_rows(settings, done),

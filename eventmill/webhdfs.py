@@ -21,10 +21,11 @@ class HdfsError(RuntimeError):
 
 
 class Entry(NamedTuple):
-    """What a folder holds: its name, and its size in bytes; a folder has none."""
+    """What a folder holds: its name, its size in bytes, a folder has none, and when it was written, in milliseconds."""
 
     name: str
     size: int
+    modified: int = 0
 
     @property
     def is_hidden(self) -> bool:
@@ -39,7 +40,7 @@ def entries(settings: Settings, folder: str) -> list[Entry]:
         return []
     reply.raise_for_status()
     found = reply.json()["FileStatuses"]["FileStatus"]
-    return sorted(Entry(status["pathSuffix"], status["length"]) for status in found)
+    return sorted(Entry(status["pathSuffix"], status["length"], status["modificationTime"]) for status in found)
 
 
 def names(settings: Settings, folder: str) -> list[str]:

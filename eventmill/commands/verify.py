@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from eventmill.settings import LINES, Settings
 from eventmill.supervisor import StackError
 
 if TYPE_CHECKING:
+    from eventmill.checked import Found, Note
     from eventmill.line_evidence import LineEvidence
     from eventmill.truth import Truth
     from eventmill.verify import Report
@@ -38,6 +39,14 @@ LinesArgument = Annotated[
 ]
 
 
+class How(NamedTuple):
+    """How lines are checked: with a count of Kafka's records, though records wait, without what was noted before."""
+
+    recount: bool
+    allow_waiting: bool
+    everything: bool
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command("verify")(verify)
@@ -48,15 +57,20 @@ def verify(
     truth: Annotated[Path | None, typer.Option(help="What `eventmill generate` wrote about the clicks sent.")] = None,
     allow_waiting: Annotated[bool, typer.Option("--allow-waiting", help="Records may still be waiting.")] = False,
     recount: Annotated[bool, typer.Option(help="Count Kafka's records again, without Spark.")] = True,
+    everything: Annotated[bool, typer.Option("--all", help="Count everything again, not what is new only.")] = False,
     shape: Annotated[Shape, typer.Option("--format", help="How the result is shown.")] = Shape.table,
 ) -> None:
-    """Check that every record is accounted for. Exit 1 when not."""
+    """Check that every record is accounted for. Exit 1 when not.
+
+    What has not changed since the last check that held is taken from that one.
+    """
     import msgspec
 
     values = settings.load()
     expected = _truth(values, truth) if truth else None
     wanted = _lines(values, lines or [], [WINDOWS] if expected else [])
-    reports = [_check(values, line, expected, recount, allow_waiting) for line in wanted]
+    how = How(recount, allow_waiting, everything)
+    reports = [_check(values, line, expected, how) for line in wanted]
     if shape is Shape.json:
         data(msgspec.json.encode(reports))
     else:
@@ -90,35 +104,48 @@ def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> lis
     return list(dict.fromkeys(wanted))
 
 
-def _check(values: Settings, line: str, truth: Truth | None, again: bool, allow: bool) -> Report | EventReport:
-    return _check_windows(values, truth, again, allow) if line == WINDOWS else _check_events(values, line, again, allow)
+def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report | EventReport:
+    """Check a line, and note what was found when it holds."""
+    from eventmill import checked
+
+    noted = checked.NOT_NOTED if how.everything else checked.read(values, line)
+    check = partial(_check_windows, truth=truth) if line == WINDOWS else partial(_check_events, line=line)
+    report, note = check(values, how, noted)
+    if not report.differences and note:
+        checked.write(values, line, note)
+    return report
 
 
-def _check_windows(values: Settings, truth: Truth | None, again: bool, allow_waiting: bool) -> Report:
+def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[Report, Note]:
     from eventmill import evidence, gaps, recount, verify
 
-    found = evidence.gather(values, WINDOWS)
-    count = partial(recount.recount, refused=found.refused, closed=found.closed())
-    counted = _counted(values, found, count) if again else None
-    found = gaps.count(values, found, counted.total() if counted else None)
-    return verify.report(WINDOWS, found, counted, truth, allow_waiting=allow_waiting)
+    found = evidence.gather(values, WINDOWS, noted)
+    before = found.before.counted.views
+    count = partial(recount.recount, refused=found.refused, closed=found.closed(), before=before)
+    again = _counted(values, found, count) if how.recount else None
+    counted = again.total() if again else None
+    found = gaps.count(values, found, counted)
+    report = verify.report(WINDOWS, found, again, truth, allow_waiting=how.allow_waiting)
+    return report, found.note(counted, again.views() if again else None)
 
 
-def _check_events(values: Settings, line: str, again: bool, allow_waiting: bool) -> EventReport:
+def _check_events(values: Settings, how: How, noted: Found, line: str) -> tuple[EventReport, Note]:
     from eventmill import event_evidence, gaps, recount, verify_events, visit_evidence
 
-    found = (visit_evidence if line == STAR_SCHEMA else event_evidence).gather(values, line)
-    counted = _counted(values, found, recount.count) if again else None
-    return verify_events.report(line, gaps.count(values, found, counted), allow_waiting=allow_waiting)
+    found = (visit_evidence if line == STAR_SCHEMA else event_evidence).gather(values, line, noted)
+    new = _counted(values, found, recount.count) if how.recount else None
+    counted = None if new is None else found.before.counted.records + new
+    found = gaps.count(values, found, counted)
+    return verify_events.report(line, found, allow_waiting=how.allow_waiting), found.note(counted)
 
 
 def _counted(values: Settings, found: LineEvidence, count: Count[Again]) -> Again | None:
-    """What the records come to that the job's state has counted; None when Kafka has removed some of them."""
+    """What the records come to that the job's state has counted, and no check before; None when some are removed."""
     if found.removed():
         return None
-    limits = found.limits()
+    limits = found.uncounted()
     with progress_bar() as progress:
-        task = progress.add_task("counted again", total=sum(held.end for held in limits.values()))
+        task = progress.add_task("counted again", total=sum(held.end - held.first for held in limits.values()))
         return count(values, found.topic, limits, lambda done: progress.update(task, completed=done))
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 
-from eventmill import batches, event_evidence, evidence, gaps, recount, truth
+from eventmill import batches, checked, event_evidence, evidence, gaps, recount, truth
 from eventmill import settings as settings_module
+from eventmill.checked import Counted, Note
 from eventmill.commands import verify
 from eventmill.commands.display import Shape
 from eventmill.event_evidence import EventEvidence
 from eventmill.line_evidence import LineEvidence
+from eventmill.reader import Bounds
 from eventmill.settings import Settings
 from eventmill.supervisor import StackError
 from tests.support import settings
@@ -33,11 +37,13 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventEvidence]:
 
     monkeypatch.setattr(settings_module, "load", settings)
     monkeypatch.setattr(batches, "newest", lambda _settings, line: 3 if line in {"clicks", "game"} else None)
-    monkeypatch.setattr(evidence, "gather", lambda _settings, _line: clicks.GOOD)
-    monkeypatch.setattr(event_evidence, "gather", lambda _settings, line: found[line])
+    monkeypatch.setattr(evidence, "gather", lambda *_: clicks.GOOD)
+    monkeypatch.setattr(event_evidence, "gather", lambda _settings, line, _noted: found[line])
     monkeypatch.setattr(recount, "recount", lambda *_, **__: clicks.again())
     monkeypatch.setattr(recount, "count", lambda _settings, topic, *_: counted[topic])
     monkeypatch.setattr(gaps, "count", uncounted)
+    monkeypatch.setattr(checked, "read", lambda *_: checked.NOT_NOTED)
+    monkeypatch.setattr(checked, "write", lambda *_: None)
     return found
 
 
@@ -87,3 +93,85 @@ def test_a_truth_needs_its_line(engines: object, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(batches, "newest", lambda _settings, _line: None)
     verify.verify(truth=Path("t.json"))
     assert capsys.readouterr().out.count("every record is accounted for") == 1
+
+
+NOTED = Note(time=datetime(2026, 12, 1, 10, tzinfo=UTC), batch=2, counted=Counted({0: 7, 1: 8}, 14))
+
+
+@pytest.fixture
+def notes(engines: dict[str, EventEvidence], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Note]]:
+    """The notes that are left, each with its line; the game was checked before, with 14 records and an end of one."""
+    left: list[tuple[str, Note]] = []
+
+    def gather(_: Settings, line: str, noted: checked.Found) -> EventEvidence:
+        return replace(engines[line], before=noted.note, after=Note(batch=3))
+
+    monkeypatch.setattr(event_evidence, "gather", gather)
+    monkeypatch.setattr(checked, "read", lambda *_: checked.Found(NOTED))
+    monkeypatch.setattr(checked, "write", lambda _, line, note: left.append((line, note)))
+    monkeypatch.setattr(gaps, "count", lambda _settings, found, counted: replace(found, gaps=25 - (counted or 25)))
+    monkeypatch.setattr(
+        recount, "count", lambda _settings, _topic, limits, _: sum(h.end - h.first for h in limits.values())
+    )
+    return left
+
+
+def test_only_what_is_new_is_counted_and_noted_with_the_rest(
+    engines: dict[str, EventEvidence], notes: list[tuple[str, Note]], capsys: Shown
+) -> None:
+    engines["game"] = replace(
+        game.with_rows(stored=17, identities=17), state=game.with_totals(records=24, stored=17).state
+    )
+    verify.verify(["game"], shape=Shape.json)
+    [report] = json.loads(capsys.readouterr().out)
+    assert report["taken"] == {"time": "2026-12-01T10:00:00Z", "days": 0, "of_days": 0, "records": 14, "of_records": 24}
+    assert "14 of 24 records" in report["notes"][0]
+    assert [(line, note.batch, note.counted) for line, note in notes] == [("game", 3, Counted({0: 12, 1: 13}, 24))]
+
+
+def test_with_all_nothing_is_taken_from_the_note(notes: list[tuple[str, Note]], capsys: Shown) -> None:
+    verify.verify(["game"], everything=True, shape=Shape.json)
+    [report] = json.loads(capsys.readouterr().out)
+    assert (report["taken"], report["notes"]) == (None, [])
+    assert [note.counted for _, note in notes] == [Counted({0: 12, 1: 13}, 25)]
+
+
+def test_without_a_count_what_was_counted_stays_noted(
+    engines: dict[str, EventEvidence], notes: list[tuple[str, Note]]
+) -> None:
+    verify.verify(["game"], recount=False)
+    assert [note.counted for _, note in notes] == [NOTED.counted]
+
+
+def test_a_check_that_does_not_hold_leaves_no_note(
+    engines: dict[str, EventEvidence], notes: list[tuple[str, Note]]
+) -> None:
+    engines["game"] = game.with_rows(identities=17)
+    with pytest.raises(typer.Exit):
+        verify.verify(["game"], everything=True)
+    assert notes == []
+
+
+def test_clicks_go_on_with_the_views_that_were_counted(
+    notes: list[tuple[str, Note]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = clicks.again().views()
+    before = Note(batch=2, counted=Counted({0: 7, 1: 8}, 15, views))
+    given: list[object] = []
+
+    def count(_settings: Settings, _topic: str, limits: object, _: object, **how: object) -> recount.Recount:
+        given.extend([limits, how["before"]])
+        return clicks.again()
+
+    monkeypatch.setattr(evidence, "gather", lambda *_: replace(clicks.GOOD, before=before, after=Note(batch=3)))
+    monkeypatch.setattr(recount, "recount", count)
+    monkeypatch.setattr(gaps, "count", lambda _settings, found, _counted: found)
+    verify.verify(["clicks"])
+    assert given == [{0: Bounds(7, 10), 1: Bounds(8, 12)}, views]
+    assert [note.counted for _, note in notes] == [Counted({0: 10, 1: 12}, 22, views)]
+
+
+def test_that_the_note_was_left_aside_is_said(engines: dict[str, EventEvidence], capsys: Shown) -> None:
+    engines["game"] = replace(game.GOOD, ignored="its note cannot be read")
+    verify.verify(["game"])
+    assert "everything asked for again: its note cannot be read" in " ".join(capsys.readouterr().out.split())

@@ -7,38 +7,39 @@ from contextlib import contextmanager
 
 import pytest
 
-from eventmill import event_evidence, mysql, places, reader, rejected, sql, tables, webhdfs
+from eventmill import event_evidence, line_evidence, mysql, places, reader, rejected, sql, table_days, tables, webhdfs
 from eventmill.event_evidence import LINES, Part, Rows
 from eventmill.line_evidence import EvidenceError
 from eventmill.places import Places
 from eventmill.settings import LINES as ALL_LINES
 from eventmill.settings import Settings
 from eventmill.sql import Result
+from eventmill.table_days import TableDays
 from spark_jobs.packs import Verdict
 from spark_jobs.state import State
 from tests.support import settings
+from tests.unit.eventmill.hdfs_and_hive import Row, Stores
+
+NO_DAYS = TableDays("order_events", {}, {}, frozenset(), frozenset())
 
 
-class Hive:
-    """Answers as Hive would that has these numbers of a table's rows; keeps what it was asked."""
-
-    def __init__(self, **rows: tuple[int, ...]) -> None:
-        self.rows = rows
-        self.asked: dict[str, str] = {}
-
-    def __call__(self, _: Settings, statement: str) -> Result:
-        """Answer a statement about one table."""
-        table = statement.partition(" FROM ")[2].partition(" ")[0]
-        self.asked[table] = statement
-        return Result(rows=(self.rows[table],))
+STORED = [Row(f"{number:02}", label) for number, label in enumerate(["purchase_sword"] * 4 + ["purchase_shield"] * 2)]
+GUILDS = [Row("20", "join_guild"), Row("21", "leave_guild")]
+DAY = "day=2026-01-01/batch-0000000003-part-00000.parquet"
 
 
 @pytest.fixture
-def game(monkeypatch: pytest.MonkeyPatch) -> Hive:
-    """The tables of the game."""
-    hive = Hive(game_events=(18, 17, 4, 6, 2), game_duplicates=(3,), sword_purchases=(4,), purchases=(5,), guilds=(2,))
-    monkeypatch.setattr(sql, "hive", hive)
-    return hive
+def game(monkeypatch: pytest.MonkeyPatch) -> Stores:
+    """The tables of the game, with files of batch 3; one event is stored twice."""
+    stores = Stores("game")
+    stores.use(monkeypatch)
+    stores.write(f"game_events/{DAY}", *STORED, *GUILDS, *(Row(f"{n}", "default") for n in range(40, 50)))
+    stores.write("game_events/day=2026-01-02/batch-0000000002-part-00000.parquet", Row("40", "default"))
+    stores.write(f"game_duplicates/{DAY}", *STORED[:3])
+    stores.write(f"sword_purchases/{DAY}", *STORED[:4])
+    stores.write(f"purchases/{DAY}", *STORED[:5])
+    stores.write(f"guilds/{DAY}", *GUILDS)
+    return stores
 
 
 def test_every_line_with_a_job_is_checked() -> None:
@@ -58,17 +59,18 @@ def test_a_line_has_a_table_of_late_events_where_it_has_windows() -> None:
     assert {name: table and table.name for name, table in late.items()} == expected
 
 
-def test_rows_are_counted_by_table_and_label(game: Hive) -> None:
-    found = event_evidence.count_rows(settings(), LINES["game"], 3)
-    assert (found.stored, found.identities, found.duplicates, found.late) == (18, 17, 3, 0)
+def test_rows_are_counted_by_table_and_label(kafka: None, game: Stores) -> None:
+    found = event_evidence.gather(settings(), "game").rows
+    assert (found.stored, found.identities, found.duplicates, found.late) == (19, 18, 3, 0)
     assert found.parts == {"sword_purchases": Part(4, 4), "purchases": Part(6, 5), "guilds": Part(2, 2)}
 
 
-def test_each_table_is_asked_once_for_what_the_batches_until_then_have_made(game: Hive) -> None:
-    event_evidence.count_rows(settings(), LINES["game"], 3)
-    assert set(game.asked) == {table.name for table in LINES["game"].tables}
-    assert all(statement.endswith(f" WHERE {event_evidence.BATCH} <= 3") for statement in game.asked.values())
-    assert "COUNT(CASE WHEN `event_type` IN ('join_guild', 'leave_guild') THEN 1 END)" in game.asked["game_events"]
+def test_each_table_is_asked_for_what_the_batches_until_then_have_made(kafka: None, game: Stores) -> None:
+    event_evidence.gather(settings(), "game")
+    assert len(game.asked) == len(LINES["game"].tables) + 1
+    assert all(f" WHERE {event_evidence.BATCH} <= 3" in statement for statement in game.asked)
+    [stored] = (each for each in game.asked if "FROM game_events" in each and "DISTINCT" not in each)
+    assert "COUNT(CASE WHEN `event_type` IN ('join_guild', 'leave_guild') THEN 1 END)" in stored
 
 
 @pytest.fixture
@@ -81,18 +83,19 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(reader, "consumer", consumer)
     monkeypatch.setattr(reader, "bounds", lambda _client, _topic: {0: reader.Bounds(0, 25)})
+    monkeypatch.setattr(reader, "topic_id", lambda _settings, _topic: "id")
+    monkeypatch.setattr(line_evidence, "newest_state", lambda _settings, _line: State(3, None))
     monkeypatch.setattr(rejected, "read", lambda _settings, _topic: iter(()))
 
 
-def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Hive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_evidence, "newest_state", lambda _settings, _line: None)
+def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_evidence, "newest_state", lambda _settings, _line: None)
     found = event_evidence.gather(settings(), "game")
     assert (found.processed(), found.waiting(), found.rows) == (0, 25, Rows())
     assert not game.asked
 
 
 def test_a_table_that_is_missing_is_named_with_what_to_do(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_evidence, "newest_state", lambda _settings, _line: State(3, None))
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
     with pytest.raises(
         EvidenceError, match="no table game_events yet: make the line's tables with: eventmill tables game"
@@ -109,7 +112,7 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
     monkeypatch.setattr(places, "read", lambda _settings, _line: Places())
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
-    assert event_evidence.days(settings(), "game", LINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
+    assert event_evidence.unknown(settings(), "game", LINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
 
 
 def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
@@ -123,12 +126,12 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     def hive(_: Settings, statement: str) -> Result:
         if statement.startswith(f"SELECT {event_evidence.IDENTITY} FROM order_events"):
             return Result(rows=(("0aa01",), ("0cc03",), ("another",)))
-        return Result(rows=((1, 1),))
+        return Result(rows=(("order_events",),))
 
-    monkeypatch.setattr(event_evidence, "newest_state", lambda _settings, _line: State(3, None))
     monkeypatch.setattr(mysql, "connect", shop)
     monkeypatch.setattr(sql, "hive", hive)
-    monkeypatch.setattr(event_evidence, "days", lambda *_: {})
+    monkeypatch.setattr(event_evidence, "unknown", lambda *_: {})
+    monkeypatch.setattr(table_days, "look", lambda _settings, _line, table, _before: NO_DAYS)
     waited: list[tuple[object, ...]] = []
     monkeypatch.setattr(event_evidence, "wait_for_days", lambda _, *what: waited.append(what))
     found = event_evidence.gather(settings(), "orders")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from io import BytesIO
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from eventmill import evidence, sql
-from eventmill.line_evidence import EvidenceError
 from eventmill.reader import Bounds
 from eventmill.sql import Result
+from eventmill.table_days import TableDays
 from spark_jobs.packs import pack
 from spark_jobs.state import State
 from spark_jobs.watermark import Partition, Progress
@@ -48,21 +47,18 @@ def test_events_of_the_state_count_where_their_window_is_open() -> None:
     }
 
 
+DAYS = TableDays("commerce_faults", {}, {}, frozenset(), frozenset({""}))
+
+
 def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     file = "hdfs://h:1/x/batch-0000000003.parquet"
-    rows = ((file, "2026-01-01 00:00:00", "mobile", 5, 0), (file, "2026-01-01 00:00:00", "mobile", 2, 1))
+    rows = ((file, "", "2026-01-01 00:00:00", "mobile", 5, 0), (file, "", "2026-01-01 00:00:00", "mobile", 2, 1))
     monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result(rows=rows))
-    found = evidence._hive(settings(), "commerce_faults", "late", "duplicates")
+    found = evidence._hive(settings(), DAYS, "late", "duplicates")[""]
     key = ("2026-01-01 00:00:00", "mobile")
     assert found[0] == evidence.Row(3, key, (5, 0))
     assert evidence._sums(found) == {key: 7}
     assert evidence._sums(found, 1) == {key: 1}
-
-
-def test_a_table_that_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "hive", lambda _settings, _statement: Result())
-    with pytest.raises(EvidenceError, match="no table commerce yet: make the line's tables with: eventmill tables"):
-        evidence._hive(settings(), "commerce", "source_number")
 
 
 def test_only_what_the_state_has_counted_lies_within_the_limits() -> None:
@@ -78,15 +74,6 @@ def test_only_what_the_state_has_counted_lies_within_the_limits() -> None:
         duplicates=Counter(),
         exported=Counter(),
         in_hive=Counter(),
-        days=(),
+        unknown=(),
     )
     assert {number: limits.end for number, limits in found.limits().items()} == {0: 10, 1: 20, 2: 0}
-
-
-def test_exported_rows_are_keyed_like_those_of_hive(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = (("2026-01-01 00:00:00", "Mobile", 3), ("2026-01-01 00:00:00", "mobile", 4))
-    monkeypatch.setattr(sql, "mysql", lambda _settings, _statement: SimpleNamespace(rows=rows))
-    assert evidence._exported(settings()) == {
-        ("2026-01-01 00:00:00", "Mobile"): 3,
-        ("2026-01-01 00:00:00", "mobile"): 4,
-    }

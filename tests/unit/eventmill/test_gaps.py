@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from eventmill import balance, gaps, reader, verify
+from eventmill.checked import Counted, Note
 from eventmill.reader import Bounds
 from eventmill.settings import Settings
 from spark_jobs.state import State, Totals
@@ -70,3 +72,43 @@ def test_where_kafka_has_removed_records_the_job_tells_how_many_there_were(silen
     found = gaps.count(settings(), replace(GOOD, kafka={0: Bounds(4, 11), 1: Bounds(0, 12)}, state=state))
     assert (found.gaps, found.counted()) == (0, 22)
     assert balance.is_balanced(found)
+
+
+def before(offsets: dict[int, int], records: int) -> Note:
+    """What the last check has counted."""
+    return Note(batch=1, counted=Counted(offsets, records))
+
+
+def test_what_was_counted_before_is_not_read_again(
+    silent: set[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent |= {(0, 3), (1, 11)}
+    read: list[dict[int, Bounds]] = []
+    count = reader.count
+
+    def kept(client: Any, topic: str, limits: Limits) -> int:
+        read.append(dict(limits))
+        return count(client, topic, limits)
+
+    monkeypatch.setattr(reader, "count", kept)
+    evidence = replace(GOOD, stored=GOOD.stored.copy(), before=before({0: 9, 1: 10}, 18), gaps=1)
+    evidence.stored[next(iter(evidence.stored))] -= 2
+    found = gaps.count(settings(), evidence)
+    assert (found.gaps, found.counted()) == (2, 20)
+    assert read[-1] == {0: Bounds(9, 10), 1: Bounds(10, 12)}
+
+
+def test_records_that_kafka_removed_after_they_were_counted_are_counted(silent: set[tuple[int, int]]) -> None:
+    trimmed = replace(GOOD, kafka={0: Bounds(8, 10), 1: Bounds(0, 12)}, before=before({0: 8, 1: 3}, 11))
+    assert trimmed.removed() == 0
+    assert trimmed.uncounted() == {0: Bounds(8, 10), 1: Bounds(3, 12)}
+    found = gaps.count(settings(), trimmed, 11 + 2 + 9)
+    assert (found.gaps, found.counted()) == (0, 22)
+    report = verify.report("clicks", found, None, None)
+    assert report.differences == []
+    assert not any("removed" in note for note in report.notes)
+
+
+def test_records_that_kafka_removed_uncounted_are_told(silent: set[tuple[int, int]]) -> None:
+    trimmed = replace(GOOD, kafka={0: Bounds(9, 10), 1: Bounds(0, 12)}, before=before({0: 8, 1: 3}, 11))
+    assert trimmed.removed() == 9

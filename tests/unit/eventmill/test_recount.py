@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventmill import generate, plan, reader, recount, sql
-from eventmill.recount import Carried, Recount
+from eventmill.checked import Views
+from eventmill.recount import Recount
 from spark_jobs.watermark import LONG_AGO
 from tests.support import settings
 
@@ -137,13 +138,13 @@ def topics(draw: st.DrawFn) -> list[SimpleNamespace]:
     return [record(value, partition, offset=offset) for offset, (value, partition) in enumerate(found)]
 
 
-def piece(records: list[SimpleNamespace], before: Carried | None, closed: int, batch: int) -> Recount:
+def piece(records: list[SimpleNamespace], before: Views | None, closed: int, batch: int) -> Recount:
     """The count of these records after those that were counted before."""
     ends = {each.partition: each.offset + 1 for each in records}
     result = Recount(5 * MINUTE, 5 * MINUTE, closed=closed, batch=batch, ends=ends)
     if before:
         # As from a note.
-        result.go_on(msgspec.json.decode(msgspec.json.encode(before), type=Carried))
+        result.go_on(msgspec.json.decode(msgspec.json.encode(before), type=Views))
     for each in records:
         result.add(each)
     return result
@@ -160,7 +161,7 @@ def test_a_count_in_pieces_is_that_of_all_at_once(records: list[SimpleNamespace]
     found: Recount | None = None
     edges = [0, *sorted(cuts), len(records)]
     for first, end in pairwise(edges):
-        before = found.carried() if found else None
+        before = found.views() if found else None
         # Each piece ends with a state of the job, whose closing watermark is known before it is counted.
         closed = slowest(piece(records[first:end], before, LONG_AGO, batch))
         found = piece(records[first:end], before, closed, batch)
@@ -183,7 +184,7 @@ def test_memory_is_bounded_by_what_the_job_remembers() -> None:
     result = piece(records, None, slowest_at_end := time_of("2026-01-02 23:50:00"), batch=10)
     assert result.stored.total() == len(records)
     assert len(result._seen) < 50
-    assert len(result.carried().seen) // 24 <= 20
+    assert len(result.views().seen) // 24 <= 20
     assert slowest_at_end == result.closed
 
 

@@ -38,7 +38,7 @@ GOOD = Evidence(
     rejected_at_entry=3,
     exported=Counter({CLOSED: 10}),
     in_hive=Counter({CLOSED: 10}),
-    days=(),
+    unknown=(),
 )
 TRUTH = Truth(
     seed=7,
@@ -131,7 +131,7 @@ def test_before_the_first_batch_everything_waits() -> None:
 
 
 def test_a_day_that_hive_does_not_know_is_named() -> None:
-    assert differences(replace(GOOD, days=("day=2026-01-02",))) == ["partition day=2026-01-02 of commerce in Hive"]
+    assert differences(replace(GOOD, unknown=("day=2026-01-02",))) == ["partition day=2026-01-02 of commerce in Hive"]
 
 
 @pytest.mark.parametrize(

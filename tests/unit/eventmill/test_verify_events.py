@@ -149,7 +149,7 @@ def test_a_topic_that_ends_before_what_the_job_has_processed_is_found() -> None:
 
 
 def test_a_day_that_hive_does_not_know_is_named() -> None:
-    assert differences(replace(GOOD, days={"guilds": ["day=2026-01-02"]})) == [
+    assert differences(replace(GOOD, unknown={"guilds": ["day=2026-01-02"]})) == [
         "partition day=2026-01-02 of guilds in Hive"
     ]
 

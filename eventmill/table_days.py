@@ -1,0 +1,159 @@
+"""The days of a line's tables: those whose files are as the last check has found them, and the others, to ask Hive for.
+
+A day's rows are taken from the note only where its folder has the same files, of the same lengths and times, and Hive
+reads that very folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import NamedTuple
+
+import msgspec
+
+from eventmill import places, sql, tables, webhdfs
+from eventmill.checked import Cell, Day, Note
+from eventmill.line_evidence import MICROS, batch_in
+from eventmill.settings import Settings
+
+AT_ONCE = 8
+"""Folders that are listed side by side."""
+
+FOLDER = re.compile(r"hdfs://[^/\s]+(/[^\s\[\],]+)")
+WHOLE = ""
+"""The one day of a table that has none."""
+
+Rows = Mapping[str, list[tuple[Cell, ...]]]
+"""What Hive gave, by day."""
+
+
+class Folder(NamedTuple):
+    """A day's folder from the root of HDFS, the digest of its files, and the newest batch that made one; -1 if none."""
+
+    path: str
+    files: str
+    newest: int
+
+
+@dataclass(frozen=True)
+class TableDays:
+    """A table's days at one moment.
+
+    Attributes:
+        there: those on HDFS.
+        noted: those of the last check.
+        taken: those of them that are the same still.
+        known: those that Hive knows.
+    """
+
+    table: str
+    there: Mapping[str, Folder]
+    noted: Mapping[str, Day]
+    taken: frozenset[str]
+    known: frozenset[str]
+
+    @property
+    def is_asked(self) -> bool:
+        """True when Hive has days that are not taken."""
+        return not self.known <= self.taken
+
+    @property
+    def rows(self) -> Rows:
+        """What was noted of the days that are taken."""
+        return {day: self.noted[day].rows for day in self.taken}
+
+    def condition(self, *others: str) -> str:
+        """The condition by which Hive gives the days that are not taken, and only what meets the others too.
+
+        It names those that are taken: what Hive may have of a day that nobody knows of is asked for, too.
+        """
+        days = sql.texts(_value(day) for day in self.taken if day != WHOLE)
+        conditions = [*([f"`day` NOT IN ({days})"] if days else []), *others]
+        return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+    def without_unsettled(self, closed: int, watermark: int) -> TableDays:
+        """The same, but that days are asked for again of which the job had not forgotten all identities.
+
+        A copy of one may have come to any other day since, and must not have been stored there. The job forgets an
+        identity when `closed`, its closing watermark at the last check, has passed its time, or where the watermark
+        was when it came, by `watermark`; both in microseconds.
+        """
+        settled = {day for day in self.taken if max(_end(day), self.noted[day].since) + watermark <= closed}
+        return replace(self, taken=frozenset(settled)) if self.is_asked else self
+
+    def note(self, asked: Rows, batch: int, closed: int) -> dict[str, Day]:
+        """What is to be noted: the days of which no later batch has made a file; `closed` as of that batch."""
+        rows = {**asked, **self.rows}
+        return {
+            day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, closed))
+            for day, found in self.there.items()
+            if found.newest <= batch
+        }
+
+    def _since(self, day: str, found: Folder, closed: int) -> int:
+        return self.noted[day].since if _is_same(self.noted.get(day), found) else closed
+
+
+def look(settings: Settings, line: str, table: str, before: Note) -> TableDays:
+    """A table's days now, with what the last check has noted of them."""
+    noted = before.days.get(table, {})
+    there = _folders(settings, {day: places.path(line, at) for day, at in places.days(settings, line, table).items()})
+    known = frozenset(tables.known_days(settings, table))
+    return TableDays(table, there, noted, _taken(settings, table, there, noted) & known, known)
+
+
+def look_at_whole(settings: Settings, line: str, table: str, folder: str, before: Note) -> TableDays:
+    """The same of a table without days, whose files lie in that folder of the line."""
+    noted = before.days.get(table, {})
+    there = _folders(settings, {WHOLE: places.path(line, folder)})
+    return TableDays(table, there, noted, _taken(settings, table, there, noted), frozenset({WHOLE}))
+
+
+def _folders(settings: Settings, paths: Mapping[str, str]) -> dict[str, Folder]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        listed = pool.map(partial(webhdfs.entries, settings), paths.values())
+        return {day: _folder(path, entries) for (day, path), entries in zip(paths.items(), listed, strict=True)}
+
+
+def _folder(path: str, entries: Iterable[webhdfs.Entry]) -> Folder:
+    files = [entry for entry in entries if not entry.is_hidden]
+    newest = max((batch_in(f"/{file.name}") for file in files), default=-1)
+    return Folder(path, sha256(msgspec.json.encode(files)).hexdigest(), newest)
+
+
+def _taken(settings: Settings, table: str, there: Mapping[str, Folder], noted: Mapping[str, Day]) -> frozenset[str]:
+    """The days that are as they were noted, and that Hive reads where they are."""
+    same = {day: found.path for day, found in there.items() if _is_same(noted.get(day), found)}
+    read = folders_read(settings, table) if same else set()
+    return frozenset(day for day, path in same.items() if path in read)
+
+
+def _is_same(day: Day | None, found: Folder) -> bool:
+    return day is not None and (day.folder, day.files) == (found.path, found.files)
+
+
+def folders_read(settings: Settings, table: str) -> set[str]:
+    """The folders, from the root of HDFS, that Hive would read for all of a table."""
+    plan = sql.hive(settings, f"EXPLAIN EXTENDED SELECT COUNT(*) FROM {table}").rows  # noqa: S608 - a name of ours
+    return {path for row in plan for path in FOLDER.findall(str(row[0]))}
+
+
+def named(value: str) -> str:
+    """The name of the day that Hive has as that value."""
+    return f"day={value}" if value else WHOLE
+
+
+def _value(day: str) -> str:
+    return day.partition("=")[2]
+
+
+def _end(day: str) -> int:
+    """When a day ends, in microseconds since the epoch."""
+    end = datetime.fromisoformat(_value(day)).replace(tzinfo=UTC) + timedelta(days=1)
+    return int(end.timestamp()) * MICROS
