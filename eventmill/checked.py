@@ -132,10 +132,9 @@ class Taken(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         """As a sentence says it."""
-        return (
-            f"taken from the check of {self.time:%Y-%m-%d %H:%M:%S} UTC: {self.days:,} of {self.of_days:,} days of "
-            f"tables, {self.records:,} of {self.of_records:,} records"
-        )
+        days = f"{self.days:,} of {self.of_days:,} days of tables, " if self.of_days else ""
+        records = f"{self.records:,} of {self.of_records:,} records"
+        return f"taken from the check of {self.time:%Y-%m-%d %H:%M:%S} UTC: {days}{records}"
 
 
 class Found(NamedTuple):

@@ -126,3 +126,5 @@ def test_what_is_taken_is_said_in_a_sentence() -> None:
     assert taken.text() == (
         "taken from the check of 2026-12-01 10:00:00 UTC: 97 of 98 days of tables, 28,900,000 of 29,000,000 records"
     )
+    without_tables = checked.Taken(NOTE.time, 0, 0, 7, 8)
+    assert without_tables.text() == "taken from the check of 2026-12-01 10:00:00 UTC: 7 of 8 records"
