@@ -12,7 +12,7 @@ from rich.table import Table
 
 from eventmill import batches, settings
 from eventmill.commands.data import progress_bar
-from eventmill.commands.display import Shape, data, wide
+from eventmill.commands.display import Shape, data, say, wide
 from eventmill.reader import Bounds
 from eventmill.settings import LINES, Settings
 from eventmill.supervisor import StackError
@@ -106,13 +106,20 @@ def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> lis
 
 def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report | EventReport:
     """Check a line, and note what was found when it holds."""
+    import requests
+
     from eventmill import checked
 
     noted = checked.NOT_NOTED if how.everything else checked.read(values, line)
     check = partial(_check_windows, truth=truth) if line == WINDOWS else partial(_check_events, line=line)
     report, note = check(values, how, noted)
     if not report.differences and note:
-        checked.write(values, line, note)
+        try:
+            checked.write(values, line, note)
+        except requests.RequestException as error:
+            say(
+                f"the next check of {line} begins where this one did, for HDFS did not take its note: {error}", err=True
+            )
     return report
 
 

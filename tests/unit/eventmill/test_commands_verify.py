@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 import typer
 
 from eventmill import batches, checked, event_evidence, evidence, gaps, recount, truth
@@ -150,6 +151,19 @@ def test_a_check_that_does_not_hold_leaves_no_note(
     with pytest.raises(typer.Exit):
         verify.verify(["game"], everything=True)
     assert notes == []
+
+
+def test_a_check_holds_though_hdfs_does_not_take_its_note(
+    engines: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    def refuse(*_: object) -> None:
+        raise requests.HTTPError("safe mode")
+
+    monkeypatch.setattr(checked, "write", refuse)
+    verify.verify(["game"])
+    shown = capsys.readouterr()
+    assert "game: every record is accounted for" in shown.out
+    assert "HDFS did not take its note: safe mode" in shown.err
 
 
 def test_clicks_go_on_with_the_views_that_were_counted(
