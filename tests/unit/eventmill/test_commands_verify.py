@@ -154,13 +154,13 @@ def test_a_check_that_does_not_hold_leaves_no_note(
 
 
 def test_a_check_holds_though_hdfs_does_not_take_its_note(
-    engines: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+    notes: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown
 ) -> None:
     def refuse(*_: object) -> None:
         raise requests.HTTPError("safe mode")
 
     monkeypatch.setattr(checked, "write", refuse)
-    verify.verify(["game"])
+    verify.verify(["game"], everything=True)
     shown = capsys.readouterr()
     assert "game: every record is accounted for" in shown.out
     assert "HDFS did not take its note: safe mode" in shown.err
