@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import psutil
 
-from eventmill import progress
+from eventmill import places, progress, webhdfs
 from eventmill.beside import StackBeside
 from eventmill.engines import wanted
 from eventmill.supervisor import Supervisor
@@ -86,6 +88,25 @@ class Line:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         return True
+
+    def report(self, *options: str) -> dict[str, Any]:
+        """What `eventmill verify` finds of the line, differences too."""
+        answer = self.stack.eventmill("verify", self.name, *options, "--format", "json", check=False).stdout
+        [found] = json.loads(answer)
+        return dict(found)
+
+    @contextmanager
+    def file_away(self, table: str) -> Iterator[None]:
+        """A file of a table's oldest day is not there while the block runs."""
+        folder = next(iter(places.days(self.stack.settings, self.name, table).values()))
+        day = places.path(self.name, folder)
+        file = next(entry for entry in webhdfs.entries(self.stack.settings, day) if not entry.is_hidden).name
+        aside = places.path(self.name, "staging-of-a-test.parquet")
+        webhdfs.rename(self.stack.settings, f"{day}/{file}", aside)
+        try:
+            yield
+        finally:
+            webhdfs.rename(self.stack.settings, aside, f"{day}/{file}")
 
     def rows(self, engine: str, query: str) -> list[dict[str, object]]:
         """The rows that `eventmill sql` gives, by column."""

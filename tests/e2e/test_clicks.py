@@ -60,6 +60,23 @@ def test_the_same_file_sent_twice_is_counted_once(clicks: Clicks, tmp_path: Path
     assert_exact(clicks.counts("hive"), sample)
 
 
+def test_a_check_goes_on_from_the_last_one_and_finds_what_was_taken_away(clicks: Clicks, tmp_path: Path) -> None:
+    clicks.verify("--all")
+    before = clicks.report()["taken"]
+    assert (before["days"], before["records"]) == (before["of_days"], before["of_records"])
+    with clicks.file_away("commerce"):
+        assert "stored, by the job" in {each["what"] for each in clicks.report()["differences"]}
+    sample = clicks.generate(tmp_path, "more", "--count", "3000", "--span", "1h", "--seed", "8", *SOUND)
+    clicks.send(sample.file)
+    clicks.wait_until_processed()
+    clicks.find_days()
+    again = clicks.report()
+    assert again["differences"] == []
+    assert again["taken"]["records"] == before["records"] == again["accepted"] - sample.truth.lines
+    assert clicks.report("--all") | {"notes": [], "taken": None} == again | {"notes": [], "taken": None}
+    assert_exact(clicks.counts("hive"), sample)
+
+
 def test_arrays_many_files_and_files_that_are_no_json_end_in_the_right_place(clicks: Clicks, tmp_path: Path) -> None:
     options = ("--format", "array", "--count", "3000", "--span", "1h", "--seed", "10", *SOUND)
     sample = clicks.generate(tmp_path, "array", *options)

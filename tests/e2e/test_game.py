@@ -69,3 +69,21 @@ def test_killed_parts_cost_no_event_and_double_none(game: Game) -> None:
     assert len(stored) == len(load.sent)
     assert set(stored) == set(load.sent)
     assert game.rejected(frozenset(load.batches)) == load.broken
+
+
+def test_a_check_goes_on_from_the_last_one_and_finds_what_was_taken_away(game: Game) -> None:
+    game.in_tables()
+    first = game.report("--all")
+    again = game.report()
+    assert again["differences"] == []
+    assert again["taken"] == again["taken"] | {"days": again["taken"]["of_days"], "records": first["accepted"]}
+    with game.file_away("game_events"):
+        assert "stored, by the job" in {each["what"] for each in game.report()["differences"]}
+    load = Load(game.api, "again.example.org", batches=2, seed=22)
+    load.send()
+    game.in_tables()
+    later = game.report()
+    assert later["differences"] == []
+    assert later["taken"]["records"] == first["accepted"] < later["accepted"]
+    assert later["stored"] == first["stored"] + len(load.sent)
+    assert game.report("--all") | {"notes": [], "taken": None} == later | {"notes": [], "taken": None}
