@@ -22,8 +22,8 @@ class Service:
     """One process of the stack.
 
     `name` is also the argument of the engine's `run` and `ready`; `ports` are names of settings, the first is the one
-    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it;
-    `lines` are those that need it, all when there are none.
+    that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it,
+    and what has not ended `stop_seconds` later is killed; `lines` are those that need it, all when there are none.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Service:
     ports: tuple[str, ...] = ()
     memory_mb: int = 0
     stop_signal: str = "TERM"
+    stop_seconds: int = 30
     lines: tuple[str, ...] = ()
 
     @property
@@ -88,7 +89,8 @@ SERVICES = (
         300,
     ),
     Service("api-server", "airflow", (), ("airflow_port",), 290),
-    Service("scheduler", "airflow", ("api-server",), (), 450),
+    # A task that is broken off is tried again; for as long as one may take, nobody waits.
+    Service("scheduler", "airflow", ("api-server",), (), 450, stop_seconds=8),
     Service("dag-processor", "airflow", ("api-server",), (), 250),
     Service("triggerer", "airflow", ("api-server",), (), 300),
 )

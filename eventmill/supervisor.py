@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from eventmill.engines import ENGINES, SERVICES, first_to_end, service_environment
+from eventmill.engines import SERVICES, Service, first_to_end, service_environment
 from eventmill.settings import LINES, Settings
 from eventmill.wait import until
 
@@ -82,25 +82,25 @@ def configuration(settings: Settings) -> configparser.RawConfigParser:
     }
     config["supervisorctl"] = {"serverurl": socket}
     start = f"{sys.executable} -m eventmill.disk"
-    commands = [(s.name, f"{start} {s.run} {s.name}", s.stop_signal) for s in SERVICES]
-    commands += [(name, f"{start} {ENGINES / 'spark' / 'run'} {name}", "TERM") for name in job_programs()]
-    for priority, (name, command, stop_signal) in enumerate(commands, start=1):
-        config[f"program:{name}"] = _program(command, priority, stop_signal, log_file(settings, name))
+    programs = [*SERVICES, *(Service(name, "spark") for name in job_programs())]
+    for priority, program in enumerate(programs, start=1):
+        command = f"{start} {program.run} {program.name}"
+        config[f"program:{program.name}"] = _program(program, command, priority, log_file(settings, program.name))
     return config
 
 
-def _program(command: str, priority: int, stop_signal: str, log: Path) -> dict[str, str]:
+def _program(program: Service, command: str, priority: int, log: Path) -> dict[str, str]:
     return {
         "command": command,
         "priority": str(priority),
-        "stopsignal": stop_signal,
+        "stopsignal": program.stop_signal,
         "autostart": "false",
         "autorestart": "true",
         "startsecs": "1",
         "startretries": "5",
         "stopasgroup": "true",
         "killasgroup": "true",
-        "stopwaitsecs": "30",
+        "stopwaitsecs": str(program.stop_seconds),
         "redirect_stderr": "true",
         "stdout_logfile": str(log),
         "stdout_logfile_maxbytes": "20MB",

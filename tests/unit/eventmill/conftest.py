@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eventmill import engines, orphans, preflight, supervisor
+from eventmill import engines, orphans, preflight
 from eventmill.engines import SERVICES
 from eventmill.settings import Settings
 from eventmill.supervisor import Supervisor, socket_path
@@ -75,7 +75,6 @@ def dummies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dummies
     """Such a stack with nothing started; what a test leaves running is ended."""
     stack = Dummies(tmp_path)
     monkeypatch.setattr(engines, "ENGINES", stack.engines)
-    monkeypatch.setattr(supervisor, "ENGINES", stack.engines)
     monkeypatch.setattr(preflight, "check", lambda *_: None)
     monkeypatch.setattr(orphans, "KILL_SECONDS", 1)
     yield stack
