@@ -97,7 +97,9 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
             self.flow.pause_reading()
             return
-        if not (cycle and cycle.response_started and not cycle.response_complete):
+        has_begun = cycle and cycle.response_started and not cycle.response_complete
+        # Where a request before it has no answer yet, this one would be taken for it.
+        if not has_begun and not self.pipeline:
             self.transport.write(_told(problem, self.server_state.default_headers))
         self.transport.close()
 
