@@ -6,7 +6,7 @@ librdkafka decompresses what any producer may have compressed: gzip, snappy, lz4
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from eventmill import consumer as shared
@@ -25,6 +25,8 @@ OPTIONS: dict[str, object] = {
     "auto.offset.reset": "earliest",
     # Errors are raised, and a broker that is away for a moment is waited for.
     "log_level": 0,
+    # Until it has waited so long for new records, a broker answers no other question of the same client.
+    "fetch.wait.max.ms": 50,
     **shared.MANY,
 }
 
@@ -157,15 +159,21 @@ def _polled(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator
 
     away = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
     client.assign([TopicPartition(topic, partition, offset) for partition, offset in starts.items()])
-    while True:
-        messages = []
-        for message in client.consume(AT_ONCE, POLL_SECONDS):
-            error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:
-                messages.append(message)
-            elif error.code() not in away:
-                raise KafkaException(error)
-        yield messages
+    try:
+        while True:
+            messages = []
+            for message in client.consume(AT_ONCE, POLL_SECONDS):
+                error = message.error()
+                if error is None or error.code() == KafkaError._PARTITION_EOF:
+                    messages.append(message)
+                elif error.code() not in away:
+                    raise KafkaException(error)
+            yield messages
+    finally:
+        # A broker answers one question of a client after the other, and one for new records only when there are some.
+        # A client that was closed before what it reads asks no more.
+        with suppress(RuntimeError):
+            client.unassign()
 
 
 def _record(message: Message) -> Record:

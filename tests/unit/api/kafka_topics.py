@@ -117,6 +117,10 @@ class Consumer:
         """Read these from there on."""
         self._at = {(each.topic, each.partition): each.offset for each in partitions}
 
+    def unassign(self) -> None:
+        """Read nothing any more."""
+        self._at = {}
+
     def consume(self, _number: int, _timeout: float) -> list[Message]:
         """Some records of each partition, and its end where that is reached."""
         found = []

@@ -65,6 +65,13 @@ def test_a_topic_that_is_missing_is_named_with_what_to_do() -> None:
         reader.bounds(client, "nothing")
 
 
+def test_who_has_read_all_asks_for_no_more(broker: Broker) -> None:
+    broker.fill(3)
+    with broker.consumer() as client:
+        assert len(list(reader.between(client, TOPIC, {0: Bounds(0, 3)}))) == 3
+        assert client.assignment() == []
+
+
 def test_all_within_the_bounds_is_read_and_nothing_beyond(broker: Broker) -> None:
     broker.fill(9, 5, 7)
     read = broker.offsets({0: Bounds(2, 5), 1: Bounds(0, 5), 2: Bounds(3, 3)})
