@@ -75,10 +75,13 @@ class Stores:
             return Result(rows=(("there",),))
         if statement.startswith("SHOW PARTITIONS"):
             return Result(rows=tuple((day,) for day in self._folders(statement.split()[-1])))
+        if statement.startswith("DESCRIBE FORMATTED"):
+            folder = self._folders(statement.split()[-1]).get("", "itself")
+            return Result(rows=(("Location:      ", f"hdfs://h:1/eventmill/{self.line}/{folder}", None),))
         table = statement.partition(" FROM ")[2].split()[0]
-        if statement.startswith("EXPLAIN"):
-            paths = (f"/eventmill/{self.line}/{folder}" for folder in self._folders(table).values())
-            return Result(rows=tuple((f"      hdfs://h:1{path} [{table}]",) for path in paths))
+        if statement.startswith("EXPLAIN EXTENDED SELECT *"):
+            paths = (f"/eventmill/{self.line}/{folder}" for day, folder in self._folders(table).items() if day)
+            return Result(rows=tuple((f"      location hdfs://h:1{path}",) for path in paths))
         self.asked.append(statement)
         return Result(rows=tuple(self._answer(statement, table)))
 
