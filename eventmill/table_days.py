@@ -140,7 +140,7 @@ def _is_same(day: Day | None, found: Folder) -> bool:
 
 def folders_read(settings: Settings, table: str) -> set[str]:
     """The folders, from the root of HDFS, that Hive would read for all of a table."""
-    # The plan of a query that adds up needs classes of Tez; this one names the days' folders, but no table's without days.
+    # The plan of a sum needs classes of Tez; this one names the folders of days, but not that of a table without days.
     plan = sql.hive(settings, f"EXPLAIN EXTENDED SELECT * FROM {table}").rows  # noqa: S608 - a name of ours
     told = (*plan, *sql.hive(settings, f"DESCRIBE FORMATTED {table}").rows)
     return {path for row in told for cell in row for path in FOLDER.findall(str(cell))}
