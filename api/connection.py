@@ -133,7 +133,7 @@ class Connection(HttpToolsProtocol):
 
 
 class Bounds:
-    """How large a head may be, in how many seconds it must come, and the timer that ends those that are late."""
+    """The bounds of a request's head, in bytes and seconds, and the timer that ends those that are late."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Connection]) -> None:
         settings = load()

@@ -30,7 +30,7 @@ ANSWER_SECONDS = 2.5
 """How long HDFS, Airflow and the pages may take, and then Kafka."""
 
 FIRST_SECONDS = 10.0
-"""How long Kafka may take for its first answer, for which its dead letters are read from the beginning."""
+"""Seconds for Kafka's first answer, for which its dead letters are read from the beginning."""
 
 PATIENCE_SECONDS = 20.0
 """How long Kafka's last answer holds while the next one is waited for: to read many records takes a while."""

@@ -56,7 +56,7 @@ def offsets(evidence: LineEvidence) -> Iterator[Difference]:
 
 
 def notes(evidence: LineEvidence) -> Iterator[str]:
-    """What is good to know of any line: what is from the last check, or why nothing is, and what Kafka has removed."""
+    """The notes on any line: what is from the last check, or why nothing is, and what Kafka has removed."""
     if taken := evidence.from_before():
         yield taken.text()
     if evidence.ignored:

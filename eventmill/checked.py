@@ -1,4 +1,4 @@
-"""What the last check of a line that held has found, as a note on HDFS for the next check to go on from.
+"""The note on HDFS of the last check of a line that held, for the next check to go on from.
 
 The note lies in the line's folder, so who starts the line over by deleting that deletes the note too. It says how far
 the job was then, what Kafka's records came to, and by table and day what Hive gave. Nothing is taken from it that may
@@ -44,7 +44,7 @@ class Views(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """What Kafka's records came to.
+    """The count of Kafka's records.
 
     Attributes:
         offsets: by partition, the offset of the next record that is to be counted.
