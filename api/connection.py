@@ -67,6 +67,11 @@ class Connection(HttpToolsProtocol):
         self._head_bytes += 1
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head; fields behind chunks are none of it, and nothing here asks for them."""
+        if self._head_since is not None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Start to serve a request whose head is within bounds."""
         if self.parser.should_upgrade():

@@ -94,6 +94,11 @@ def test_a_length_beside_chunks_smuggles_no_request(api: Served, headers: bytes)
     assert statuses(api.talk(EVENTS + headers + b"\r\n" + CHUNKS + SMUGGLED)) == [400]
 
 
+def test_fields_behind_chunks_are_no_headers(api: Served) -> None:
+    behind = CHUNKS.removesuffix(b"\r\n") + b"Content-Encoding: br\r\n\r\n"
+    assert statuses(api.talk(EVENTS + CLOSE + CHUNKED + b"\r\n" + behind)) == [202]
+
+
 def test_a_body_with_a_request_inside_is_one_request(api: Served) -> None:
     inside = b"Content-Length: %d\r\n\r\n%b" % (len(SMUGGLED), SMUGGLED)
     assert statuses(api.talk(EVENTS + CLOSE + inside)) == [400]
