@@ -5,7 +5,7 @@ librdkafka decompresses what any producer may have compressed: gzip, snappy, lz4
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -20,6 +20,8 @@ TIMEOUT = 10.0
 
 POLL_SECONDS = 0.5
 AT_ONCE = 5_000
+STRIDE = 20_000
+"""How many offsets a partition may get ahead of those that are read in step with it."""
 
 OPTIONS: dict[str, object] = {
     "auto.offset.reset": "earliest",
@@ -147,6 +149,26 @@ def between(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> Itera
                 left.pop(record.partition, None)
         if not left:
             return
+
+
+def in_step(
+    client: Consumer, topic: str, limits: Mapping[int, Bounds], reached: Callable[[int], int]
+) -> Iterator[Record]:
+    """The records within these bounds, a stride at a time of the partition that has reached least.
+
+    Else the small partitions are read to their ends long before the large ones, and so is their time.
+    """
+    left = {number: held for number, held in limits.items() if held.end > held.first}
+    if sum(held.end - held.first for held in left.values()) <= STRIDE:
+        yield from between(client, topic, left)
+        return
+    while left:
+        number = min(left, key=reached)
+        first, end = left.pop(number)
+        middle = min(first + STRIDE, end)
+        yield from between(client, topic, {number: Bounds(first, middle)})
+        if middle < end:
+            left[number] = Bounds(middle, end)
 
 
 def _polled(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[list[Message]]:

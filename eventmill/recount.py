@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from eventmill import events, reader
@@ -25,6 +26,7 @@ from eventmill.sizes import is_too_long
 from spark_jobs.watermark import LONG_AGO
 
 Progress = Callable[[int], object]
+Read = Callable[[Any, str, Mapping[int, reader.Bounds]], Iterator[Any]]
 STEP = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDENTITY_BYTES, TIME_BYTES = 16, 8
@@ -81,6 +83,10 @@ class Recount:
         seen = b"".join(identity + time.to_bytes(TIME_BYTES) for identity, time in self._seen.items())
         return Views(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
 
+    def newest(self, partition: int) -> int:
+        """The newest time of a Kafka partition so far."""
+        return self._newest.get(partition, LONG_AGO)
+
     def total(self) -> int:
         """How many records were counted."""
         return self.stored.total() + self.late.total() + self.duplicates.total() + self.broken
@@ -123,8 +129,7 @@ class Recount:
         """Forget what may be forgotten by what had been reached at the last sweep, a batch ago."""
         self._forget(min(self._reached, self.closed))
         unfinished = [number for number, end in self.ends.items() if self._next.get(number, 0) < end]
-        newest = (self._newest.get(number, LONG_AGO) for number in unfinished)
-        self._reached, self._since = min(newest, default=LONG_AGO) - self.watermark, 0
+        self._reached, self._since = min(map(self.newest, unfinished), default=LONG_AGO) - self.watermark, 0
 
     def _forget(self, closed: int) -> None:
         """Forget the identities whose window has ended the watermark or more before `closed`."""
@@ -158,7 +163,8 @@ def recount(
     )
     if before:
         result.go_on(before)
-    for record in _records(settings, topic, limits, on_progress):
+    read = partial(reader.in_step, reached=result.newest)
+    for record in _records(settings, topic, limits, on_progress, read):
         result.add(record)
     return result
 
@@ -167,15 +173,15 @@ def count(
     settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress = lambda _: None
 ) -> int:
     """How many records the topic has within these bounds."""
-    return sum(1 for _ in _records(settings, topic, limits, on_progress))
+    return sum(1 for _ in _records(settings, topic, limits, on_progress, reader.between))
 
 
 def _records(
-    settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress
+    settings: Settings, topic: str, limits: Mapping[int, reader.Bounds], on_progress: Progress, read: Read
 ) -> Iterator[Any]:
-    """The topic's records within these bounds."""
+    """The topic's records within these bounds, as `read` gives them."""
     with reader.consumer(settings) as client:
-        for done, record in enumerate(reader.between(client, topic, limits), 1):
+        for done, record in enumerate(read(client, topic, limits), 1):
             yield record
             if done % STEP == 0:
                 on_progress(done)

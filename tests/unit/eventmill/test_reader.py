@@ -90,6 +90,29 @@ def test_reading_ends_at_an_end_that_holds_no_record(broker: Broker) -> None:
         assert reader.count(client, TOPIC, {0: Bounds(0, 3), 1: Bounds(1, 2)}) == 4
 
 
+@pytest.mark.parametrize(("stride", "order"), [(2, [0, 0, 1, 1, 3, 3, 1, 1, 1]), (5, [0, 0, 1, 1, 1, 1, 1, 3, 3])])
+def test_the_partition_that_has_reached_least_is_read_on(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, stride: int, order: list[int]
+) -> None:
+    monkeypatch.setattr(reader, "STRIDE", stride)
+    broker.fill(2, 5, 0, 3)
+    limits = {0: Bounds(0, 2), 1: Bounds(0, 5), 2: Bounds(0, 0), 3: Bounds(1, 3)}
+    read: list[tuple[int, int]] = []
+    with broker.consumer() as client:
+        for record in reader.in_step(
+            client, TOPIC, limits, lambda partition: sum(each == partition for each, _ in read)
+        ):
+            read.append((record.partition, record.offset))
+    assert [partition for partition, _ in read] == order
+    assert sorted(read) == broker.offsets(limits)
+
+
+def test_few_records_are_read_all_at_once(broker: Broker) -> None:
+    broker.fill(2, 3)
+    with broker.consumer() as client:
+        assert len(list(reader.in_step(client, TOPIC, {0: Bounds(0, 2), 1: Bounds(1, 3)}, abs))) == 4
+
+
 def test_records_come_as_they_were_written(broker: Broker) -> None:
     headers: list[tuple[str, str | bytes | None]] = [("reason", b"late"), ("empty", None), ("reason", b"\xff")]
     broker.producer.produce(TOPIC, None, None, 1, timestamp=1_700_000_000_123, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,8 +23,6 @@ from spark_jobs.watermark import LONG_AGO
 from tests.support import settings
 
 RECEIVED = 1780000000000
-
-
 MINUTE = 60_000_000
 
 
@@ -186,6 +185,22 @@ def test_memory_is_bounded_by_what_the_job_remembers() -> None:
     assert len(result._seen) < 50
     assert len(result.views().seen) // 24 <= 20
     assert slowest_at_end == result.closed
+
+
+def test_the_partition_whose_time_lies_behind_is_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the identities of a small one are not all there before the large ones have come as far."""
+    found: list[tuple[int, int]] = []
+
+    def in_step(*_: object, reached: Callable[[int], int]) -> Iterator[SimpleNamespace]:
+        for minute in (7, 5):
+            yield record(view(minute, f"2026-01-01 00:0{minute}:00"), partition=minute)
+            found.append((reached(7), reached(5)))
+
+    monkeypatch.setattr(reader, "consumer", lambda _: nullcontext())
+    monkeypatch.setattr(reader, "in_step", in_step)
+    recount.recount(settings(), "clicks", {})
+    seven, five = time_of("2026-01-01 00:07:00"), time_of("2026-01-01 00:05:00")
+    assert found == [(seven, LONG_AGO), (seven, five)]
 
 
 def test_what_the_jobs_state_remembers_is_never_forgotten() -> None:
