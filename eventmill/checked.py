@@ -85,6 +85,13 @@ class Exported(msgspec.Struct, frozen=True):
     digest: int
 
 
+class Promised(msgspec.Struct, frozen=True):
+    """The shop's orders of a day whose events are all stored: their number, and a digest of their identities."""
+
+    rows: int
+    digest: int
+
+
 class Note(msgspec.Struct, frozen=True):
     """What a check that held has found; an empty one when there was none.
 
@@ -95,6 +102,7 @@ class Note(msgspec.Struct, frozen=True):
         batch: of the job's state; -1 before the first.
         progress: of that state.
         exported: by day, such as `2026-01-01`, where MySQL has all that `days` has of the table commerce.
+        promised: by day, of the shop's orders, where the events of all of them are stored.
     """
 
     version: int = VERSION
@@ -107,6 +115,7 @@ class Note(msgspec.Struct, frozen=True):
     counted: Counted = Counted()
     days: Days = {}
     exported: Mapping[str, Exported] = {}
+    promised: Mapping[str, Promised] = {}
 
     def __bool__(self) -> bool:
         """Return true when there was a check."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from eventmill import line_evidence, mysql, sql, table_days
+from eventmill import line_evidence, mysql, promises, sql, table_days
 from eventmill.checked import NOT_NOTED, Cell, Found, Note
 from eventmill.line_evidence import (
     FILE,
@@ -20,6 +21,7 @@ from eventmill.line_evidence import (
     unknown_days,
     wait_for_days,
 )
+from eventmill.promises import Kept, Shop
 from eventmill.settings import Settings
 from eventmill.table_days import TableDays
 from spark_jobs import carts, game, orders
@@ -31,14 +33,6 @@ BATCH = f"COALESCE(CAST(REGEXP_EXTRACT(INPUT__FILE__NAME, '{FILE}', 1) AS BIGINT
 
 IDENTITY = "REGEXP_REPLACE(LOWER(GET_JSON_OBJECT(raw_event, '$.messageid')), '-', '')"
 """For Hive, a row's identity: a UUID may be written with capital letters and without hyphens."""
-
-
-PUBLISHED = """
-SELECT messageid FROM orders WHERE messageid NOT IN (
-  SELECT JSON_UNQUOTE(JSON_EXTRACT(CONVERT(value USING utf8mb4), '$.messageid')) FROM outbox
-)
-"""
-"""For MySQL, the identities of the shop's orders whose events Kafka has acknowledged, as of one moment."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +120,17 @@ def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvid
 
     What `noted` has of days that are as they were then is taken from there.
     """
-    promised = _promised(settings) if name == mysql.SHOP else frozenset[str]()
+    with promises.of_shop(settings) if name == mysql.SHOP else nullcontext() as shop:
+        return _gather(settings, name, noted, shop)
+
+
+def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> EventEvidence:
     line, begun = LINES[name], line_evidence.begin(settings, name, noted)
+    stored = line.stored().name
     found = rejected_until(settings, name, begun.topic, next_offsets(begun.state))
     if not begun.state:
-        return EventEvidence(**vars(begun), **vars(found), table=line.stored().name, promised=len(promised))
+        promised = shop.number() if shop else 0
+        return EventEvidence(**vars(begun), **vars(found), table=stored, promised=promised)
     batch = begun.state.batch
     for table in line.tables:
         require_table(settings, table.name, f"make the line's tables with: eventmill tables {name}")
@@ -138,31 +138,29 @@ def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvid
     days = {table.name: _look(settings, name, table, begun.before) for table in line.tables}
     numbers = {table.name: _numbers(settings, line, table, days[table.name], batch) for table in line.tables}
     to_note = {table: each.note(numbers[table], batch, begun.after.progress.closed) for table, each in days.items()}
+    kept = _kept(settings, shop, begun.before, days[stored], batch) if shop else Kept()
     return EventEvidence(
-        **vars(begun) | {"after": replace(begun.after, days=to_note)},
+        **vars(begun) | {"after": replace(begun.after, days=to_note, promised=kept.days)},
         **vars(found),
-        table=line.stored().name,
-        rows=rows(line, numbers, _distinct(settings, days[line.stored().name], batch)),
+        table=stored,
+        rows=rows(line, numbers, _distinct(settings, days[stored], batch)),
         unknown=unknown(settings, name, line, batch),
-        promised=len(promised),
-        kept=len(promised & _identities(settings, line, batch)) if promised else 0,
+        promised=kept.promised,
+        kept=kept.kept,
         days=sum(len(each.there) for each in days.values()),
         taken=sum(len(each.taken) for each in days.values()),
     )
 
 
-def _promised(settings: Settings) -> frozenset[str]:
-    """The identities of the shop's orders whose events are in Kafka, as `_identities` has them."""
-    with mysql.connect(settings, settings.shop_database) as connection:
-        cursor = connection.cursor()
-        cursor.execute(PUBLISHED)
-        return frozenset(messageid.replace("-", "") for (messageid,) in cursor.fetchall())
+def _kept(settings: Settings, shop: Shop, before: Note, days: TableDays, batch: int) -> Kept:
+    """What became of the shop's orders, by the events stored up to that batch."""
 
+    def stored(day: str) -> frozenset[str]:
+        of_day = f"`day` = '{day}' AND {BATCH} <= {batch}"
+        found = sql.hive(settings, f"SELECT {IDENTITY} FROM {days.table} WHERE {of_day}")  # noqa: S608 - all of it is ours
+        return frozenset(str(identity) for (identity,) in found.rows)
 
-def _identities(settings: Settings, line: EventLine, batch: int) -> frozenset[str]:
-    """The identities of the stored events of that batch and those before it."""
-    statement = f"SELECT {IDENTITY} FROM {line.stored().name} WHERE {BATCH} <= {batch}"  # noqa: S608 - all of it is ours
-    return frozenset(str(identity) for (identity,) in sql.hive(settings, statement).rows)
+    return promises.compare(shop, before.promised, set(map(table_days.value, days.taken)), stored)
 
 
 def _look(settings: Settings, name: str, table: EventTable, before: Note) -> TableDays:

@@ -73,7 +73,7 @@ class TableDays:
 
         It names those that are taken: what Hive may have of a day that nobody knows of is asked for, too.
         """
-        days = sql.texts(_value(day) for day in self.taken if day != WHOLE)
+        days = sql.texts(value(day) for day in self.taken if day != WHOLE)
         conditions = [*([f"`day` NOT IN ({days})"] if days else []), *others]
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
@@ -151,11 +151,12 @@ def named(value: str) -> str:
     return f"day={value}" if value else WHOLE
 
 
-def _value(day: str) -> str:
+def value(day: str) -> str:
+    """What Hive has as the value of the day of that name."""
     return day.partition("=")[2]
 
 
 def _end(day: str) -> int:
     """When a day ends, in microseconds since the epoch."""
-    end = datetime.fromisoformat(_value(day)).replace(tzinfo=UTC) + timedelta(days=1)
+    end = datetime.fromisoformat(value(day)).replace(tzinfo=UTC) + timedelta(days=1)
     return int(end.timestamp()) * MICROS

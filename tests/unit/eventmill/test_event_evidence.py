@@ -19,6 +19,7 @@ from spark_jobs.packs import Verdict
 from spark_jobs.state import State
 from tests.support import settings
 from tests.unit.eventmill.hdfs_and_hive import Row, Stores
+from tests.unit.eventmill.shop_orders import Orders
 
 NO_DAYS = TableDays("order_events", {}, {}, frozenset(), frozenset())
 
@@ -118,17 +119,16 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
 def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     kafka: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @contextmanager
-    def shop(_: Settings, database: str) -> Iterator[Database]:
-        assert database == "eCommerce"
-        yield Database(["0aa0-1", "0bb0-2", "0cc0-3"])
+    asked: list[str] = []
 
     def hive(_: Settings, statement: str) -> Result:
         if statement.startswith(f"SELECT {event_evidence.IDENTITY} FROM order_events"):
+            asked.append(statement)
             return Result(rows=(("0aa01",), ("0cc03",), ("another",)))
         return Result(rows=(("order_events",),))
 
-    monkeypatch.setattr(mysql, "connect", shop)
+    shop = Orders({"2026-01-01": ["0aa0-1", "0bb0-2", "0cc0-3"]})
+    monkeypatch.setattr(mysql, "connect", shop.connect)
     monkeypatch.setattr(sql, "hive", hive)
     monkeypatch.setattr(event_evidence, "unknown", lambda *_: {})
     monkeypatch.setattr(table_days, "look", lambda _settings, _line, table, _before: NO_DAYS)
@@ -136,23 +136,12 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     monkeypatch.setattr(event_evidence, "wait_for_days", lambda _, *what: waited.append(what))
     found = event_evidence.gather(settings(), "orders")
     assert waited == [("orders", ["order_events", "order_duplicates"], 3)]
-    assert (found.promised, found.kept) == (3, 2)
+    assert (found.promised, found.kept, found.after.promised) == (3, 2, {})
+    assert [each.partition(" WHERE ")[2] for each in asked] == [f"`day` = '2026-01-01' AND {event_evidence.BATCH} <= 3"]
 
 
-class Database:
-    """MySQL with the orders whose events have left the outbox."""
-
-    def __init__(self, identities: list[str]) -> None:
-        self._identities = identities
-
-    def cursor(self) -> Database:
-        """It is its own cursor."""
-        return self
-
-    def execute(self, statement: str) -> None:
-        """Only one thing is asked."""
-        assert statement == event_evidence.PUBLISHED
-
-    def fetchall(self) -> list[tuple[str]]:
-        """The identities."""
-        return [(identity,) for identity in self._identities]
+def test_orders_are_promised_before_the_first_batch_too(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_evidence, "newest_state", lambda _settings, _line: None)
+    monkeypatch.setattr(mysql, "connect", Orders({"2026-01-01": ["a", "b"], "2026-01-02": ["c"]}).connect)
+    found = event_evidence.gather(settings(), "orders")
+    assert (found.promised, found.kept) == (3, 0)
