@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import BytesIO
 from typing import NamedTuple
 
@@ -79,13 +80,13 @@ def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
     wait_for_days(settings, line, ["commerce"], batch)
     require_table(settings, "commerce_faults", HOW)
     days = table_days.look(settings, line, "commerce", before)
-    whole = table_days.look_at_whole(settings, line, "commerce_faults", "faults", before)
+    whole = table_days.look_at_whole(settings, line, "commerce_faults", "faults", before, batch)
     commerce, faults = _hive(settings, days, "source_number"), _hive(settings, whole, "late", "duplicates")
     found = rejected_until(settings, line, begun.topic, next_offsets(state))
     stored, faulty = _until(batch, commerce), _until(batch, faults)
     to_note = {
-        "commerce": days.note(_cells(commerce), batch, closed),
-        "commerce_faults": whole.note(_cells(faults), batch, closed),
+        "commerce": days.note(_cells(commerce, batch), batch, closed),
+        "commerce_faults": whole.note(_cells(faults, batch), batch, closed),
     }
     after = replace(begun.after, days=to_note, exported=exports.whole(exported, digests, to_note["commerce"]))
     return Evidence(
@@ -140,7 +141,7 @@ class Row(NamedTuple):
 
 
 def _hive(settings: Settings, days: TableDays, *columns: str) -> dict[str, list[Row]]:
-    """All rows by day, as any reader of the table gets them, or as they were noted."""
+    """All rows by day, as any reader of the table gets them, or as they were noted, with those of the newer files."""
     found = {day: [Row(-1, *_row(cells)) for cells in rows] for day, rows in days.rows.items()}
     if days.is_asked:
         names = ", ".join(["window_start", "source", *columns])
@@ -148,7 +149,18 @@ def _hive(settings: Settings, days: TableDays, *columns: str) -> dict[str, list[
         statement = f"SELECT INPUT__FILE__NAME, {day}, {names} FROM {days.table}{days.condition()}"  # noqa: S608
         for file, value, *cells in sql.hive(settings, statement).rows:
             found.setdefault(table_days.named(str(value)), []).append(Row(batch_in(str(file)), *_row(cells)))
+    elif days.newer:
+        found[table_days.WHOLE].extend(_newer(settings, days.newer, columns))
     return found
+
+
+def _newer(settings: Settings, files: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
+    """The rows of files on HDFS. Hive would read all that the table has."""
+    with ThreadPoolExecutor(table_days.AT_ONCE) as pool:
+        for file, content in zip(files, pool.map(partial(webhdfs.read, settings), files), strict=True):
+            rows = pq.read_table(BytesIO(content), coerce_int96_timestamp_unit="us")
+            for cells in zip(*(rows[name].to_pylist() for name in ("window_start", "source", *columns)), strict=True):
+                yield Row(batch_in(file), *_row([sql.value(cell) for cell in cells]))
 
 
 def _row(cells: Sequence[sql.Value]) -> tuple[Key, tuple[int, ...]]:
@@ -156,9 +168,12 @@ def _row(cells: Sequence[sql.Value]) -> tuple[Key, tuple[int, ...]]:
     return (str(start), str(source)), tuple(int(str(count)) for count in counts)
 
 
-def _cells(rows: Mapping[str, Sequence[Row]]) -> dict[str, list[tuple[Cell, ...]]]:
-    """The rows by day as they are noted, one a window and source."""
-    return {day: [(*key, *counts) for key, counts in _added(each).items()] for day, each in rows.items()}
+def _cells(rows: Mapping[str, Sequence[Row]], batch: int) -> dict[str, list[tuple[Cell, ...]]]:
+    """The rows by day as they are noted, one a window and source, of that batch and those before it."""
+    return {
+        day: [(*key, *counts) for key, counts in _added(row for row in each if row.batch <= batch).items()]
+        for day, each in rows.items()
+    }
 
 
 def _added(rows: Iterable[Row]) -> dict[Key, tuple[int, ...]]:

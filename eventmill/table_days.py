@@ -7,7 +7,7 @@ reads that very folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -50,6 +50,7 @@ class TableDays:
         noted: those of the last check.
         taken: those of them that are the same still.
         known: those that Hive knows.
+        newer: the files on HDFS that have come to what is taken since, of a table without days.
     """
 
     table: str
@@ -57,6 +58,7 @@ class TableDays:
     noted: Mapping[str, Day]
     taken: frozenset[str]
     known: frozenset[str]
+    newer: Sequence[str] = ()
 
     @property
     def is_asked(self) -> bool:
@@ -87,9 +89,8 @@ class TableDays:
         settled = {day for day in self.taken if max(_end(day), self.noted[day].since) + watermark <= closed}
         return replace(self, taken=frozenset(settled)) if self.is_asked else self
 
-    def note(self, asked: Rows, batch: int, closed: int) -> dict[str, Day]:
+    def note(self, rows: Rows, batch: int, closed: int) -> dict[str, Day]:
         """What is to be noted: the days of which no later batch has made a file; `closed` as of that batch."""
-        rows = {**asked, **self.rows}
         return {
             day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, closed))
             for day, found in self.there.items()
@@ -108,11 +109,18 @@ def look(settings: Settings, line: str, table: str, before: Note) -> TableDays:
     return TableDays(table, there, noted, _taken(settings, table, there, noted) & known, known)
 
 
-def look_at_whole(settings: Settings, line: str, table: str, folder: str, before: Note) -> TableDays:
-    """The same of a table without days, whose files lie in that folder of the line."""
-    noted = before.days.get(table, {})
-    there = _folders(settings, {WHOLE: places.path(line, folder)})
-    return TableDays(table, there, noted, _taken(settings, table, there, noted), frozenset({WHOLE}))
+def look_at_whole(settings: Settings, line: str, table: str, folder: str, before: Note, batch: int) -> TableDays:
+    """The same of a table without days, whose files lie in that folder of the line, as of that batch.
+
+    It is taken where the files of the batches that were noted are the same, whatever later ones have made.
+    """
+    path, noted = places.path(line, folder), before.days.get(table, {})
+    files = webhdfs.entries(settings, path)
+    then = _folder(path, (file for file in files if _batch(file) <= before.batch))
+    taken = _taken(settings, table, {WHOLE: then}, noted)
+    newer = [f"{path}/{file.name}" for file in files if taken and before.batch < _batch(file) <= batch]
+    there = {WHOLE: _folder(path, (file for file in files if _batch(file) <= batch))}
+    return TableDays(table, there, noted, taken, frozenset({WHOLE}), newer)
 
 
 def _folders(settings: Settings, paths: Mapping[str, str]) -> dict[str, Folder]:
@@ -123,8 +131,12 @@ def _folders(settings: Settings, paths: Mapping[str, str]) -> dict[str, Folder]:
 
 def _folder(path: str, entries: Iterable[webhdfs.Entry]) -> Folder:
     files = [entry for entry in entries if not entry.is_hidden]
-    newest = max((batch_in(f"/{file.name}") for file in files), default=-1)
+    newest = max(map(_batch, files), default=-1)
     return Folder(path, sha256(msgspec.json.encode(files)).hexdigest(), newest)
+
+
+def _batch(file: webhdfs.Entry) -> int:
+    return batch_in(f"/{file.name}")
 
 
 def _taken(settings: Settings, table: str, there: Mapping[str, Folder], noted: Mapping[str, Day]) -> frozenset[str]:

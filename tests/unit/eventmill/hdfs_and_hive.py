@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -14,6 +15,8 @@ from eventmill.places import Places
 from eventmill.settings import Settings
 from eventmill.sql import Result, Value
 from eventmill.webhdfs import Entry
+from spark_jobs.clicks import FAULTS
+from spark_jobs.tables import TableRow, parquet
 
 NOT_IN = re.compile(r"`day` NOT IN \(([^)]*)\)")
 UNTIL = re.compile(r"<= (-?[0-9]+)")
@@ -24,6 +27,12 @@ class Row(NamedTuple):
 
     identity: str
     label: str
+
+
+def _fault(row: Row, numbers: tuple[int, ...]) -> TableRow:
+    start = datetime.fromisoformat(row.identity).replace(tzinfo=UTC)
+    window = {"window_start": start, "window_end": start, "source": row.label}
+    return window | dict(zip(("late", "duplicates"), numbers, strict=True))
 
 
 @dataclass
@@ -42,6 +51,7 @@ class Stores:
         forgotten: partitions that Hive does not know.
         elsewhere: by partition, the folder that Hive reads in place of the one that has its name.
         asked: the statements that Hive got for rows.
+        brought: the files of late clicks and copies that were read on HDFS.
     """
 
     line: str
@@ -49,10 +59,12 @@ class Stores:
     forgotten: set[str] = field(default_factory=set)
     elsewhere: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    brought: list[str] = field(default_factory=list)
 
     def use(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take the place of the real ones."""
         monkeypatch.setattr(webhdfs, "entries", self.entries)
+        monkeypatch.setattr(webhdfs, "read", self.read)
         monkeypatch.setattr(webhdfs, "names", lambda s, folder: [entry.name for entry in self.entries(s, folder)])
         monkeypatch.setattr(places, "read", lambda _settings, _line: Places())
         monkeypatch.setattr(sql, "hive", self.hive)
@@ -68,6 +80,12 @@ class Stores:
         found = {path.removeprefix(below): file for path, file in self.files.items() if path.startswith(below)}
         folders = {Entry(name.split("/")[0], 0) for name in found if "/" in name}
         return sorted([*folders, *(Entry(n, len(f.rows), f.modified) for n, f in found.items() if "/" not in n)])
+
+    def read(self, _: Settings, path: str) -> bytes:
+        """A file of late clicks and copies as the job writes it."""
+        name = path.removeprefix(f"/eventmill/{self.line}/")
+        self.brought.append(name)
+        return parquet((_fault(row, numbers) for row, numbers in self.files[name].rows.items()), FAULTS)
 
     def hive(self, _: Settings, statement: str) -> Result:
         """Answer the statements that checks make."""
@@ -90,7 +108,7 @@ class Stores:
         folder = {"commerce_faults": "faults"}.get(table, table)
         days = {path.split("/")[1] for path in self.files if path.startswith(f"{folder}/")}
         if folder == "faults":
-            return {"": folder}
+            return {"": self.elsewhere.get(folder, folder)}
         names = {day: f"{folder}/{day}" for day in sorted(days)}
         return {day: self.elsewhere.get(at, at) for day, at in names.items() if at not in self.forgotten}
 

@@ -243,9 +243,78 @@ def test_windows_of_a_later_batch_are_in_hive_and_not_yet_stored(clicks: Stores)
     again, whole = (evidence.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
     for name in ("stored", "late", "duplicates", "in_hive"):
         assert getattr(again, name) == getattr(whole, name)
-    assert (again.stored.total(), again.in_hive.total(), again.taken) == (30, 37, 1)
+    assert (again.stored.total(), again.in_hive.total(), again.taken) == (30, 37, 2)
     assert again.after.days["commerce"].keys() == {"day=2026-01-01"}
-    assert again.after.days["commerce_faults"] == {}
+    assert again.after.days["commerce_faults"] == noted.note.days["commerce_faults"]
+
+
+FAULT = Row("2026-01-01 00:00:00", "手机")
+
+
+def test_of_late_clicks_and_copies_only_new_files_are_read(clicks: Stores, now: list[State]) -> None:
+    noted = note_of(evidence.gather(settings(), "clicks"))
+    clicks.asked.clear()
+    for batch in (5, 6, 7):
+        clicks.write(f"faults/batch-{batch:010}.parquet", FAULT, numbers=(batch, 1))
+    now.append(state(6))
+    again = evidence.gather(settings(), "clicks", noted)
+    assert clicks.asked == []
+    assert clicks.brought == ["faults/batch-0000000005.parquet", "faults/batch-0000000006.parquet"]
+    assert (again.late.total(), again.duplicates.total()) == (2 + 11, 3 + 2)
+    now.append(state(7))
+    clicks.brought.clear()
+    assert evidence.gather(settings(), "clicks", note_of(again)).late.total() == 2 + 18
+    assert clicks.brought == ["faults/batch-0000000007.parquet"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stores: stores.files.pop("faults/batch-0000000002.parquet"),
+        lambda stores: stores.write("faults/batch-0000000002.parquet", FAULT, modified=9, numbers=(1, 2)),
+        lambda stores: stores.write("faults/batch-0000000003.parquet", FAULT, numbers=(1, 2)),
+        lambda stores: stores.write("faults/by-hand.parquet", FAULT, numbers=(1, 2)),
+        lambda stores: stores.elsewhere.update({"faults": "faults-of-others"}),
+    ],
+    ids=["gone", "changed", "of a batch noted", "of no batch", "read elsewhere"],
+)
+def test_hive_is_asked_for_all_of_them_where_those_noted_are_not_the_same(
+    clicks: Stores, now: list[State], change: Change
+) -> None:
+    noted = note_of(evidence.gather(settings(), "clicks"))
+    clicks.write("faults/batch-0000000005.parquet", FAULT, numbers=(5, 1))
+    change(clicks)
+    now.append(state(6))
+    clicks.asked.clear()
+    again, whole = (evidence.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
+    assert any("FROM commerce_faults" in statement for statement in clicks.asked[:-1])
+    assert clicks.brought == []
+    assert (again.late, again.duplicates) == (whole.late, whole.duplicates)
+
+
+@given(
+    st.dictionaries(st.integers(0, 12), st.tuples(st.sampled_from(["00", "05"]), st.integers(0, 3), st.integers(0, 3))),
+    st.lists(st.integers(0, 12)).map(sorted),
+)
+def test_faults_in_pieces_are_those_of_all_at_once(files: dict[int, tuple[str, int, int]], checks: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stores, now = Stores("clicks"), engines(patch)
+        stores.use(patch)
+        patch.setattr(evidence, "_open", lambda *_: Counter())
+        patch.setattr(exports, "read", lambda *_: (Counter(), {}))
+        noted, written = NOT_NOTED, set[int]()
+        for batch in checks:
+            # The job may be one batch further than the state that a check sees.
+            for each in files.keys() - written:
+                if each <= batch + 1:
+                    minute, *numbers = files[each]
+                    row = Row(f"2026-01-01 00:{minute}:00", "mobile")
+                    stores.write(f"faults/batch-{each:010}.parquet", row, numbers=tuple(numbers))
+                    written.add(each)
+            now.append(state(batch))
+            again, whole = (evidence.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
+            assert (again.late, again.duplicates) == (whole.late, whole.duplicates)
+            noted = note_of(again)
 
 
 def test_rows_of_a_window_are_noted_as_one(clicks: Stores) -> None:
