@@ -66,7 +66,8 @@ def test_a_check_goes_on_from_the_last_one_and_finds_what_was_taken_away(clicks:
     assert (before["days"], before["records"]) == (before["of_days"], before["of_records"])
     with clicks.file_away("commerce"):
         assert "stored, by the job" in {each["what"] for each in clicks.report()["differences"]}
-    sample = clicks.generate(tmp_path, "more", "--count", "3000", "--span", "1h", "--seed", "8", *SOUND)
+    late_and_copies = ("--late", "1%", "--duplicates", "1%", "--broken", "0%")
+    sample = clicks.generate(tmp_path, "more", "--count", "3000", "--span", "1h", "--seed", "8", *late_and_copies)
     clicks.send(sample.file)
     clicks.wait_until_processed()
     clicks.find_days()
