@@ -22,7 +22,10 @@ FILE = "checked.json"
 VERSION = 1
 Cell = str | int
 RULES = ("{}_window_seconds", "{}_watermark_seconds")
-"""The settings of a line that decide what becomes of its records, with one that is the same for all lines."""
+"""The settings of a line that decide what becomes of its records."""
+
+AHEAD = "max_event_time_ahead_seconds"
+"""Another one, the same for all lines."""
 
 
 class Views(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class Day(msgspec.Struct, frozen=True):
         folder: where its files were, from the root of HDFS.
         files: a digest of their names, lengths and modification times.
         rows: as Hive gave them.
-        since: the job's closing watermark at the first check that found these files.
+        since: the latest that the job's closing watermark can have been when these files were made, in microseconds.
     """
 
     folder: str
@@ -159,7 +162,7 @@ NOT_NOTED = Found()
 def rules(settings: Settings, line: str) -> dict[str, int]:
     """The settings by which the line judges its records now, with their values."""
     names = [rule.format(line) for rule in RULES if hasattr(settings, rule.format(line))]
-    return {name: getattr(settings, name) for name in (*names, "max_event_time_ahead_seconds")}
+    return {name: getattr(settings, name) for name in (*names, AHEAD)}
 
 
 def read(settings: Settings, line: str) -> Found:

@@ -137,7 +137,7 @@ def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> E
     wait_for_days(settings, name, [table.name for table in line.tables], batch)
     days = {table.name: _look(settings, name, table, begun.before) for table in line.tables}
     numbers = {table.name: _numbers(settings, line, table, days[table.name], batch) for table in line.tables}
-    to_note = {table: each.note(numbers[table], batch, begun.after.progress.closed) for table, each in days.items()}
+    to_note = {table: each.note(numbers[table], begun.after) for table, each in days.items()}
     kept = _kept(settings, shop, begun.before, days[stored], batch) if shop else Kept()
     return EventEvidence(
         **vars(begun) | {"after": replace(begun.after, days=to_note, promised=kept.days)},

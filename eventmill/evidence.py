@@ -20,7 +20,6 @@ from eventmill.line_evidence import (
     MICROS,
     LineEvidence,
     batch_in,
-    batch_of,
     next_offsets,
     rejected_until,
     require_table,
@@ -73,8 +72,7 @@ def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
     What `noted` has of days that are as they were then is taken from there.
     """
     begun = line_evidence.begin(settings, line, noted)
-    state, before = begun.state, begun.before
-    batch, closed = batch_of(state), begun.after.progress.closed
+    state, before, batch = begun.state, begun.before, begun.after.batch
     exported, digests = exports.read(settings, before)
     require_table(settings, "commerce", HOW)
     wait_for_days(settings, line, ["commerce"], batch)
@@ -85,8 +83,8 @@ def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
     found = rejected_until(settings, line, begun.topic, next_offsets(state))
     stored, faulty = _until(batch, commerce), _until(batch, faults)
     to_note = {
-        "commerce": days.note(_cells(commerce, batch), batch, closed),
-        "commerce_faults": whole.note(_cells(faults, batch), batch, closed),
+        "commerce": days.note(_cells(commerce, batch), begun.after),
+        "commerce_faults": whole.note(_cells(faults, batch), begun.after),
     }
     after = replace(begun.after, days=to_note, exported=exports.whole(exported, digests, to_note["commerce"]))
     return Evidence(

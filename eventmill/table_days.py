@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventmill import places, sql, tables, webhdfs
-from eventmill.checked import Cell, Day, Note
+from eventmill.checked import AHEAD, Cell, Day, Note
 from eventmill.line_evidence import MICROS, batch_in
 from eventmill.settings import Settings
 
@@ -34,11 +34,18 @@ Rows = Mapping[str, list[tuple[Cell, ...]]]
 
 
 class Folder(NamedTuple):
-    """A day's folder from the root of HDFS, the digest of its files, and the newest batch that made one; -1 if none."""
+    """A day's folder from the root of HDFS, and its files.
+
+    Attributes:
+        files: their digest.
+        newest: the newest batch that made one; -1 if none.
+        modified: when the last one was written, in milliseconds since the epoch.
+    """
 
     path: str
     files: str
     newest: int
+    modified: int
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,19 @@ class TableDays:
         settled = {day for day in self.taken if max(_end(day), self.noted[day].since) + watermark <= closed}
         return replace(self, taken=frozenset(settled)) if self.is_asked else self
 
-    def note(self, rows: Rows, batch: int, closed: int) -> dict[str, Day]:
-        """What is to be noted: the days of which no later batch has made a file; `closed` as of that batch."""
+    def note(self, rows: Rows, now: Note) -> dict[str, Day]:
+        """What is to be noted with the rest: the days of which no later batch has made a file."""
         return {
-            day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, closed))
+            day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, now))
             for day, found in self.there.items()
-            if found.newest <= batch
+            if found.newest <= now.batch
         }
 
-    def _since(self, day: str, found: Folder, closed: int) -> int:
-        return self.noted[day].since if _is_same(self.noted.get(day), found) else closed
+    def _since(self, day: str, found: Folder, now: Note) -> int:
+        if _is_same(self.noted.get(day), found):
+            return self.noted[day].since
+        # No event moves the watermark further beyond the time at which Kafka got it, which was before the file's.
+        return min(now.progress.closed, found.modified * 1_000 + now.rules[AHEAD] * MICROS)
 
 
 def look(settings: Settings, line: str, table: str, before: Note) -> TableDays:
@@ -131,8 +141,8 @@ def _folders(settings: Settings, paths: Mapping[str, str]) -> dict[str, Folder]:
 
 def _folder(path: str, entries: Iterable[webhdfs.Entry]) -> Folder:
     files = [entry for entry in entries if not entry.is_hidden]
-    newest = max(map(_batch, files), default=-1)
-    return Folder(path, sha256(msgspec.json.encode(files)).hexdigest(), newest)
+    newest, modified = max(map(_batch, files), default=-1), max((file.modified for file in files), default=0)
+    return Folder(path, sha256(msgspec.json.encode(files)).hexdigest(), newest, modified)
 
 
 def _batch(file: webhdfs.Entry) -> int:

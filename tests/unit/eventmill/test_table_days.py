@@ -167,6 +167,7 @@ def compared(
 
 
 def test_a_copy_on_another_day_is_found_until_the_job_forgets_the_first(game: Stores, now: list[State]) -> None:
+    written_at(game, JANUARY + 30 * HOUR)
     now.append(state(4, JANUARY + 30 * HOUR))
     first = note_of(check())
     copy = file("game_events", 5, 9), Row("1a", "join_guild")
@@ -183,6 +184,28 @@ def test_a_copy_on_another_day_is_found_until_the_job_forgets_the_first(game: St
     assert (later.rows.stored, later.rows.identities) == (7, 7)
     assert later.taken < later.days
     assert check().rows.identities == 6
+
+
+def written_at(stores: Stores, micros: int) -> None:
+    """Let all files be written then."""
+    for each in stores.files.values():
+        each.modified = micros // 1000
+
+
+@pytest.mark.parametrize(("written", "taken"), [(28, 5), (29, 4)])
+def test_files_written_long_before_the_first_check_are_taken_by_the_second(
+    game: Stores, now: list[State], written: int, taken: int
+) -> None:
+    """The job had forgotten by then what they hold, though no check had seen them before."""
+    for day in (2, 3):
+        game.files.pop(file("game_events", day, day))
+    written_at(game, JANUARY + written * HOUR)
+    now.append(state(4, JANUARY + 30 * HOUR))
+    first = note_of(check())
+    game.write(file("game_events", 2, 5), Row("2c", "default"))
+    now.append(state(5, JANUARY + 30 * HOUR))
+    found = check(first)
+    assert (found.taken, found.rows) == (taken, check().rows)
 
 
 def test_hidden_files_are_none(game: Stores) -> None:
