@@ -9,4 +9,5 @@ from eventmill.settings import load
 
 name = sys.argv[1]
 settings = load()
-serve(f"api.serve:{name}", {"api": settings.api_port, "game": settings.game_port}[name], settings.api_workers)
+port = {"api": settings.api_port, "game": settings.game_port}[name]
+serve(f"api.serve:{name}", port, settings.api_workers, tls=name == "api")

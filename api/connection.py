@@ -6,17 +6,17 @@ uvicorn bounds neither the size of a head nor the time in which it comes.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.exchange import LOOK_SECONDS
 from api.problems import ProblemError
 from eventmill.settings import load
-
-LOOK_SECONDS = 0.25
-"""Seconds between two looks for heads that are late."""
 
 
 class Connection(HttpToolsProtocol):
@@ -24,7 +24,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._bounds = Bounds.of(self.loop, self.connections)
+        self._bounds = bounds(self.loop)
         self._head_bytes = 0
         self._head_since: float | None = None
         self._refusal: ProblemError | None = None
@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, Corked(transport, self.loop))
         self._head_since = self.loop.time()
-        self._bounds.watch()
+        self._bounds.watch(self.connections)
 
     def data_received(self, data: bytes) -> None:
         """Take what comes; of the next request too, which waits for the answer to the one before."""
@@ -80,11 +80,7 @@ class Connection(HttpToolsProtocol):
             self._refusal = self._too_large()
             raise self._refusal
         self._head_since = None
-        try:
-            super().on_headers_complete()
-        except (httptools.HttpParserError, UnicodeError):
-            self._refusal = MALFORMED
-            raise
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """End a request; what came with its end is counted with the next one."""
@@ -140,33 +136,31 @@ class Connection(HttpToolsProtocol):
 class Bounds:
     """The bounds of a request's head, in bytes and seconds, and the timer that ends those that are late."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Connection]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         settings = load()
         self.bytes = settings.api_header_bytes
         self.seconds = settings.api_timeout_seconds
         self._loop = loop
-        self._connections = connections
         self._timer: asyncio.TimerHandle | None = None
 
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop, connections: Any) -> Bounds:
-        """The bounds of this process."""
-        if loop not in _bounds:
-            _bounds[loop] = cls(loop, connections)
-        return _bounds[loop]
-
-    def watch(self) -> None:
+    def watch(self, connections: Collection[Any]) -> None:
         """Look for late heads as long as there are connections."""
         if self._timer is None:
-            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look, connections)
 
-    def _look(self) -> None:
+    def _look(self, connections: Collection[Connection]) -> None:
         self._timer = None
         now = self._loop.time()
-        for connection in list(self._connections):
+        for connection in list(connections):
             connection.refuse_if_late(now)
-        if self._connections:
-            self.watch()
+        if connections:
+            self.watch(connections)
+
+
+@lru_cache(maxsize=1)
+def bounds(loop: asyncio.AbstractEventLoop) -> Bounds:
+    """The bounds of the process with that loop."""
+    return Bounds(loop)
 
 
 class Corked:
@@ -198,7 +192,6 @@ class Corked:
                 self._transport.write(data)
 
 
-_bounds: dict[asyncio.AbstractEventLoop, Bounds] = {}
 OFFERS = (b"upgrade", b"http2-settings")
 MALFORMED = ProblemError(HTTPStatus.BAD_REQUEST, "this is no HTTP")
 

@@ -19,8 +19,11 @@ KEEP_ALIVE_SECONDS = 75
 """Seconds for which a connection may be idle between two requests: more than the pools of common clients keep one."""
 
 
-def serve(app: str, port: int, workers: int) -> None:
-    """Serve the application that the function `app`, as `module:name`, makes, in so many processes."""
+def serve(app: str, port: int, workers: int, *, tls: bool = False) -> None:
+    """Serve the application that the function `app`, as `module:name`, makes, in so many processes.
+
+    With `tls`, by the certificate of the settings where they name one.
+    """
     settings = load()
     config = Config(
         app,
@@ -40,8 +43,8 @@ def serve(app: str, port: int, workers: int) -> None:
         backlog=4096,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.api_timeout_seconds + 5,
-        ssl_certfile=settings.api_tls_certificate if app.endswith(":api") else None,
-        ssl_keyfile=settings.api_tls_key if app.endswith(":api") else None,
+        ssl_certfile=settings.api_tls_certificate if tls else None,
+        ssl_keyfile=settings.api_tls_key if tls else None,
     )
     processes = Multiprocess(config, [config.bind_socket()])
     processes.run()
