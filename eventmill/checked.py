@@ -61,7 +61,7 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """What Hive gave of a table's day, all of it from batches up to that of the note.
+    """The rows of a table's day in Hive, of batches up to that of the note.
 
     Attributes:
         folder: where its files were, from the root of HDFS.
@@ -81,7 +81,7 @@ Days = Mapping[str, Mapping[str, Day]]
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """What MySQL has of a day of the clicks: its rows, the sum of their numbers, and a digest of all their values."""
+    """A day of the clicks in MySQL: its rows, the sum of their numbers, and a digest of all their values."""
 
     rows: int
     total: int
@@ -96,7 +96,7 @@ class Promised(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What a check that held has found; an empty one when there was none.
+    """The findings of a check that held; empty when there was none.
 
     Attributes:
         time: when it was made, in UTC.
@@ -129,7 +129,7 @@ NOTHING = Note()
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """How much a check has taken from the note of an earlier one, made at `time`: days of tables, and Kafka's records.
+    """The share of a check that comes from the note of an earlier one, made at `time`: days of tables and records.
 
     Attributes:
         days: of the line's tables that are as they were then, of `of_days`.

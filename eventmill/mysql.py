@@ -80,6 +80,11 @@ def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     }
 
 
+def digest(value: str) -> str:
+    """For MySQL, a digest of that expression over all rows of a group, in whatever order they come."""
+    return f"BIT_XOR(CAST(CONV(LEFT(SHA2({value}, 256), 16), 16, 10) AS UNSIGNED))"
+
+
 def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]], *, undo: bool = False) -> None:
     """Execute a statement for each of the rows, in one transaction, which is undone at the end if that is asked for."""
     with connect(settings) as connection:

@@ -40,7 +40,7 @@ LinesArgument = Annotated[
 
 
 class How(NamedTuple):
-    """How lines are checked: with a count of Kafka's records, though records wait, without what was noted before."""
+    """The options of a check: count Kafka's records again, let records wait, take nothing from the note."""
 
     recount: bool
     allow_waiting: bool
