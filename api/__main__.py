@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from api.server import serve
-from eventmill.settings import load
+from api.http.server import serve
+from eventmill.config.settings import load
 
 name = sys.argv[1]
 settings = load()
 port = {"api": settings.api_port, "game": settings.game_port}[name]
-serve(f"api.serve:{name}", port, settings.api_workers, tls=name == "api")
+serve(f"api.app:{name}", port, settings.api_workers, tls=name == "api")

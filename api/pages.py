@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from api import metrics
-from api.problems import MEDIA_TYPE, ProblemError
+from api.http.problems import MEDIA_TYPE, ProblemError
+
+STATIC = Path(__file__).with_name("static")
+"""The pages, their scripts and styles."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -117,7 +121,7 @@ def documentation(openapi: dict[str, Any]) -> Blueprint:
 
     @blueprint.get("/docs/")
     def page() -> Response:
-        return send_from_directory(blueprint.root_path + "/static", "docs.html")
+        return send_from_directory(STATIC, "docs.html")
 
     @blueprint.get("/docs/<path:name>")
     def file(name: str) -> Response:

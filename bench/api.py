@@ -29,12 +29,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import cpu_seconds, memory_mb, tree
-from eventmill import chart, mysql, reader, setup, topics
-from eventmill.beside import StackBeside
-from eventmill.commands.display import wide
-from eventmill.engines import service_environment
-from eventmill.supervisor import Supervisor
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.databases import mysql
+from eventmill.kafka import topic_reader, topics
+from eventmill.text import svg_chart
+from ops.cli.display import wide
+from ops.stack import downloads
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import Supervisor
 
 BATCH = 500
 CONNECTIONS = 64
@@ -152,7 +155,7 @@ class Bench:
         return Load(rate, _time(said, "50%"), _time(said, "99%"), cpu, events, refused)
 
     def _held(self) -> int:
-        return sum(reader.ends(self.values, self.values.clicks_topic).values())
+        return sum(topic_reader.ends(self.values, self.values.clicks_topic).values())
 
     def _wrk(self, peer: Peer, seconds: int, connections: int) -> str:
         script = self.stack.state_dir / f"batch-{peer.batch}.lua"
@@ -198,7 +201,7 @@ def main(
 ) -> None:
     """Measure the event API beside a plain Flask route, under overload, and its memory."""
     if not shutil.which("wrk"):
-        setup.install(["wrk"])
+        downloads.install(["wrk"])
     console, bench = wide(), Bench()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
@@ -213,7 +216,7 @@ def main(
         _show(console, plain, peers)
         if picture:
             costs = [(peer.name, peer.cpu_an_event()) for peer in peers]
-            picture.write_text(chart.bars(costs, "microseconds of CPU time an event"), "utf-8")
+            picture.write_text(svg_chart.bars(costs, "microseconds of CPU time an event"), "utf-8")
         loads = {connections: bench.load(single, seconds, connections) for connections in OVERLOAD}
         _show_overload(console, loads)
         held = []

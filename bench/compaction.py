@@ -21,10 +21,10 @@ import typer
 from confluent_kafka import Producer
 
 from bench.measure import run
-from eventmill import producer, topics
-from eventmill.beside import StackBeside
-from eventmill.commands.display import wide
-from eventmill.events import GameEvent
+from eventmill.contracts.events import GameEvent
+from eventmill.kafka import producer, topics
+from ops.cli.display import wide
+from ops.stack.isolated_stack import StackBeside
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 4

@@ -26,12 +26,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import run
-from eventmill import chart, export, load_data, mysql, webhdfs
-from eventmill.beside import StackBeside
-from eventmill.commands.display import wide
-from eventmill.connections import write_secret
-from eventmill.engines import ENGINES, service_environment
-from spark_jobs.tables import parquet
+from eventmill.airflow.connections import write_secret
+from eventmill.databases import mysql
+from eventmill.lake import webhdfs
+from eventmill.text import svg_chart
+from ops.cli.display import wide
+from ops.maintenance import export, load_data
+from ops.stack.engines import ENGINES, service_environment
+from ops.stack.isolated_stack import StackBeside
+from spark_jobs.sinks.parquet_tables import parquet
 
 LINE, TABLE, PLAIN = "clicks", "commerce", "commerce_plain"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -192,7 +195,7 @@ def main(
         _show(console, peers, bench.rows)
         if picture:
             rates = [(peer.name, bench.rows / peer.median) for peer in peers]
-            picture.write_text(chart.bars(rates, "rows a second"), "utf-8")
+            picture.write_text(svg_chart.bars(rates, "rows a second"), "utf-8")
     finally:
         bench.stack.remove()
 

@@ -25,11 +25,12 @@ from confluent_kafka import Producer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import mysql, reader, topics
-from eventmill.beside import StackBeside
-from eventmill.engines import service_environment
-from eventmill.settings import ROOT
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import ROOT
+from eventmill.databases import mysql
+from eventmill.kafka import topic_reader, topics
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
 
 USERS = 50
 LOG = ROOT / ".eventmill" / "bench-filter.log"
@@ -69,7 +70,7 @@ class Bench:
             process.wait(60)
 
     def _passed(self) -> int:
-        return sum(reader.ends(self.values, self.values.carts_abandoned_topic).values())
+        return sum(topic_reader.ends(self.values, self.values.carts_abandoned_topic).values())
 
     def _send(self, seconds: float) -> bool:
         """Send actions at the rate for so long."""
@@ -88,7 +89,7 @@ class Bench:
         with self.job(WAYS[way]):
             # The first batches are those of a Java that is not warm yet.
             self._send(seconds / 2)
-            sent, passed = reader.ends(self.values, source), reader.ends(self.values, target)
+            sent, passed = topic_reader.ends(self.values, source), topic_reader.ends(self.values, target)
             self._send(seconds)
             made = {(r.partition, r.offset): r for r in self._since(source, sent)}
             wanted = {at for at, record in made.items() if b"SHOPPING_CART" in record.value}
@@ -105,9 +106,12 @@ class Bench:
 
     def _since(self, topic: str, begin: dict[int, int]) -> list[Any]:
         """The topic's records from these offsets on."""
-        with reader.consumer(self.values) as client:
-            limits = {number: reader.Bounds(begin[number], b.end) for number, b in reader.bounds(client, topic).items()}
-            return list(reader.between(client, topic, limits))
+        with topic_reader.consumer(self.values) as client:
+            limits = {
+                number: topic_reader.Bounds(begin[number], b.end)
+                for number, b in topic_reader.bounds(client, topic).items()
+            }
+            return list(topic_reader.between(client, topic, limits))
 
 
 def _origin(record: Any) -> tuple[int, int]:

@@ -20,9 +20,9 @@ import msgspec
 import pyarrow as pa
 import typer
 
-from eventmill import reader
-from eventmill.settings import load
-from spark_jobs import ranges
+from eventmill.config.settings import load
+from eventmill.kafka import topic_reader
+from spark_jobs.source import kafka_reader
 
 Counts = Counter[tuple[str, str]]
 """Clicks by the minute of their time, of which windows are made in the end, and source."""
@@ -84,7 +84,7 @@ def count(decoder: Decoder, kafka: str, topic: str, ends: dict[int, int]) -> Cou
 
     def batches() -> Iterator[pa.RecordBatch]:
         for partition, end in ends.items():
-            yield from ranges.read(kafka, topic, partition, 0, end)
+            yield from kafka_reader.read(kafka, topic, partition, 0, end)
 
     return COUNT[decoder](batches())
 
@@ -95,7 +95,7 @@ def main(
 ) -> None:
     """Count the clicks topic."""
     settings = load()
-    ends = sorted(reader.ends(settings, settings.clicks_topic).items())
+    ends = sorted(topic_reader.ends(settings, settings.clicks_topic).items())
     shares = [dict(ends[first::processes]) for first in range(processes)]
     with ProcessPoolExecutor(processes) as pool:
         running = [

@@ -14,8 +14,8 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from kafka import KafkaProducer
 
-from eventmill import events
-from eventmill.settings import load
+from eventmill.config.settings import load
+from eventmill.contracts import events
 
 TYPE = events.ProductView
 

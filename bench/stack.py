@@ -26,12 +26,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import cpu_seconds, memory_mb, tree
-from eventmill import mysql, prepare, sql, stack, tables
-from eventmill.beside import StackBeside
-from eventmill.commands.display import wide
-from eventmill.settings import LINES, Settings
-from eventmill.supervisor import Supervisor
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import LINES, Settings
+from eventmill.databases import mysql, query_engines
+from eventmill.lake import hive_tables
+from ops.cli.display import wide
+from ops.stack import native_stack, provisioning
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import Supervisor
 
 PAUSE = 0.3
 """Seconds between two events, so that they meet all phases of the jobs' triggers."""
@@ -46,14 +48,14 @@ Look = Callable[[Settings], set[str]]
 
 def start(values: Settings) -> dict[str, tuple[float, float]]:
     """Start the stack; returns for each service when it was started and when it was ready, in seconds."""
-    seen: list[stack.Progress] = []
+    seen: list[native_stack.Progress] = []
 
-    def note(progress: list[stack.Progress]) -> None:
+    def note(progress: list[native_stack.Progress]) -> None:
         seen[:] = progress
 
     begun = time.monotonic()
-    stack.up(values, on_change=note)
-    prepare.prepare(values)
+    native_stack.up(values, on_change=note)
+    provisioning.prepare(values)
     return {p.service.name: (p.begun, p.seconds) for p in seen} | {"all": (0.0, time.monotonic() - begun)}
 
 
@@ -72,7 +74,7 @@ def live(values: Settings) -> set[str]:
 
 def in_hive(values: Settings) -> set[str]:
     """The players whose events Presto sees in Hive's table."""
-    return {str(host) for (host,) in sql.presto(values, SEEN_IN_HIVE).rows}
+    return {str(host) for (host,) in query_engines.presto(values, SEEN_IN_HIVE).rows}
 
 
 def send(values: Settings, kind: str, event: dict[str, object]) -> None:
@@ -143,7 +145,7 @@ def main(
     try:
         cold = start(values)
         console.print(f"started with nothing in it: {cold['all'][1]:.0f} s")
-        stack.down(values)
+        native_stack.down(values)
         warm = start(values)
         console.print(f"started again: {warm['all'][1]:.0f} s")
         used, idle = each(values, cpu_seconds), each(values, memory_mb)
@@ -151,7 +153,7 @@ def main(
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
             latencies(values, 1, kind, event, look)
-        tables.apply(values, "game")
+        hive_tables.apply(values, "game")
         seconds = {
             "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
             "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
@@ -163,7 +165,7 @@ def main(
 
 def _made(values: Settings) -> set[str]:
     """What `in_hive` finds, when the table is there to be asked."""
-    tables.apply(values, "game")
+    hive_tables.apply(values, "game")
     return in_hive(values)
 
 

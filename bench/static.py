@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from api.exchange import Application, Receive, Scope, Send
-from api.server import serve
+from api.http.exchange import Application, Receive, Scope, Send
+from api.http.server import serve
 
 BODY = b'{"accepted":1,"ids":["02774bbb-0490-4f36-a5f4-50357f4c5022"],"received":"2026-11-22T22:10:58Z","errors":[]}'
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(BODY))]

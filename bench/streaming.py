@@ -25,12 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.measure import Usage, run
-from eventmill import chart, reader, topics, truth, webhdfs
-from eventmill.beside import StackBeside
-from eventmill.commands.display import wide
-from eventmill.engines import service_environment
-from eventmill.settings import ROOT
-from eventmill.setup import UV
+from eventmill.config.settings import ROOT
+from eventmill.kafka import topic_reader, topics
+from eventmill.lake import webhdfs
+from eventmill.text import svg_chart
+from ops.cli.display import wide
+from ops.datagen import ground_truth
+from ops.stack.downloads import UV
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
 
 FLINK = ROOT / ".venv-flink"
 COMMERCE = "/eventmill/clicks/commerce"
@@ -123,7 +126,7 @@ class Bench:
     def _counted(self, command: list[str]) -> Usage:
         """Run what prints the number of records that it has counted, and see that it's all."""
         usage = run(command, self.environment)
-        held = sum(reader.ends(self.values, self.values.clicks_topic).values())
+        held = sum(topic_reader.ends(self.values, self.values.clicks_topic).values())
         if int(usage.output.split()[-1]) != held:
             raise AssertionError(f"{command}: {usage.output.split()[-1]} records counted; Kafka has {held}")
         return usage
@@ -136,7 +139,7 @@ class Bench:
         """Every window but the last few is closed, and holds exactly what was generated."""
         expected = {
             (f"{w.window_start:%Y-%m-%d %H:%M:%S}", w.source): w.count
-            for w in truth.read(self.truth).windows
+            for w in ground_truth.read(self.truth).windows
             if w.count
         }
         found = self._final()
@@ -189,7 +192,7 @@ def main(
     console.print(_table(peers, tenth, count))
     if picture:
         rates = [(peer.name, count / peer.median("wall")) for peer in peers]
-        picture.write_text(chart.bars(rates, "clicks a second, start included"), "utf-8")
+        picture.write_text(svg_chart.bars(rates, "clicks a second, start included"), "utf-8")
 
 
 def _table(peers: list[Peer], tenth: list[Peer], count: int) -> Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from eventmill import settings
+from eventmill.config import settings
 
 MEMORY = "4g"  # four times what the platform's job has: with as much it ended with an error at 4 million clicks
 SCHEMA = (

@@ -22,15 +22,18 @@ from confluent_kafka import Consumer, Producer
 from rich.console import Console
 from rich.table import Table
 
-from eventmill import forward, page_logs, producer, topics, visitors
-from eventmill.beside import StackBeside
-from eventmill.events import PageLog, decode_many
-from eventmill.plan import Plan
-from eventmill.settings import Settings
-from eventmill.supervisor import Supervisor
-from eventmill.wait import until
-from spark_jobs import enrichment, locations
-from spark_jobs.enrichment import COPIED, ENRICHED, READ, Enrichment
+from eventmill.config.polling import until
+from eventmill.config.settings import Settings
+from eventmill.contracts.events import PageLog, decode_many
+from eventmill.kafka import forwarder as forward
+from eventmill.kafka import producer, topics
+from ops.datagen import page_logs
+from ops.datagen.spec import Plan
+from ops.senders import source_cluster
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import Supervisor
+from spark_jobs.processing import enrichment, location_databases
+from spark_jobs.processing.enrichment import COPIED, ENRICHED, READ, Enrichment
 
 BATCH = 20_000
 INPUT = pa.schema([*map(ENRICHED.field, COPIED), *((name, pa.string()) for name in READ)])
@@ -94,7 +97,7 @@ class Copying:
         self.stack.remove()
         self.stack.eventmill("up", "kafka", "source-kafka")
         forward.apply_topics(self.values)
-        visitors.send(self.values, file, 60)
+        source_cluster.send(self.values, file, 60)
         self.count = count
 
     def forwarder(self) -> float:
@@ -140,7 +143,7 @@ def main(
         file = Path(folder) / "logs.json"
         page_logs.write(Plan(count=count), file, Path(folder) / "truth.json")
         copying = Copying()
-        databases = [str(path) for path in locations.databases(copying.values)]
+        databases = [str(path) for path in location_databases.databases(copying.values)]
         found = batches(file.read_bytes().splitlines())
         for number in range(1, rounds + 1):
             console.print(f"round {number}: enrichment")

@@ -23,9 +23,10 @@ from airflow.providers.smtp.operators.smtp import EmailOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import BaseOperator, PokeReturnValue, chain, dag, task
 
-from eventmill import dag_parts, tables
-from eventmill.export import SQOOP_MAPPERS, SQOOP_OPTIONS, SQOOP_PROPERTIES, STAGING_SUFFIX
-from eventmill.settings import ROOT, Settings, load
+from eventmill.airflow import dag_factory
+from eventmill.config.settings import ROOT, Settings, load
+from eventmill.lake import hive_tables
+from ops.maintenance.export import SQOOP_MAPPERS, SQOOP_OPTIONS, SQOOP_PROPERTIES, STAGING_SUFFIX
 
 TABLE = "commerce"
 WAIT = timedelta(hours=8)
@@ -38,28 +39,29 @@ def download(run: str) -> str:
 
     The file appears whole or not at all; an empty one fails the task. A file with the same content is not sent again.
     """
-    from eventmill import inbox, landing
+    from eventmill.lake import download as landing
+    from ops.senders import nifi_inbox
 
     settings = load()
     folder = settings.state_dir / "airflow" / "landing" / "clicks"
     landed = landing.download(settings.clicks_export, folder / run / "clicks.json")
     landing.prune(folder, KEEP_LANDINGS)
-    return inbox.send(landed, settings, line="clicks").name
+    return nifi_inbox.send(landed, settings, line="clicks").name
 
 
 # Not mode="reschedule": with pauses this short, Airflow 3.3 takes the end of one try for the failure of the next.
 @task.sensor(poke_interval=3, timeout=WAIT.total_seconds(), execution_timeout=WAIT, mode="poke")
 def in_kafka(name: str) -> bool:
     """Waits until NiFi has published all that it holds; a low `CLICKS_RATE` makes this the longest task."""
-    from eventmill import flow
+    from ops.senders import nifi_flow
 
-    return flow.delivered(load(), "clicks", name)
+    return nifi_flow.delivered(load(), "clicks", name)
 
 
 @task.sensor(poke_interval=2, timeout=300, mode="poke")
 def wait_for_result() -> PokeReturnValue:
     """Waits until HDFS has a finished batch, and passes on the time up to which all windows are final."""
-    from eventmill.export import final_until
+    from ops.maintenance.export import final_until
 
     final = final_until(load(), "clicks")
     return PokeReturnValue(is_done=final is not None, xcom_value=final)
@@ -67,9 +69,10 @@ def wait_for_result() -> PokeReturnValue:
 
 def make_staging(context: Any) -> None:
     """Makes `commerce_staging` anew before each try, so that what is written there is that try and nothing else."""
-    from eventmill import export, mysql
+    from eventmill.databases import mysql
+    from ops.maintenance import export
 
-    dag_parts.await_space(context)
+    dag_factory.await_space(context)
     with mysql.connect(load()) as connection:
         export.make_staging(connection, TABLE)
 
@@ -77,7 +80,8 @@ def make_staging(context: Any) -> None:
 @task
 def publish() -> None:
     """Puts `commerce_staging` in the place of MySQL's `commerce`, at once."""
-    from eventmill import export, mysql
+    from eventmill.databases import mysql
+    from ops.maintenance import export
 
     with mysql.connect(load()) as connection:
         export.publish(connection, TABLE)
@@ -90,7 +94,8 @@ def reconcile(final: str) -> list[tuple[str, int]]:
     Only windows that were final before the export are compared, for the continuous job may have closed more since.
     Passes on the clicks of each platform.
     """
-    from eventmill import export, mysql
+    from eventmill.databases import mysql
+    from ops.maintenance import export
 
     settings = load()
     with mysql.connect(settings) as connection:
@@ -121,7 +126,7 @@ def source_ready(settings: Settings) -> HttpSensor:
 
 def count_platforms(settings: Settings) -> SparkSubmitOperator:
     """The bounded run of the streaming job."""
-    return dag_parts.bounded_run(
+    return dag_factory.bounded_run(
         settings,
         "clicks",
         task_id="count_platforms",
@@ -132,7 +137,7 @@ def count_platforms(settings: Settings) -> SparkSubmitOperator:
 
 def hive_table() -> HiveOperator:
     """The external table and its partitions."""
-    return dag_parts.hive_tables(
+    return dag_factory.hive_tables(
         "clicks",
         task_id="hive_table",
         doc_md="Makes the external tables of `sql/hive/clicks.sql` where they are missing, and finds new days.",
@@ -146,7 +151,7 @@ def export(settings: Settings) -> BaseOperator:
             task_id="export",
             doc_md="Makes MySQL's `commerce_staging` anew and hands the files of the Hive table `commerce` to MySQL's "
             "`LOAD DATA`, into that; a second try begins anew.",
-            bash_command=f'"$PYTHON" -m eventmill.load_data clicks {TABLE}',
+            bash_command=f'"$PYTHON" -m ops.maintenance.load_data clicks {TABLE}',
             cwd=str(ROOT),
         )
     return SqoopOperator(
@@ -177,16 +182,16 @@ def mail(settings: Settings) -> EmailOperator:
 
 @dag(
     dag_id="ecommerce_platform",
-    schedule=dag_parts.DAILY,
+    schedule=dag_factory.DAILY,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=1),
-    default_args=dag_parts.DEFAULTS,
+    default_args=dag_factory.DEFAULTS,
     doc_md=__doc__,
     tags=["clicks"],
-    template_searchpath=str(tables.FOLDER),
-    user_defined_macros=dag_parts.MACROS,
-    on_failure_callback=dag_parts.failure_mail(load()),
+    template_searchpath=str(hive_tables.FOLDER),
+    user_defined_macros=dag_factory.MACROS,
+    on_failure_callback=dag_factory.failure_mail(load()),
 )
 def ecommerce_platform() -> None:
     """Wires the tasks one after the other."""

@@ -14,8 +14,9 @@ from datetime import timedelta
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import dag
 
-from eventmill import dag_parts, tables
-from eventmill.settings import load
+from eventmill.airflow import dag_factory
+from eventmill.config.settings import load
+from eventmill.lake import hive_tables
 
 
 def compact(line: str) -> BashOperator:
@@ -23,26 +24,26 @@ def compact(line: str) -> BashOperator:
     return BashOperator(
         task_id=f"compact_{line}",
         doc_md=f"Compacts the closed days of the tables of `sql/hive/{line}.sql`, by `eventmill compact {line}`.",
-        bash_command=f'exec "$PYTHON" -m eventmill.cli compact {line}',
+        bash_command=f'exec "$PYTHON" -m ops.cli.main compact {line}',
     )
 
 
 @dag(
     dag_id="compaction",
-    schedule=dag_parts.cron(load().compaction_schedule),
+    schedule=dag_factory.cron(load().compaction_schedule),
     catchup=False,
     max_active_runs=1,
     max_active_tasks=1,
     dagrun_timeout=timedelta(days=1),
-    default_args=dag_parts.DEFAULTS,
+    default_args=dag_factory.DEFAULTS,
     doc_md=__doc__,
     tags=["maintenance"],
-    on_failure_callback=dag_parts.failure_mail(load()),
+    on_failure_callback=dag_factory.failure_mail(load()),
 )
 def compaction() -> None:
     """A task for each line that has days; one at a time, for each reads and writes what a day holds."""
     for line in load().lines:
-        if line in tables.lines() and tables.partitioned(line):
+        if line in hive_tables.lines() and hive_tables.partitioned(line):
             compact(line)
 
 

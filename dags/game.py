@@ -21,8 +21,10 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import chain, dag, literal, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from eventmill import dag_parts, report, tables
-from eventmill.settings import Settings, load
+from eventmill.airflow import dag_factory
+from eventmill.config.settings import Settings, load
+from eventmill.lake import hive_tables as tables
+from ops.reports import analytics_report
 
 LINE = "game"
 
@@ -35,18 +37,18 @@ def folder(settings: Settings) -> Path:
 @task
 def newest_batch() -> int:
     """Passes on the newest batch that is stored whole; skips the rest of the run while no event is stored."""
-    from eventmill import batches
+    from eventmill.lake import committed_batches
 
     settings = load()
-    batch = batches.newest(settings, LINE)
-    if batch is None or not batches.totals(settings, LINE, batch)["stored"]:
+    batch = committed_batches.newest(settings, LINE)
+    if batch is None or not committed_batches.totals(settings, LINE, batch)["stored"]:
         raise AirflowSkipException("nobody has played yet")
     return batch
 
 
 def store_events(settings: Settings) -> SparkSubmitOperator:
     """The bounded run of the streaming job."""
-    return dag_parts.bounded_run(
+    return dag_factory.bounded_run(
         settings,
         LINE,
         task_id="store_events",
@@ -57,7 +59,7 @@ def store_events(settings: Settings) -> SparkSubmitOperator:
 
 def hive_tables() -> HiveOperator:
     """The external tables and their partitions."""
-    return dag_parts.hive_tables(
+    return dag_factory.hive_tables(
         LINE,
         task_id="hive_tables",
         doc_md="Makes the external tables of `sql/hive/game.sql` where they are missing, and finds new days.",
@@ -81,7 +83,7 @@ def write_report(settings: Settings) -> BashOperator:
         task_id="write_report",
         doc_md="Asks Presto the queries of `sql/presto/game.sql` and writes the report as HTML and Markdown, by "
         "`eventmill report game`.",
-        bash_command=f'exec "$PYTHON" -m eventmill.cli report {LINE} --out "$REPORTS"',
+        bash_command=f'exec "$PYTHON" -m ops.cli.main report {LINE} --out "$REPORTS"',
         env={"REPORTS": str(folder(settings))},
         append_env=True,
     )
@@ -89,7 +91,7 @@ def write_report(settings: Settings) -> BashOperator:
 
 def mail_body(**_: Any) -> str:
     """The report's tables; they come from data, so they are no template."""
-    return (folder(load()) / report.mail_file(LINE)).read_text(encoding="utf-8")
+    return (folder(load()) / analytics_report.mail_file(LINE)).read_text(encoding="utf-8")
 
 
 def mail(settings: Settings) -> EmailOperator:
@@ -101,22 +103,22 @@ def mail(settings: Settings) -> EmailOperator:
         subject="The game: {{ run_id }}",
         html_content=mail_body,
         # Else the operator takes a name that ends with .html for that of a template.
-        files=[literal(str(folder(settings) / report.page_file(LINE)))],
+        files=[literal(str(folder(settings) / analytics_report.page_file(LINE)))],
     )
 
 
 @dag(
     dag_id="game_report",
-    schedule=dag_parts.DAILY,
+    schedule=dag_factory.DAILY,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(days=1),
-    default_args=dag_parts.DEFAULTS,
+    default_args=dag_factory.DEFAULTS,
     doc_md=__doc__,
     tags=[LINE],
     template_searchpath=str(tables.FOLDER),
-    user_defined_macros=dag_parts.MACROS,
-    on_failure_callback=dag_parts.failure_mail(load()),
+    user_defined_macros=dag_factory.MACROS,
+    on_failure_callback=dag_factory.failure_mail(load()),
 )
 def game_report() -> None:
     """Wires the tasks one after the other."""

@@ -21,30 +21,32 @@ from airflow.sdk import chain, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
 
-from eventmill import dag_parts, lake, tables, warehouse
-from eventmill.settings import Settings, load
+from eventmill.airflow import dag_factory
+from eventmill.config.settings import Settings, load
+from eventmill.lake import hive_tables as tables
+from eventmill.lake import shop_imports, warehouse
 
 
 @task
 def new_rows(table: str) -> dict[str, Any]:
     """Passes on the numbers of the rows that are not in the lake yet; skips the import when there are none."""
-    rows = lake.wanted(load(), table)
+    rows = shop_imports.wanted(load(), table)
     if rows.after == rows.until:
         raise AirflowSkipException(f"{table} has no new rows")
-    return {"after": rows.after, "until": rows.until, "folder": lake.aside(table, rows)}
+    return {"after": rows.after, "until": rows.until, "folder": shop_imports.aside(table, rows)}
 
 
 @task
 def into_lake(table: str, rows: dict[str, Any]) -> None:
     """Makes what Sqoop imported a part of the lake, in one step, and removes what earlier tries have left."""
-    lake.publish(load(), table, lake.Rows(rows["after"], rows["until"]))
+    shop_imports.publish(load(), table, shop_imports.Rows(rows["after"], rows["until"]))
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def anything_new() -> None:
     """Skips the rest of the run when the warehouse has all that the lake has."""
     settings = load()
-    if warehouse.newest(settings).until == lake.until(settings):
+    if warehouse.newest(settings).until == shop_imports.until(settings):
         raise AirflowSkipException("the lake has nothing that the warehouse has not")
 
 
@@ -62,7 +64,7 @@ def reconcile() -> None:
 
 def imported(table: str) -> SqoopOperator:
     """The import of the new rows of a table; each try writes into a folder of its own."""
-    source, rows = lake.SOURCES[table], f"ti.xcom_pull(task_ids='new_{table}')"
+    source, rows = shop_imports.SOURCES[table], f"ti.xcom_pull(task_ids='new_{table}')"
     return SqoopOperator(
         task_id=f"import_{table}",
         doc_md=f"Imports the new rows of the shop's `{table}` by Sqoop, as text with commas.",
@@ -83,7 +85,7 @@ def imported(table: str) -> SqoopOperator:
 
 def clean(settings: Settings) -> SparkSubmitOperator:
     """The job that cleans what is new."""
-    return dag_parts.spark_job(
+    return dag_factory.spark_job(
         settings,
         "warehouse",
         task_id="clean",
@@ -94,7 +96,7 @@ def clean(settings: Settings) -> SparkSubmitOperator:
 
 def hive_tables() -> HiveOperator:
     """The external tables."""
-    return dag_parts.hive_tables(
+    return dag_factory.hive_tables(
         "warehouse",
         task_id="hive_tables",
         doc_md="Makes the external tables of `sql/hive/warehouse.sql` where they are missing.",
@@ -103,21 +105,21 @@ def hive_tables() -> HiveOperator:
 
 @dag(
     dag_id="orders_warehouse",
-    schedule=dag_parts.cron(load().orders_schedule),
+    schedule=dag_factory.cron(load().orders_schedule),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),
-    default_args=dag_parts.DEFAULTS,
+    default_args=dag_factory.DEFAULTS,
     doc_md=__doc__,
     tags=["orders"],
     template_searchpath=str(tables.FOLDER),
-    user_defined_macros=dag_parts.MACROS,
-    on_failure_callback=dag_parts.failure_mail(load()),
+    user_defined_macros=dag_factory.MACROS,
+    on_failure_callback=dag_factory.failure_mail(load()),
 )
 def orders_warehouse() -> None:
     """Wires the imports beside each other, and the rest one after the other."""
     news: Any = anything_new()
-    for table in lake.SOURCES:
+    for table in shop_imports.SOURCES:
         rows: Any = new_rows.override(task_id=f"new_{table}")(table)
         chain(rows, imported(table), into_lake.override(task_id=f"{table}_into_lake")(table, rows), news)
     chain(news, clean(load()), hive_tables(), publish(), reconcile())

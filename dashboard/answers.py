@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from eventmill import leaders, queries, settings, sql, views
+from eventmill.config import settings
+from eventmill.databases import leaderboard, named_queries, query_engines, view_counts
 
 REFRESH = timedelta(seconds=10)
 """How often a page asks again."""
@@ -29,44 +30,44 @@ class Looks:
 
 
 @st.cache_data(ttl=KEPT, max_entries=500, show_spinner=False)
-def ask(name: str, **given: str) -> sql.Result:
+def ask(name: str, **given: str) -> query_engines.Result:
     """The answer to a named query, of the first engine that can give it."""
     return _ask(name, **given)
 
 
 @st.cache_data(ttl=KEPT_A_WHILE, max_entries=100, show_spinner=False)
-def ask_at_times(name: str) -> sql.Result:
+def ask_at_times(name: str) -> query_engines.Result:
     """As `ask`, for what reads all keys of a table."""
     return _ask(name)
 
 
 @st.cache_data(ttl=KEPT_LONG, max_entries=100, show_spinner=False)
-def ask_seldom(name: str) -> sql.Result:
+def ask_seldom(name: str) -> query_engines.Result:
     """As `ask`, for what reads whole tables."""
     return _ask(name)
 
 
-def _ask(name: str, **given: str) -> sql.Result:
-    query = queries.query(name)
+def _ask(name: str, **given: str) -> query_engines.Result:
+    query = named_queries.query(name)
     return query.ask(settings.load(), query.engines[0], **given)
 
 
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
-def board(span: timedelta, top: int) -> leaders.Board | None:
+def board(span: timedelta, top: int) -> leaderboard.Board | None:
     """The leader board of the newest windows; None when no user did anything yet."""
-    return leaders.board(settings.load(), span, top)
+    return leaderboard.board(settings.load(), span, top)
 
 
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
-def looks(table: views.Table, span: timedelta) -> Looks | None:
+def looks(table: view_counts.Table, span: timedelta) -> Looks | None:
     """The looks of the newest windows that cover that span; None when nobody looked yet."""
     end = newest_end(table, span)
     if end is None:
         return None
-    return Looks(end - span, end, views.looks(settings.load(), table, end - span, end))
+    return Looks(end - span, end, view_counts.looks(settings.load(), table, end - span, end))
 
 
 @st.cache_data(ttl=REFRESH, max_entries=10, show_spinner=False)
-def newest_end(table: views.Table, span: timedelta) -> datetime | None:
+def newest_end(table: view_counts.Table, span: timedelta) -> datetime | None:
     """When the newest span with looks ends."""
-    return views.newest_end(settings.load(), table, span)
+    return view_counts.newest_end(settings.load(), table, span)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import carts, clicks, orders, visits
-from eventmill import logs, settings
+from eventmill.config import logs, settings
 
 PAGES = {
     "visits": (visits.page, ":material/public:"),

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import answers, charts, panel
-from eventmill.leaders import Board
+from eventmill.databases.leaderboard import Board
 
 HINT = "What shoppers do brings them: `eventmill jobs start`, `eventmill send carts FILE`."
 SPANS = {"1 minute": timedelta(minutes=1), "10 minutes": timedelta(minutes=10), "1 hour": timedelta(hours=1)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frames, looks, panel
+from dashboard import charts, frames, panel, views
 from dashboard.answers import REFRESH, ask
-from eventmill import views
+from eventmill.databases import view_counts
 
 MOST = 10
 """So many platforms are shown by themselves."""
@@ -65,4 +65,4 @@ def by_platform(rows: pd.DataFrame) -> pd.DataFrame:
 @st.fragment(run_every=REFRESH, parallel=True)
 def products() -> None:
     """The products that were looked at most."""
-    looks.panel_of("Most viewed products", views.PRODUCTS, "product", HINT)
+    views.panel_of("Most viewed products", view_counts.PRODUCTS, "product", HINT)

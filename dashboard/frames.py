@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from eventmill.sql import Result
-from eventmill.text import visible
+from eventmill.databases.query_engines import Result
+from eventmill.text.printable import visible
 
 HOURS = range(24)
 EMPTY, OTHER = "(empty)", "other ("

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, frames, looks, panel
+from dashboard import charts, frames, panel, views
 from dashboard.answers import REFRESH, ask_seldom
-from eventmill import newest, views
+from eventmill.databases import newest, view_counts
 
 HINT = "Customers bring them: `eventmill jobs start`, `eventmill shop run`."
 TABLES = "`eventmill tables orders` makes the tables and lets Hive find new days."
@@ -60,4 +60,4 @@ def days_ago(day: str, now: datetime) -> str:
 @st.fragment(run_every=REFRESH, parallel=True)
 def looked_up() -> None:
     """The orders that were looked up most while they were not delivered."""
-    looks.panel_of("Orders looked up most", views.ORDERS, "order", HINT)
+    views.panel_of("Orders looked up most", view_counts.ORDERS, "order", HINT)

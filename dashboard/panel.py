@@ -14,8 +14,9 @@ import requests
 import streamlit as st
 
 from dashboard import charts, frames
-from eventmill import cassandra, errors, mysql, postgres, settings
-from eventmill.text import visible
+from eventmill.config import errors, settings
+from eventmill.databases import cassandra, mysql, postgres
+from eventmill.text.printable import visible
 
 ON_LIGHT, ON_DARK = "#31333f", "#fafafa"
 LOG = logging.getLogger(__name__)

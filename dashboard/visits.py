@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import charts, frames, panel
 from dashboard.answers import REFRESH, ask, ask_at_times
-from eventmill import newest
-from eventmill.text import visible
+from eventmill.databases import newest
+from eventmill.text.printable import visible
 
 HINT = "Page logs bring them: `eventmill up forwarder`, `eventmill jobs start`, `eventmill send visits FILE`."
 PLACES = "Places: [IP Geolocation by DB-IP](https://db-ip.com), CC BY 4.0"

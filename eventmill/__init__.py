@@ -1,1 +1,1 @@
-"""Eventmill: what every layer shares, from the event contracts to the command line."""
+"""Eventmill's bottom layer: what every other layer shares; it imports none of them."""

@@ -5,8 +5,8 @@ Folders and brokers are read from NiFi's own environment, so that the flow is th
 
 from __future__ import annotations
 
-from eventmill.settings import Settings
-from eventmill.topics import rejected
+from eventmill.config.settings import Settings
+from eventmill.kafka.topics import rejected
 from nifi.flow import ATTRIBUTES, STANDARD, Flow, Link, Step
 
 HOME = "${STATE_DIR}/nifi"

@@ -8,7 +8,7 @@ import nipyapi
 from nipyapi import canvas, nifi
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from eventmill.settings import Settings, load
+from eventmill.config.settings import Settings, load
 from nifi import clicks
 from nifi.flow import Flow, Link, Step
 

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from eventmill import logs, progress
-from eventmill.settings import LINES, Settings, load
-from eventmill.wait import until
-from spark_jobs.failure import explain
-from spark_jobs.lock import LineLock
+from eventmill.config import logs
+from eventmill.config.polling import until
+from eventmill.config.settings import LINES, Settings, load
+from eventmill.lake import checkpoint_progress
+from spark_jobs.runtime.error_messages import explain
+from spark_jobs.state.lock import LineLock
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 BOUNDED_SECONDS = 12 * 3600
@@ -48,10 +49,10 @@ def run(
 @app.command()
 def warehouse() -> None:
     """Clean what is new in the shop's lake, and write the days of the warehouse that it changes anew."""
-    from spark_jobs.hadoop import Files
-    from spark_jobs.lines import root
-    from spark_jobs.session import session
-    from spark_jobs.warehouse import Warehouse
+    from eventmill.lake.hadoop_files import Files
+    from eventmill.spark.session import session
+    from spark_jobs.pipelines.registry import root
+    from spark_jobs.pipelines.shop_warehouse import Warehouse
 
     settings = load()
     logs.start(settings)
@@ -70,9 +71,9 @@ def _known(lines: Sequence[str] | None) -> Sequence[str]:
 
 
 def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
-    from spark_jobs.registering import registered
-    from spark_jobs.runner import run as run_queries
-    from spark_jobs.session import session
+    from eventmill.spark.session import session
+    from spark_jobs.runtime.runner import run as run_queries
+    from spark_jobs.sinks.hive_registration import registered
 
     with registered(settings, lines):
         spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
@@ -92,7 +93,7 @@ def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:
 
 def _take_or_watch(settings: Settings, line: str, lock: LineLock) -> bool:
     """Become the owner, or watch the one there is; False as soon as all is processed that Kafka held at the start."""
-    left = progress.Target(settings, line).left
+    left = checkpoint_progress.Target(settings, line).left
     total = left()
     if not total or lock.take("bounded run"):
         return total > 0

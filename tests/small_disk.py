@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eventmill.wait import until
+from eventmill.config.polling import until
 
 SMALLEST = 4096
 """Nothing smaller is taken, in bytes."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from eventmill.settings import Settings
+from eventmill.config.settings import Settings
 
 SECRETS: dict[str, Any] = {
     "forward_password": "f" * 12,

@@ -1,4 +1,4 @@
-// Foreign text for people's eyes, as eventmill/text.py makes it: what cannot be seen shows as \x1b or \u202e, and a
+// Foreign text for people's eyes, as eventmill/text/printable.py makes it: what cannot be seen shows as \x1b or \u202e, and a
 // backslash before what looks like such an escape as \x5c.
 const UNSEEN = /(?! )[\p{C}\p{Z}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]/gu;
 const WRITTEN = /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))/g;

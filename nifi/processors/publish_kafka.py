@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from nifiapi.flowfiletransform import FlowFileTransform, FlowFileTransformResult
 from nifiapi.properties import ExpressionLanguageScope, ProcessContext, PropertyDescriptor, StandardValidators
 
-from eventmill.disk import Reserve
+from eventmill.config.disk import Reserve
 from nifi.delivery import Delivery, Partitioner
 from nifi.expressions import evaluated
 from nifi.messages import Message, from_envelopes, from_records

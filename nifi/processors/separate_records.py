@@ -9,7 +9,7 @@ from nifiapi.flowfiletransform import FlowFileTransform, FlowFileTransformResult
 from nifiapi.properties import ExpressionLanguageScope, ProcessContext, PropertyDescriptor, StandardValidators
 from nifiapi.relationship import Relationship
 
-from eventmill.disk import Reserve
+from eventmill.config.disk import Reserve
 from nifi.expressions import evaluated
 from nifi.separate import Origin, separate
 

@@ -7,9 +7,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from eventmill.preflight import is_free
-from eventmill.settings import LINES, ROOT, Settings
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import LINES, ROOT, Settings
+from ops.stack.preflight import is_free
 
 BUILD_SECONDS = 2400
 UP_SECONDS = 900

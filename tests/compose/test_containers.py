@@ -10,21 +10,27 @@ from typing import Any
 import pytest
 import requests
 
-from eventmill import tables
-from eventmill.settings import ROOT
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import ROOT
+from eventmill.lake import hive_tables
 from tests.compose.containers import Containers, docker, inspect
 from tests.load import Load
 from tests.support import SECRETS
 
-ASK = "import sys; from eventmill import demo, progress, settings; values, line = settings.load(), sys.argv[1]; "
+ASK = """
+import sys
+from eventmill.config import settings
+from eventmill.lake import checkpoint_progress
+from ops.reports import demo
+values, line = settings.load(), sys.argv[1]
+"""
 NEXT_START = ASK + "print(demo.next_start(values, line).isoformat())"
-HELD = ASK + "print(sum(progress.held(values, line).values()))"
-WAITING = ASK + "print(progress.waiting(values, line))"
+HELD = ASK + "print(sum(checkpoint_progress.held(values, line).values()))"
+WAITING = ASK + "print(checkpoint_progress.waiting(values, line))"
 SOUND = ("--late", "0%", "--duplicates", "0%", "--broken", "0%")
 CORES_AT_WORK = """
 import requests
-from eventmill import settings
+from eventmill.config import settings
 port = settings.load().spark_master_ui_port
 print(requests.get(f"http://spark-master:{port}/json/", timeout=10).json()["coresused"])
 """
@@ -33,7 +39,11 @@ EVENTS = "SELECT COUNT(*) FROM game_events WHERE host = '{}'"
 IDENTITIES = EVENTS.replace("*", "DISTINCT json_extract_scalar(raw_event, '$.messageid')")
 ACTIONS = "SELECT COUNT(*) FROM user_actions"
 FACTS = "SELECT COUNT(*) AS number FROM fact_product_views"
-LAG = "from eventmill import forward, settings; print(forward.lag(settings.load()))"
+LAG = """
+from eventmill.config import settings
+from eventmill.kafka import forwarder
+print(forwarder.lag(settings.load()))
+"""
 BROKER_AND_JOBS = (("kafka", "jobs"),)
 OTHERS = (("cassandra", "forwarder", "api"), ("namenode", "postgres", "source-kafka"))
 """What is killed at once, in one round after the other."""
@@ -44,9 +54,10 @@ SHOP_RUN = ("shop", "run", "--rate", "1000", "--steps", "300", "--patience", "18
 SHOP = "SELECT order_id, user_id, product_id, quantity, status FROM {} ORDER BY 1"
 RUN_DAG = """
 import sys
-from eventmill import airflow, settings
+from eventmill.airflow import rest_client
+from eventmill.config import settings
 values, name = settings.load(), sys.argv[1]
-print(set(airflow.wait(values, name, airflow.trigger(values, name), seconds=600).values()))
+print(set(rest_client.wait(values, name, rest_client.trigger(values, name), seconds=600).values()))
 """
 SPENT = [["user1.comcast.com", 2808], ["user2.att.com", 1248], ["user2.comcast.com", 260]]
 LISTING = "SELECT DISTINCT table_name AS name FROM information_schema.{} WHERE table_schema = 'default'"
@@ -199,8 +210,8 @@ def test_compaction_changes_no_row(containers: Containers) -> None:
 
 @pytest.mark.parametrize("listed", ["tables", "columns"])
 def test_presto_lists_every_table_of_the_lines(listed: str, containers: Containers) -> None:
-    scripts = (tables.script(line).read_text("utf-8") for line in tables.lines())
-    made = {name for script in scripts for name in tables.TABLE.findall(script)}
+    scripts = (hive_tables.script(line).read_text("utf-8") for line in hive_tables.lines())
+    made = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
     answer = containers.eventmill("sql", "presto", LISTING.format(listed), "--format", "json")
     assert made <= {row["name"] for row in json.loads(answer)}
 

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 
-from eventmill.settings import ROOT
+from eventmill.config.settings import ROOT
 from tests.compose.containers import Containers
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eventmill.settings import ROOT
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import ROOT
 from tests.compose.containers import Containers
 from tests.compose.test_containers import (
     EVENTS,

@@ -7,14 +7,14 @@ from contextlib import suppress
 
 import pytest
 
-from eventmill.wait import until
+from eventmill.config.polling import until
 from tests.compose.containers import Containers
 
 BROKERS = ("kafka", "kafka-2", "kafka-3")
 SEND = """
 import sys
 from kafka import KafkaProducer
-from eventmill import settings
+from eventmill.config import settings
 first, end = map(int, sys.argv[1:])
 producer = KafkaProducer(bootstrap_servers=settings.load().kafka_bootstrap, acks="all", retries=10)
 sent = [producer.send("clicks", str(number).encode()) for number in range(first, end)]
@@ -22,14 +22,15 @@ producer.flush(60)
 print(sum(1 for future in sent if future.get(60)))
 """
 READ = """
-from eventmill import reader, settings
-with reader.consumer(settings.load()) as client:
-    limits = reader.bounds(client, "clicks")
-    print(len({record.value for record in reader.between(client, "clicks", limits)}))
+from eventmill.config import settings
+from eventmill.kafka import topic_reader
+with topic_reader.consumer(settings.load()) as client:
+    limits = topic_reader.bounds(client, "clicks")
+    print(len({record.value for record in topic_reader.between(client, "clicks", limits)}))
 """
 IN_SYNC = """
 from kafka import KafkaAdminClient
-from eventmill import settings
+from eventmill.config import settings
 topics = KafkaAdminClient(bootstrap_servers=settings.load().kafka_bootstrap).describe_topics(["clicks"])
 print(min(len(partition["isr_nodes"]) for partition in topics[0]["partitions"]))
 """

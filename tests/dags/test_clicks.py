@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from eventmill import export, mysql, settings, tables
-from eventmill.disk import Reserve
+from eventmill.config import settings
+from eventmill.config.disk import Reserve
+from eventmill.databases import mysql
+from eventmill.lake import hive_tables
+from ops.maintenance import export
 from tests.support import settings as made_up
 
 ORDER = [
@@ -107,7 +110,7 @@ def test_spark_runs_the_continuous_job_bounded(clicks: Any) -> None:
 
 def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     task = clicks.task_dict["hive_table"]
-    monkeypatch.setattr(tables, "find_days", lambda _settings, line: f"the days of {line};")
+    monkeypatch.setattr(hive_tables, "find_days", lambda _settings, line: f"the days of {line};")
     hql = clicks.get_template_env().from_string(task.hql).render()
     assert re.search(r"CREATE EXTERNAL TABLE IF NOT EXISTS\s+`?commerce\b", hql)
     assert hql.rstrip().endswith("the days of clicks;")
@@ -193,5 +196,5 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_the_export_by_load_data_is_a_command_of_the_platform_s_python(loading: Any) -> None:
-    assert loading.task_dict["export"].bash_command == '"$PYTHON" -m eventmill.load_data clicks commerce'
+    assert loading.task_dict["export"].bash_command == '"$PYTHON" -m ops.maintenance.load_data clicks commerce'
     assert [task.task_id for task in loading.topological_sort()] == ORDER

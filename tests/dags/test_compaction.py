@@ -14,7 +14,7 @@ def compaction(dagbag: Any) -> Any:
 def test_each_line_with_days_is_compacted(compaction: Any) -> None:
     assert set(compaction.task_dict) == {f"compact_{line}" for line in ("clicks", "game", "carts", "orders")}
     for name, task in compaction.task_dict.items():
-        assert task.bash_command.endswith(f"eventmill.cli compact {name.removeprefix('compact_')}")
+        assert task.bash_command.endswith(f"ops.cli.main compact {name.removeprefix('compact_')}")
         assert task.doc_md.strip().endswith(".")
 
 

@@ -4,7 +4,7 @@ import signal
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection, wait
 
-from eventmill.executor import LocalExecutor, OwnedQueue
+from eventmill.airflow.local_executor import LocalExecutor, OwnedQueue
 
 SECONDS = 30
 

@@ -87,12 +87,12 @@ def test_a_game_that_nobody_has_played_ends_the_run(game: Any, monkeypatch: pyte
     from airflow.sdk.exceptions import AirflowSkipException
 
     newest_batch = game.task_dict["newest_batch"].python_callable
-    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: [])
+    monkeypatch.setattr("eventmill.lake.webhdfs.names", lambda *_: [])
     with pytest.raises(AirflowSkipException):
         newest_batch()
-    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: ["9", "10", "_tmp"])
+    monkeypatch.setattr("eventmill.lake.webhdfs.names", lambda *_: ["9", "10", "_tmp"])
     totals = {"records": 3, "stored": 0, "rejected": 3}
-    monkeypatch.setattr("eventmill.webhdfs.read_json", lambda *_: {"totals": totals})
+    monkeypatch.setattr("eventmill.lake.webhdfs.read_json", lambda *_: {"totals": totals})
     with pytest.raises(AirflowSkipException):
         newest_batch()
     totals["stored"] = 1

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from eventmill import lake, warehouse
+from eventmill.lake import shop_imports, warehouse
 
-IMPORTS = {f"{step}{table}" for table in lake.SOURCES for step in ("new_", "import_")}
-INTO_LAKE = {f"{table}_into_lake" for table in lake.SOURCES}
+IMPORTS = {f"{step}{table}" for table in shop_imports.SOURCES for step in ("new_", "import_")}
+INTO_LAKE = {f"{table}_into_lake" for table in shop_imports.SOURCES}
 ORDER = ["anything_new", "clean", "hive_tables", "publish", "reconcile"]
 
 
@@ -20,7 +20,7 @@ def orders(dagbag: Any) -> Any:
 
 def test_both_tables_are_imported_before_the_rest(orders: Any) -> None:
     assert set(orders.task_dict) == IMPORTS | INTO_LAKE | set(ORDER)
-    for table in lake.SOURCES:
+    for table in shop_imports.SOURCES:
         assert f"import_{table}" in orders.task_dict[f"new_{table}"].downstream_task_ids
         assert f"{table}_into_lake" in orders.task_dict[f"import_{table}"].downstream_task_ids
         assert "anything_new" in orders.task_dict[f"{table}_into_lake"].downstream_task_ids
@@ -64,13 +64,13 @@ def test_sqoop_appends_the_new_rows_only(orders: Any) -> None:
 def test_no_new_rows_and_nothing_to_clean_end_the_run(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    monkeypatch.setattr(lake, "wanted", lambda *_: lake.Rows(7, 7))
+    monkeypatch.setattr(shop_imports, "wanted", lambda *_: shop_imports.Rows(7, 7))
     with pytest.raises(AirflowSkipException):
         orders.task_dict["new_orders"].python_callable("orders")
-    monkeypatch.setattr(lake, "wanted", lambda *_: lake.Rows(7, 9))
+    monkeypatch.setattr(shop_imports, "wanted", lambda *_: shop_imports.Rows(7, 9))
     assert orders.task_dict["new_orders"].python_callable("orders")["until"] == 9
     until = {"orders": 7, "completed_orders": 2}
-    monkeypatch.setattr(lake, "until", lambda _: until)
+    monkeypatch.setattr(shop_imports, "until", lambda _: until)
     monkeypatch.setattr(warehouse, "newest", lambda _: warehouse.Plan(until, {}))
     with pytest.raises(AirflowSkipException):
         orders.task_dict["anything_new"].python_callable()
@@ -85,8 +85,8 @@ def test_spark_cleans(orders: Any) -> None:
 def test_a_run_on_a_new_stack_does_nothing(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    monkeypatch.setattr("eventmill.webhdfs.names", lambda *_: [])
-    monkeypatch.setattr(lake, "_newest", lambda *_: 0)
+    monkeypatch.setattr("eventmill.lake.webhdfs.names", lambda *_: [])
+    monkeypatch.setattr(shop_imports, "_newest", lambda *_: 0)
     for name, given in (("new_orders", ("orders",)), ("anything_new", ())):
         with pytest.raises(AirflowSkipException):
             orders.task_dict[name].python_callable(*given)

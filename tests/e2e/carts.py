@@ -10,10 +10,13 @@ from typing import Any
 
 import msgspec
 
-from eventmill import carts_truth, demo, line_evidence, reader
-from eventmill.beside import StackBeside
-from eventmill.carts_truth import CartsTruth
-from eventmill.events import CartTimedOut
+from eventmill.contracts.events import CartTimedOut
+from eventmill.kafka import topic_reader
+from ops.datagen import cart_truth
+from ops.datagen.cart_truth import CartsTruth
+from ops.reconciliation import snapshot
+from ops.reports import demo
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.line import Line
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -48,7 +51,7 @@ class Carts(Line):
         start = demo.next_start(values, self.name).isoformat()
         self.stack.eventmill("generate", "carts", "--start", start, "--out", str(file), "--truth", str(truth), *options)
         topics = (values.carts_topic, values.carts_abandoned_topic, values.carts_timed_out_topic)
-        return Sample(file, carts_truth.read(truth), *(reader.ends(values, topic) for topic in topics))
+        return Sample(file, cart_truth.read(truth), *(topic_reader.ends(values, topic) for topic in topics))
 
     def send(self, file: Path) -> None:
         """Post the file to the event API.
@@ -64,14 +67,14 @@ class Carts(Line):
 
     def settled(self) -> datetime:
         """Before this time every action is known."""
-        state = line_evidence.newest_state(self.stack.settings, self.name)
+        state = snapshot.newest_state(self.stack.settings, self.name)
         assert state is not None
         length = self.stack.settings.carts_window_seconds
         return datetime.fromtimestamp(state.progress.closed // 1_000_000 // length * length, UTC)
 
     def expected_ids(self, sample: Sample) -> list[str]:
         """The carts of the sample that must have been found abandoned by now, sorted."""
-        return sorted(cart.messageid for cart in carts_truth.abandoned_by(sample.truth, self.settled() - MILLISECOND))
+        return sorted(cart.messageid for cart in cart_truth.abandoned_by(sample.truth, self.settled() - MILLISECOND))
 
     def abandoned(self, engine: str, sample: Sample) -> list[tuple[object, ...]]:
         """The abandoned carts of the sample's time in the table, sorted."""
@@ -118,7 +121,7 @@ class Carts(Line):
         }
 
     def _since(self, topic: str, begin: dict[int, int]) -> list[Any]:
-        with reader.consumer(self.stack.settings) as client:
-            now = reader.bounds(client, topic)
-            limits = {number: reader.Bounds(begin[number], held.end) for number, held in now.items()}
-            return list(reader.between(client, topic, limits))
+        with topic_reader.consumer(self.stack.settings) as client:
+            now = topic_reader.bounds(client, topic)
+            limits = {number: topic_reader.Bounds(begin[number], held.end) for number, held in now.items()}
+            return list(topic_reader.between(client, topic, limits))

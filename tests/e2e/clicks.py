@@ -7,10 +7,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventmill import airflow, demo, rejected, truth
-from eventmill.beside import StackBeside
-from eventmill.engines import service_environment
-from eventmill.truth import Truth
+from eventmill.airflow import rest_client
+from eventmill.kafka import dead_letters
+from ops.datagen import ground_truth
+from ops.datagen.ground_truth import Truth
+from ops.reports import demo
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.line import Line
 
 Counts = dict[tuple[str, str], int]
@@ -27,7 +30,7 @@ class Sample:
     @property
     def truth(self) -> Truth:
         """What the file holds."""
-        return truth.read(self.truth_file)
+        return ground_truth.read(self.truth_file)
 
     def counts(self) -> Counts:
         """The on-time product views of each window."""
@@ -61,8 +64,8 @@ class Clicks(Line):
 
     def rejected_by_nifi(self) -> int:
         """How many records never came to the topic."""
-        records = rejected.distinct(rejected.read(self.stack.settings, self.stack.settings.clicks_topic))
-        return rejected.summary(records).origins[rejected.NIFI]
+        records = dead_letters.distinct(dead_letters.read(self.stack.settings, self.stack.settings.clicks_topic))
+        return dead_letters.summary(records).origins[dead_letters.NIFI]
 
     def find_days(self) -> None:
         """Make Hive's tables and let it find the days that are new on HDFS, as the DAG does."""
@@ -81,8 +84,8 @@ class Clicks(Line):
     def run_dag(self, export: Path) -> dict[str, str]:
         """Run the DAG to its end on that export of the shop; returns the state of each task."""
         demo.export_from_shop(self.stack.settings, export)
-        run = airflow.trigger(self.stack.settings, "ecommerce_platform")
-        return airflow.wait(self.stack.settings, "ecommerce_platform", run, seconds=900)
+        run = rest_client.trigger(self.stack.settings, "ecommerce_platform")
+        return rest_client.wait(self.stack.settings, "ecommerce_platform", run, seconds=900)
 
     def counts(self, engine: str) -> Counts:
         """All product views in closed windows, as that engine reads them."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from eventmill.beside import StackBeside
-from eventmill.settings import ROOT
+from eventmill.config.settings import ROOT
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page
 
-from eventmill.beside import StackBeside
-from eventmill.engines import ENGINES, service_environment
-from eventmill.preflight import is_free
-from eventmill.settings import Settings
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import Settings
+from ops.stack.engines import ENGINES, service_environment
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.preflight import is_free
 
 FIRST_PORT = 32100
 SECONDS = 60

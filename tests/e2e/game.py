@@ -10,10 +10,13 @@ from collections.abc import Iterable
 import msgspec
 import psutil
 
-from eventmill import airflow, queries, rejected, tables
-from eventmill.beside import StackBeside
-from eventmill.settings import ROOT
-from spark_jobs.session import session
+from eventmill.airflow import rest_client
+from eventmill.config.settings import ROOT
+from eventmill.databases import named_queries
+from eventmill.kafka import dead_letters
+from eventmill.lake import hive_tables
+from eventmill.spark.session import session
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.line import Line
 
 
@@ -44,12 +47,12 @@ class Game(Line):
     def in_tables(self) -> None:
         """Wait until all that Kafka holds is processed, and let Hive find it."""
         self.wait_until_processed()
-        tables.apply(self.stack.settings, "game")
+        hive_tables.apply(self.stack.settings, "game")
 
     def run_dag(self) -> dict[str, str]:
         """Run the DAG to its end; returns the state of each task."""
-        run = airflow.trigger(self.stack.settings, "game_report")
-        return airflow.wait(self.stack.settings, "game_report", run, seconds=600)
+        run = rest_client.trigger(self.stack.settings, "game_report")
+        return rest_client.wait(self.stack.settings, "game_report", run, seconds=600)
 
     def answers(self, query: str, engine: str) -> list[tuple[object, ...]]:
         """The rows of a named query as an engine gives them."""
@@ -66,7 +69,7 @@ class Game(Line):
 
     def rejected(self, requests_sent: frozenset[str]) -> int:
         """How many distinct events of those requests were rejected."""
-        records = rejected.distinct(rejected.read(self.stack.settings, self.stack.settings.game_topic))
+        records = dead_letters.distinct(dead_letters.read(self.stack.settings, self.stack.settings.game_topic))
         return sum(record.identity[0] in requests_sent for record in records)
 
     def kill_a_worker(self) -> None:
@@ -77,4 +80,4 @@ class Game(Line):
 
 
 def _statement(query: str) -> str:
-    return queries.query(query).statement.rstrip(";")
+    return named_queries.query(query).statement.rstrip(";")

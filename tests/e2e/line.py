@@ -12,11 +12,11 @@ from typing import Any
 
 import psutil
 
-from eventmill import places, progress, webhdfs
-from eventmill.beside import StackBeside
-from eventmill.engines import wanted
-from eventmill.supervisor import Supervisor
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.lake import checkpoint_progress, partition_locations, webhdfs
+from ops.stack.engines import wanted
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import Supervisor
 
 
 class Line:
@@ -37,7 +37,7 @@ class Line:
 
     def held(self) -> int:
         """How many records the topic has had."""
-        return sum(progress.held(self.stack.settings, self.name).values())
+        return sum(checkpoint_progress.held(self.stack.settings, self.name).values())
 
     def wait_until_held(self, records: int, seconds: float = 300) -> None:
         """Wait until the topic has had so many records."""
@@ -45,14 +45,14 @@ class Line:
 
     def processed(self) -> int:
         """How many records the job has processed for good."""
-        return sum(progress.committed(self.stack.settings, self.name).values())
+        return sum(checkpoint_progress.committed(self.stack.settings, self.name).values())
 
     def wait_until_processed(self, seconds: float = 300) -> None:
         """Wait until the job has processed what Kafka holds."""
         until(
-            lambda: progress.waiting(self.stack.settings, self.name) == 0,
+            lambda: checkpoint_progress.waiting(self.stack.settings, self.name) == 0,
             seconds,
-            f"the job has {progress.waiting(self.stack.settings, self.name)} records left after {seconds} s",
+            f"the job has {checkpoint_progress.waiting(self.stack.settings, self.name)} records left after {seconds} s",
             every=1,
         )
 
@@ -60,7 +60,7 @@ class Line:
         """Wait until the job has finished one more batch, or has nothing left to do."""
         before = self.processed()
         until(
-            lambda: self.processed() > before or not progress.waiting(self.stack.settings, self.name),
+            lambda: self.processed() > before or not checkpoint_progress.waiting(self.stack.settings, self.name),
             seconds,
             "the job has not finished a batch",
         )
@@ -98,10 +98,10 @@ class Line:
     @contextmanager
     def file_away(self, table: str) -> Iterator[None]:
         """A file of a table's oldest day is not there while the block runs."""
-        folder = next(iter(places.days(self.stack.settings, self.name, table).values()))
-        day = places.path(self.name, folder)
+        folder = next(iter(partition_locations.days(self.stack.settings, self.name, table).values()))
+        day = partition_locations.path(self.name, folder)
         file = next(entry for entry in webhdfs.entries(self.stack.settings, day) if not entry.is_hidden).name
-        aside = places.path(self.name, "staging-of-a-test.parquet")
+        aside = partition_locations.path(self.name, "staging-of-a-test.parquet")
         webhdfs.rename(self.stack.settings, f"{day}/{file}", aside)
         try:
             yield

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from eventmill import mysql, topics
-from eventmill.beside import StackBeside
-from eventmill.engines import ENGINES, service_environment
-from eventmill.preflight import is_free
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.databases import mysql
+from eventmill.kafka import topics
+from ops.stack.engines import ENGINES, service_environment
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.preflight import is_free
 
 FIRST_PORT = 32000
 

@@ -12,10 +12,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from eventmill import java
-from eventmill.preflight import is_free
-from eventmill.settings import Settings
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import Settings
+from ops.stack import java
+from ops.stack.preflight import is_free
 
 MECHANISM, USER, PASSWORD = "SCRAM-SHA-512", "visitor", "of-another-cluster"
 FIRST_PORT = 36000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventmill.beside import StackBeside
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e import fuzz
 from tests.e2e.own_api import own_api
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from eventmill.beside import StackBeside
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.game import Game
 from tests.e2e.own_api import own_api
 from tests.load import Load

@@ -6,7 +6,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from eventmill.wait import until
+from eventmill.config.polling import until
 from tests.e2e.carts import Carts, Sample
 
 FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "0.5%")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from eventmill.wait import until
+from eventmill.config.polling import until
 from tests.e2e.clicks import Clicks, Counts, Sample
 
 FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "1%")

@@ -14,7 +14,9 @@ from threading import Event
 import msgspec
 import requests
 
-from eventmill import line_evidence, places, sql, tables, webhdfs
+from eventmill.databases import query_engines
+from eventmill.lake import hive_tables, partition_locations, webhdfs
+from ops.reconciliation import snapshot
 from tests.e2e.game import Game
 
 HOST = "compaction.example.org"
@@ -52,7 +54,7 @@ class Days:
     def close(self) -> None:
         """Let the job's watermark pass them, by events in each of the topic's partitions."""
         self._send([{"event_type": "default", "Host": f"{number}.{HOST}"} for number in range(20)])
-        state = line_evidence.newest_state(self.settings, "game")
+        state = snapshot.newest_state(self.settings, "game")
         assert state is not None
         assert state.progress.closed > CLOSED.timestamp() * 1_000_000
 
@@ -64,8 +66,8 @@ class Days:
 
     def files(self) -> int:
         """How many files Hive reads of them."""
-        known = places.days(self.settings, "game", TABLE)
-        folders = [places.path("game", known[f"day={day}"]) for day in DAYS]
+        known = partition_locations.days(self.settings, "game", TABLE)
+        folders = [partition_locations.path("game", known[f"day={day}"]) for day in DAYS]
         return sum(not entry.is_hidden for folder in folders for entry in webhdfs.entries(self.settings, folder))
 
     def look(self, engine: str, done: Event) -> int:
@@ -73,7 +75,7 @@ class Days:
         number = 0
         while not done.wait(PAUSE):
             least = self.stored
-            [(found, distinct)] = sql.ENGINES[engine](self.settings, COUNT).rows
+            [(found, distinct)] = query_engines.ENGINES[engine](self.settings, COUNT).rows
             assert least <= int(str(found)) <= self.sent, f"{engine}: {found} events, not {least} to {self.sent}"
             assert found == distinct
             number += 1
@@ -81,7 +83,7 @@ class Days:
 
     def compact_and_kill(self, begun: int, after: float) -> None:
         """Compact, and end that at once, so many seconds after it has begun with so many days."""
-        command = [sys.executable, "-m", "eventmill.cli", "compact", "game"]
+        command = [sys.executable, "-m", "ops.cli.main", "compact", "game"]
         with subprocess.Popen(command, env=self.game.stack.environment, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             said = list(islice(process.stdout, begun))
@@ -97,7 +99,7 @@ def test_days_are_compacted_under_readers_a_job_that_writes_and_kills(game: Game
     days.add()
     days.add()
     days.close()
-    tables.apply(days.settings, "game")
+    hive_tables.apply(days.settings, "game")
     with ThreadPoolExecutor(2) as pool:
         looking = [pool.submit(days.look, engine, done) for engine in ("presto", "hive")]
         try:
@@ -118,11 +120,11 @@ def known(days: Days) -> Iterator[int]:
 
     def counts() -> Iterator[int]:
         for engine in ("presto", "hive"):
-            yield int(str(sql.ENGINES[engine](days.settings, COUNT).rows[0][0]))
+            yield int(str(query_engines.ENGINES[engine](days.settings, COUNT).rows[0][0]))
 
     yield from counts()
-    tables.apply(days.settings, "game")
+    hive_tables.apply(days.settings, "game")
     yield from counts()
-    sql.hive(days.settings, f"DROP TABLE {TABLE}")
-    tables.apply(days.settings, "game")
+    query_engines.hive(days.settings, f"DROP TABLE {TABLE}")
+    hive_tables.apply(days.settings, "game")
     yield from counts()

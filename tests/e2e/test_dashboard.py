@@ -16,10 +16,12 @@ import pytest
 from babel import Locale
 from playwright.sync_api import Browser, expect
 
-from eventmill import forward, newest, page_logs
-from eventmill.beside import StackBeside
-from eventmill.preflight import is_free
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.databases import newest
+from eventmill.kafka import forwarder
+from ops.datagen import page_logs
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.preflight import is_free
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.dashboard import Dashboard, own_dashboard
@@ -78,7 +80,7 @@ def logs(stack: StackBeside, tmp_path_factory: pytest.TempPathFactory) -> Logs:
     options = ("--count", "1500", "--seed", "17", "--start", f"{DAY}T00:00:00Z", "--span", "23h", *SOUND)
     stack.eventmill("generate", "visits", "--out", str(file), "--truth", str(file.with_suffix(".truth")), *options)
     stack.eventmill("send", "visits", str(file))
-    until(lambda: forward.lag(stack.settings) == 0, 120, "not all is forwarded")
+    until(lambda: forwarder.lag(stack.settings) == 0, 120, "not all is forwarded")
     line.wait_until_processed()
     return Logs(file)
 

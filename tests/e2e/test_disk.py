@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from eventmill.beside import StackBeside
-from eventmill.disk import Reserve
-from eventmill.supervisor import log_file
-from eventmill.wait import until
+from eventmill.config.disk import Reserve
+from eventmill.config.polling import until
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import log_file
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game

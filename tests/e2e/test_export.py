@@ -15,12 +15,14 @@ import pyarrow as pa
 import pytest
 from mysql.connector import Error
 
-from eventmill import export, load_data, mysql, webhdfs
-from eventmill.beside import StackBeside
-from eventmill.engines import service_environment
-from eventmill.load_data import LoadError
-from eventmill.wait import until
-from spark_jobs.tables import TIME, parquet
+from eventmill.config.polling import until
+from eventmill.databases import mysql
+from eventmill.lake import webhdfs
+from ops.maintenance import export, load_data
+from ops.maintenance.load_data import LoadError
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
+from spark_jobs.sinks.parquet_tables import TIME, parquet
 from tests.e2e.line import Line
 
 LINE, TABLE = "load", "loaded"
@@ -32,7 +34,9 @@ SCHEMA = pa.schema({"window_start": TIME, "window_end": TIME, "source": pa.strin
 MANY = 100_000
 KILLS = 10
 EXPORT = f"""
-from eventmill import export, load_data, mysql, settings
+from eventmill.config import settings
+from eventmill.databases import mysql
+from ops.maintenance import export, load_data
 values = settings.load()
 load_data.stage(values, "{LINE}", "{TABLE}")
 with mysql.connect(values) as connection:

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from eventmill import forward, reader
-from eventmill.beside import StackBeside
-from eventmill.engines import service, service_environment
-from eventmill.reader import Bounds
-from eventmill.settings import load
-from eventmill.stack import why_not_ready
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import load
+from eventmill.kafka import forwarder, topic_reader
+from eventmill.kafka.topic_reader import Bounds
+from ops.stack.engines import service, service_environment
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.native_stack import why_not_ready
 from tests.e2e.line import Line
 from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
 
@@ -56,10 +56,10 @@ class Visits(Line):
 
     def _ends(self, *, source: bool) -> dict[int, int]:
         settings = self.stack.settings
-        login = forward.source_login(settings) if source else {}
-        with reader.consumer(settings, **login) as client:
+        login = forwarder.source_login(settings) if source else {}
+        with topic_reader.consumer(settings, **login) as client:
             topic = settings.forward_topic if source else settings.visits_topic
-            return {partition: held.end for partition, held in reader.bounds(client, topic).items()}
+            return {partition: held.end for partition, held in topic_reader.bounds(client, topic).items()}
 
     def copies(self) -> bool:
         """Whether the forwarder says that its task runs."""
@@ -79,7 +79,7 @@ class Visits(Line):
     def send(self, records: Iterator[dict[str, Any]], **options: str) -> None:
         """Put records into the source's topic, each once and in their order, whatever happens to its broker."""
         producer = Producer(
-            forward.source_configuration(self.stack.settings)
+            forwarder.source_configuration(self.stack.settings)
             | {"enable.idempotence": "true", "delivery.timeout.ms": "600000"}
             | options
         )
@@ -96,11 +96,13 @@ class Visits(Line):
         """What came since to each partition, in order, as who reads only what is committed sees it."""
         settings, begin = self.stack.settings, self._source if source else self._ours
         topic = settings.forward_topic if source else settings.visits_topic
-        login = forward.source_login(settings) if source else {}
+        login = forwarder.source_login(settings) if source else {}
         found: dict[int, list[Record]] = {partition: [] for partition in begin}
-        with reader.consumer(settings, **login) as client:
-            limits = {number: Bounds(begin[number], held.end) for number, held in reader.bounds(client, topic).items()}
-            for record in reader.between(client, topic, limits):
+        with topic_reader.consumer(settings, **login) as client:
+            limits = {
+                number: Bounds(begin[number], held.end) for number, held in topic_reader.bounds(client, topic).items()
+            }
+            for record in topic_reader.between(client, topic, limits):
                 found[record.partition].append(Record(record.key, record.value, tuple(record.headers)))
                 assert source or record.timestamp >= self._begin, "the copy has the source's time, not ours"
         return found
@@ -148,7 +150,7 @@ def test_killed_parts_lose_and_double_nothing(visits: Visits) -> None:
 
 def test_only_what_is_committed_is_copied(visits: Visits) -> None:
     settings = visits.stack.settings
-    producer = Producer(forward.source_configuration(settings) | {"transactional.id": "test-forward"})
+    producer = Producer(forwarder.source_configuration(settings) | {"transactional.id": "test-forward"})
     producer.init_transactions(60)
     for value, end in ((b"aborted", producer.abort_transaction), (b"committed", producer.commit_transaction)):
         producer.begin_transaction()

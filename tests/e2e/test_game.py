@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 
-from eventmill.wait import until
+from eventmill.config.polling import until
 from tests.e2e.game import Game
 from tests.load import Load
 

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 import requests
 
-from eventmill import places, postgres, prepare, sql, tables
-from eventmill.beside import StackBeside
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.databases import postgres, query_engines
+from eventmill.lake import hive_tables, partition_locations
+from ops.stack import provisioning
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.game import Game
 
 LISTINGS = (
@@ -25,11 +27,11 @@ HOST = "metastore.example.org"
 
 
 def test_presto_lists_every_table_of_the_enabled_lines(stack: StackBeside) -> None:
-    prepare.hive_tables(stack.settings)
-    scripts = (tables.script(line).read_text("utf-8") for line in tables.lines())
-    expected = {name for script in scripts for name in tables.TABLE.findall(script)}
+    provisioning.hive_tables(stack.settings)
+    scripts = (hive_tables.script(line).read_text("utf-8") for line in hive_tables.lines())
+    expected = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
     for listing in LISTINGS:
-        assert expected <= {str(row[0]) for row in sql.presto(stack.settings, listing).rows}, listing
+        assert expected <= {str(row[0]) for row in query_engines.presto(stack.settings, listing).rows}, listing
 
 
 @pytest.mark.parametrize("listing", [*LISTINGS, "DESCRIBE commerce"])
@@ -37,7 +39,7 @@ def test_a_listing_takes_no_more_than_a_second(listing: str, stack: StackBeside)
     def seconds() -> Iterator[float]:
         for _ in range(3):
             begun = time.monotonic()
-            sql.presto(stack.settings, listing)
+            query_engines.presto(stack.settings, listing)
             yield time.monotonic() - begun
 
     assert min(seconds()) < 1
@@ -53,17 +55,20 @@ def test_a_new_day_is_seen_by_hive_and_presto_within_a_minute(game: Game) -> Non
 
 def test_a_metastore_whose_data_are_gone_is_remade_by_up(game: Game) -> None:
     game.in_tables()
-    before, there = sql.hive(game.stack.settings, COUNT).rows, places.days(game.stack.settings, "game", "game_events")
+    before, there = (
+        query_engines.hive(game.stack.settings, COUNT).rows,
+        partition_locations.days(game.stack.settings, "game", "game_events"),
+    )
     forget(game)
     said = game.stack.eventmill("up").stdout
     assert "days of tables on HDFS that its metastore did not know" in said
-    assert sorted(sql.hive(game.stack.settings, COUNT).rows) == sorted(before)
-    assert tables.known_days(game.stack.settings, "game_events") == set(there)
+    assert sorted(query_engines.hive(game.stack.settings, COUNT).rows) == sorted(before)
+    assert hive_tables.known_days(game.stack.settings, "game_events") == set(there)
 
 
 def new_day(game: Game) -> date:
     """A day of which HDFS has nothing."""
-    known = places.days(game.stack.settings, "game", "game_events")
+    known = partition_locations.days(game.stack.settings, "game", "game_events")
     days = (date(2025, 6, 1) + timedelta(number) for number in range(365))
     return next(day for day in days if f"day={day}" not in known)
 
@@ -78,7 +83,7 @@ def send(game: Game, day: date) -> None:
 def seen(game: Game, engine: str, day: date) -> bool:
     """Whether that engine sees the event of that day."""
     statement = f"SELECT COUNT(*) FROM game_events WHERE Host = '{HOST}' AND day = '{day}'"
-    return sql.ENGINES[engine](game.stack.settings, statement).rows[0][0] == 1
+    return query_engines.ENGINES[engine](game.stack.settings, statement).rows[0][0] == 1
 
 
 def forget(game: Game) -> None:

@@ -14,11 +14,13 @@ import msgspec
 import psutil
 import pytest
 
-from eventmill import airflow, mysql, reader, sql
-from eventmill.beside import StackBeside
-from eventmill.customers import Customers
-from eventmill.events import LineItem, OrderEvent, OrderView, ProductView, utc
-from eventmill.wait import until
+from eventmill.airflow import rest_client
+from eventmill.config.polling import until
+from eventmill.contracts.events import LineItem, OrderEvent, OrderView, ProductView, utc
+from eventmill.databases import mysql, query_engines
+from eventmill.kafka import topic_reader
+from ops.senders.shop_customers import Customers
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.clicks import Clicks
 from tests.e2e.line import Line
 
@@ -43,7 +45,7 @@ class Shop(Line):
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "orders")
         self.start()
-        self._begin = {topic: reader.ends(stack.settings, topic) for topic in (self.orders, self.views)}
+        self._begin = {topic: topic_reader.ends(stack.settings, topic) for topic in (self.orders, self.views)}
 
     @property
     def orders(self) -> str:
@@ -75,10 +77,10 @@ class Shop(Line):
 
     def published(self, topic: str) -> list[bytes]:
         """What came to a topic."""
-        with reader.consumer(self.stack.settings) as client:
-            now = reader.bounds(client, topic)
-            limits = {number: reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
-            return [record.value or b"" for record in reader.between(client, topic, limits)]
+        with topic_reader.consumer(self.stack.settings) as client:
+            now = topic_reader.bounds(client, topic)
+            limits = {number: topic_reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
+            return [record.value or b"" for record in topic_reader.between(client, topic, limits)]
 
     def in_tables(self) -> None:
         """Wait until the job has processed all that is published, and let Hive find it."""
@@ -96,8 +98,8 @@ class Shop(Line):
 
     def run_dag(self) -> dict[str, str]:
         """Run the DAG of the warehouse to its end; returns the state of each task."""
-        run = airflow.trigger(self.stack.settings, DAG)
-        return airflow.wait(self.stack.settings, DAG, run, seconds=900)
+        run = rest_client.trigger(self.stack.settings, DAG)
+        return rest_client.wait(self.stack.settings, DAG, run, seconds=900)
 
     def warehouse(self, engine: str, suffix: str = "") -> set[tuple[object, ...]]:
         """The orders of the warehouse as an engine reads them."""
@@ -109,7 +111,7 @@ class Shop(Line):
     def in_shop(self) -> set[tuple[object, ...]]:
         """The same as the shop has them."""
         query = "SELECT order_id, user_id, product_id, quantity, orderedAt, status FROM orders"
-        return {(*row[:4], sql.time(row[4]), row[5]) for row in self.query(query)}
+        return {(*row[:4], query_engines.time(row[4]), row[5]) for row in self.query(query)}
 
     def wait_until_published(self) -> None:
         """Wait until the outbox is empty."""

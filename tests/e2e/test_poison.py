@@ -11,12 +11,16 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from eventmill import demo, job_state, mysql, postgres, producer, progress, reader, rejected
-from eventmill.beside import StackBeside
-from eventmill.settings import LINES
-from eventmill.sizes import RECORD_BYTES
-from eventmill.supervisor import ALL_JOBS
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import LINES
+from eventmill.databases import mysql, postgres
+from eventmill.kafka import dead_letters, producer, topic_reader
+from eventmill.kafka.record_sizes import RECORD_BYTES
+from eventmill.lake import checkpoint_progress
+from eventmill.spark import job_state
+from ops.reports import demo
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.supervisor import ALL_JOBS
 from tests.e2e.line import Line
 
 GOOD = 10_000
@@ -80,7 +84,7 @@ class Poisoned(Line):
 
     def __init__(self, stack: StackBeside, name: str) -> None:
         super().__init__(stack, name)
-        self.topic = progress.topic(stack.settings, name)
+        self.topic = checkpoint_progress.topic(stack.settings, name)
         self.begin = demo.next_start(stack.settings, name if name == "carts" else "clicks")
         self.poisons = list(poisons(name, self.begin + GOOD // 2 * MILLISECOND))
 
@@ -104,9 +108,9 @@ class Poisoned(Line):
             sink.produce(self.topic, content, key)
         sink.poll(0)
 
-    def rejected(self) -> list[rejected.Rejected]:
+    def rejected(self) -> list[dead_letters.Rejected]:
         """The distinct rejected records of the topic."""
-        return list(rejected.distinct(rejected.read(self.stack.settings, self.topic)))
+        return list(dead_letters.distinct(dead_letters.read(self.stack.settings, self.topic)))
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +170,8 @@ def test_products_put_into_carts_come_whole_whatever_their_size(lines: dict[str,
 
     def all_there() -> bool:
         topic = line.stack.settings.carts_abandoned_topic
-        with reader.consumer(line.stack.settings) as client:
-            for record in reader.between(client, topic, reader.bounds(client, topic)):
+        with topic_reader.consumer(line.stack.settings) as client:
+            for record in topic_reader.between(client, topic, topic_reader.bounds(client, topic)):
                 identity = (dict(record.headers)["source.messageid"] or b"").decode()
                 if identity in expected:
                     found[identity] = (record.key, len(record.value or b""))

@@ -14,12 +14,12 @@ import psutil
 import psycopg
 import pytest
 
-from eventmill import postgres
-from eventmill.engines import service, service_environment
-from eventmill.preflight import is_free
-from eventmill.settings import ENV_FILE, Settings
-from eventmill.stack import why_not_ready
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import ENV_FILE, Settings
+from eventmill.databases import postgres
+from ops.stack.engines import service, service_environment
+from ops.stack.native_stack import why_not_ready
+from ops.stack.preflight import is_free
 
 POSTGRES = service("postgres")
 KILLED_AFTER = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)

@@ -19,10 +19,10 @@ import pytest
 import requests
 from confluent_kafka import Producer
 
-from eventmill import reader, rejected, topics
-from eventmill.rejected import Rejected
-from eventmill.replay import Headers
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.kafka import dead_letters, topic_reader, topics
+from eventmill.kafka.dead_letters import Rejected
+from eventmill.kafka.replay import Headers
 from tests.e2e.game import Game
 
 HOST = "mended.example.org"
@@ -41,18 +41,18 @@ class Desk:
 
     def ends(self) -> dict[int, int]:
         """Where the topic ends."""
-        return reader.ends(self.settings, self.topic)
+        return topic_reader.ends(self.settings, self.topic)
 
     def records(self, since: dict[int, int]) -> list[Any]:
         """The records that came to the topic since it ended there."""
-        with reader.consumer(self.settings) as client:
-            held = reader.bounds(client, self.topic)
-            limits = {number: reader.Bounds(since.get(number, 0), bounds.end) for number, bounds in held.items()}
-            return list(reader.between(client, self.topic, limits))
+        with topic_reader.consumer(self.settings) as client:
+            held = topic_reader.bounds(client, self.topic)
+            limits = {number: topic_reader.Bounds(since.get(number, 0), bounds.end) for number, bounds in held.items()}
+            return list(topic_reader.between(client, self.topic, limits))
 
     def rejected(self, identity: str) -> list[Rejected]:
         """The rejected records of one request or one file."""
-        found = rejected.distinct(rejected.read(self.settings, self.topic))
+        found = dead_letters.distinct(dead_letters.read(self.settings, self.topic))
         return [record for record in found if record.identity[0] == identity]
 
     def call(self, command: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -190,10 +190,15 @@ def test_killed_replays_send_each_record_once(desk: Desk) -> None:
 
 def wait_until_it_sends(desk: Desk, process: subprocess.Popen[bytes]) -> None:
     """Wait until the topic grows, or the process has nothing to do."""
-    with reader.consumer(desk.settings) as client:
-        held = reader.bounds(client, desk.topic)
+    with topic_reader.consumer(desk.settings) as client:
+        held = topic_reader.bounds(client, desk.topic)
         message = "the replay neither sends nor ends"
-        until(lambda: reader.bounds(client, desk.topic) != held or process.poll() is not None, 60, message, every=0.02)
+        until(
+            lambda: topic_reader.bounds(client, desk.topic) != held or process.poll() is not None,
+            60,
+            message,
+            every=0.02,
+        )
 
 
 def test_two_replays_at_once_send_each_record_once(desk: Desk) -> None:

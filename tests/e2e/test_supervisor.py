@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eventmill import orphans
-from eventmill.beside import StackBeside
-from eventmill.engines import wanted
-from eventmill.preflight import is_free
+from ops.stack import orphans
+from ops.stack.engines import wanted
+from ops.stack.isolated_stack import StackBeside
+from ops.stack.preflight import is_free
 from tests.e2e.clicks import Clicks
 from tests.e2e.test_clicks import SOUND, assert_exact
 

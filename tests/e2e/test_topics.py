@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from eventmill import reader, topics
-from eventmill.beside import StackBeside
-from eventmill.settings import Settings
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import Settings
+from eventmill.kafka import topic_reader, topics
+from ops.stack.isolated_stack import StackBeside
 
 TOPIC = "any-clock"
 CLOCKS = {"none": 2001, "gzip": 2012, "snappy": 2020, "lz4": 2040, "zstd": 2090}
@@ -45,7 +45,7 @@ def test_a_topic_of_an_earlier_release_gets_the_brokers_time_whatever_clock_prod
         for _ in range(100):
             producer.produce(TOPIC, codec.encode() * 50, codec, timestamp=milliseconds(year))
         assert producer.flush(60) == 0
-    with reader.consumer(settings) as consumer:
-        records = list(reader.between(consumer, TOPIC, reader.bounds(consumer, TOPIC)))
+    with topic_reader.consumer(settings) as consumer:
+        records = list(topic_reader.between(consumer, TOPIC, topic_reader.bounds(consumer, TOPIC)))
     assert {codec: sum(r.key == codec.encode() for r in records) for codec in CLOCKS} == dict.fromkeys(CLOCKS, 100)
     assert all(begin - 1000 <= record.timestamp <= begin + 60_000 for record in records)

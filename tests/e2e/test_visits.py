@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from eventmill import forward, page_logs, postgres
-from eventmill.beside import StackBeside
-from eventmill.truth import PageLogsTruth
-from eventmill.wait import until
-from spark_jobs.enrichment import UNKNOWN
+from eventmill.config.polling import until
+from eventmill.databases import postgres
+from eventmill.kafka import forwarder
+from ops.datagen import page_logs
+from ops.datagen.ground_truth import PageLogsTruth
+from ops.stack.isolated_stack import StackBeside
+from spark_jobs.processing.enrichment import UNKNOWN
 from tests.e2e.line import Line
 
 COUNT = 20_000
@@ -45,7 +47,7 @@ class Visits(Line):
 
     def lag(self) -> int:
         """How many records are not copied yet."""
-        return forward.lag(self.stack.settings)
+        return forwarder.lag(self.stack.settings)
 
     def views(self, month: str) -> dict[str, dict[str, int]]:
         """The views of a month, by what the truth has them by."""

@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from eventmill import forward
-from eventmill.beside import StackBeside
-from eventmill.engines import service_environment
-from eventmill.settings import ROOT
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import ROOT
+from eventmill.kafka import forwarder
+from ops.stack.engines import service_environment
+from ops.stack.isolated_stack import StackBeside
 from tests.e2e.clicks import Clicks
 from tests.e2e.line import Line
 
@@ -86,7 +86,7 @@ def test_killed_parts_of_yarn_leave_both_lines_exact(jobs: Jobs, clicks: Clicks,
     stack.eventmill("generate", "visits", "--out", str(logs), "--truth", str(truth), *options)
     clicks.send(sample.file)
     stack.eventmill("send", "visits", str(logs))
-    until(lambda: forward.lag(stack.settings) == 0, 120, "not all is forwarded", every=1)
+    until(lambda: forwarder.lag(stack.settings) == 0, 120, "not all is forwarded", every=1)
     # The first time, all that executors need is brought to them.
     clicks.wait_for_a_batch(600)
     jobs.kill_an_executor()

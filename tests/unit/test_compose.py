@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from eventmill.engines import SERVICES
-from eventmill.settings import ROOT, Settings
+from eventmill.config.settings import ROOT, Settings
+from ops.stack.engines import SERVICES
 from tests.support import SECRETS
 from tests.unit.compose_rules import in_compose, in_dockerfile
 

@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from eventmill import topics
-from eventmill.settings import ROOT
+from eventmill.config.settings import ROOT
+from eventmill.kafka import topics
 from tests.support import settings
 
 AB = ROOT / "data" / "ab"

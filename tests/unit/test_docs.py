@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eventmill import topics
-from eventmill.settings import ROOT, Settings
+from eventmill.config.settings import ROOT, Settings
+from eventmill.kafka import topics
 from tests.support import settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

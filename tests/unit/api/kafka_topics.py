@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from eventmill import rejected, topics
-from eventmill.settings import Settings
+from eventmill.config.settings import Settings
+from eventmill.kafka import dead_letters, topics
 
 
 class Record(NamedTuple):
@@ -36,7 +36,7 @@ class Topics:
 
     @contextmanager
     def consumer(self, _: Settings, **_more: Any) -> Iterator[Consumer]:
-        """As `eventmill.reader.consumer`."""
+        """As `eventmill.kafka.topic_reader.consumer`."""
         yield Consumer(self)
 
     def put(self, topic: str, *counts: int) -> None:
@@ -52,7 +52,7 @@ class Topics:
     def reject(self, topic: str, origin: str, number: int) -> None:
         """Add a dead letter, as that door or the job writes it."""
         held = self.partitions.setdefault(topics.rejected(topic), {0: []})[0]
-        headers = tuple((name, str(number).encode()) for name in rejected.IDENTITIES[origin])
+        headers = tuple((name, str(number).encode()) for name in dead_letters.IDENTITIES[origin])
         held.append(Record(0, len(held), headers=headers))
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from eventmill import topics
-from eventmill.engines import ENGINES, service_environment
-from eventmill.preflight import is_free
-from eventmill.settings import Settings
-from eventmill.wait import until
+from eventmill.config.polling import until
+from eventmill.config.settings import Settings
+from eventmill.kafka import topics
+from ops.stack.engines import ENGINES, service_environment
+from ops.stack.preflight import is_free
 from tests.support import settings
 
 FIRST_PORT = 33000

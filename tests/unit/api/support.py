@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.collector import Collector
-from api.keys import Keys
-from api.messages import Reply, Request
-from api.problems import ProblemError
-from api.publisher import Done, Record
+from api.auth import Keys
+from api.collect.collector import Collector
+from api.collect.publisher import Done, Record
+from api.http.messages import Reply, Request
+from api.http.problems import ProblemError
 from tests.support import settings
 
 PATH = "ProductView"

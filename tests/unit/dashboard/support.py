@@ -11,8 +11,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from eventmill import queries, settings
-from eventmill.sql import Result
+from eventmill.config import settings
+from eventmill.databases import named_queries
+from eventmill.databases.query_engines import Result
 from tests.support import settings as made_up
 
 Answer = Callable[..., Result]
@@ -24,10 +25,12 @@ class Engines:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers: dict[str, Answer] = {}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(queries.Query, "ask", lambda query, _, engine, **given: self._ask(query, engine, **given))
+        monkeypatch.setattr(
+            named_queries.Query, "ask", lambda query, _, engine, **given: self._ask(query, engine, **given)
+        )
         monkeypatch.setattr(settings, "load", made_up)
 
-    def _ask(self, query: queries.Query, engine: str, **given: str) -> Result:
+    def _ask(self, query: named_queries.Query, engine: str, **given: str) -> Result:
         query.require(engine)
         assert set(given) <= set(query.parameters)
         return self.answers[query.name](**given)

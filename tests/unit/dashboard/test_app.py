@@ -9,8 +9,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import answers
-from eventmill import leaders, settings
-from eventmill.settings import ROOT
+from eventmill.config import settings
+from eventmill.config.settings import ROOT
+from eventmill.databases import leaderboard
 from tests.support import settings as made_up
 from tests.unit.dashboard.support import Engines, result
 
@@ -34,7 +35,7 @@ def test_an_answer_is_kept_for_all_and_a_failure_is_not(engines: Engines) -> Non
         if len(asked) == 1:
             raise ConnectionError
 
-    engines.set(leaders, "board", board)
+    engines.set(leaderboard, "board", board)
     for _ in range(3):
         try:
             answers.board(timedelta(minutes=1), 10)

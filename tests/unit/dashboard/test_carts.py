@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from eventmill import leaders
-from eventmill.leaders import Board, Leader
+from eventmill.databases import leaderboard
+from eventmill.databases.leaderboard import Board, Leader
 from tests.unit.dashboard.support import Engines, charts_of, page_of, words_of
 
 END = datetime(2026, 3, 1, 12)
@@ -20,7 +20,7 @@ def board(_settings: Any, span: timedelta, top: int) -> Board:
 
 
 def test_the_board_is_in_the_engines_order(engines: Engines) -> None:
-    engines.set(leaders, "board", board)
+    engines.set(leaderboard, "board", board)
     page = page_of("carts")
     assert charts_of(page)["actions by user"][0]["actions"] == 10
     table = page.dataframe[0].value
@@ -33,5 +33,5 @@ def test_the_board_is_in_the_engines_order(engines: Engines) -> None:
 
 
 def test_no_board_says_what_to_start(engines: Engines) -> None:
-    engines.set(leaders, "board", lambda *_: None)
+    engines.set(leaderboard, "board", lambda *_: None)
     assert "`eventmill send carts FILE`" in words_of(page_of("carts"))

@@ -12,8 +12,8 @@ from cassandra.cluster import NoHostAvailable
 
 from dashboard import charts as charting
 from dashboard import clicks, frames
-from eventmill import views
-from eventmill.sql import Result
+from eventmill.databases import view_counts
+from eventmill.databases.query_engines import Result
 from tests.unit.dashboard.support import Engines, axis_of, charts_of, height_of, page_of, result, words_of
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,9 +25,9 @@ ROWS = (
 )
 
 
-def products(_settings: Any, table: views.Table, begin: datetime, end: datetime) -> Counter[str]:
+def products(_settings: Any, table: view_counts.Table, begin: datetime, end: datetime) -> Counter[str]:
     """As many looks at each product as the span has hours."""
-    assert (table, end) == (views.PRODUCTS, END)
+    assert (table, end) == (view_counts.PRODUCTS, END)
     return Counter({f"product-{number}": (end - begin) // timedelta(hours=1) for number in range(20)})
 
 
@@ -37,8 +37,8 @@ def no_host(*_: Any) -> Any:
 
 def fill(engines: Engines) -> None:
     engines.answers = {"live-platforms": lambda: result(COLUMNS, *ROWS)}
-    engines.set(views, "looks", products)
-    engines.set(views, "newest_end", lambda _settings, _table, _span: END)
+    engines.set(view_counts, "looks", products)
+    engines.set(view_counts, "newest_end", lambda _settings, _table, _span: END)
 
 
 def test_windows_are_by_platform_and_open_ones_told_apart(engines: Engines) -> None:
@@ -101,7 +101,7 @@ def test_the_span_of_products_is_picked(engines: Engines) -> None:
 
 def test_cassandra_away_leaves_the_platforms(engines: Engines) -> None:
     fill(engines)
-    engines.set(views, "newest_end", no_host)
+    engines.set(view_counts, "newest_end", no_host)
     page = page_of("clicks")
     assert [warning.value for warning in page.warning] == [
         "Cassandra does not answer. Start it with `eventmill up cassandra`."
@@ -122,7 +122,7 @@ def test_mysql_away_leaves_the_products(engines: Engines) -> None:
 
 def test_nothing_yet_says_what_to_start(engines: Engines) -> None:
     engines.answers = {"live-platforms": lambda: result(COLUMNS)}
-    engines.set(views, "newest_end", lambda _settings, _table, _span: None)
+    engines.set(view_counts, "newest_end", lambda _settings, _table, _span: None)
     page = page_of("clicks")
     assert [info.value.partition(". ")[0] for info in page.info] == ["No windows yet", "No looks yet"]
     assert words_of(page).count("`eventmill send clicks FILE`") == 2

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from dashboard import frames
-from eventmill.sql import Result
+from eventmill.databases.query_engines import Result
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS = frames.frame(

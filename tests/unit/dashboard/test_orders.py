@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from dashboard import orders
-from eventmill import views
-from eventmill.sql import Result, SqlError
+from eventmill.databases import view_counts
+from eventmill.databases.query_engines import Result, SqlError
 from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,8 +19,8 @@ DAYS = result("ordered_on orders users", ("2026-02-28", 1200, 90), ("2026-03-01"
 
 def fill(engines: Engines) -> None:
     engines.answers = {"orders-by-day": lambda: DAYS}
-    engines.set(views, "looks", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
-    engines.set(views, "newest_end", lambda _settings, table, _span: END if table == views.ORDERS else None)
+    engines.set(view_counts, "looks", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
+    engines.set(view_counts, "newest_end", lambda _settings, table, _span: END if table == view_counts.ORDERS else None)
 
 
 def test_orders_are_by_day(engines: Engines) -> None:

@@ -11,9 +11,9 @@ import streamlit as st
 from cassandra import UnresolvableContactPoints
 
 from dashboard import charts, panel
-from eventmill import settings
-from eventmill.settings import Settings
-from eventmill.sql import SqlError
+from eventmill.config import settings
+from eventmill.config.settings import Settings
+from eventmill.databases.query_engines import SqlError
 from tests.support import settings as made_up
 from tests.unit.dashboard.support import Engines
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import streamlit as st
 
-from eventmill.sql import Result
+from eventmill.databases.query_engines import Result
 from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
 
 COUNTRIES = {"Germany": 6, "Peru": 3}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.conf import sql_configuration
-from spark_jobs.session import use_this_python
+from eventmill.spark.configuration import sql_configuration
+from eventmill.spark.session import use_this_python
 from tests.support import settings
 from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine, ViewsLine, VisitsLine
 

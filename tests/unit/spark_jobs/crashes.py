@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spark_jobs.hadoop import Files
+from eventmill.lake.hadoop_files import Files
 
 
 class CrashError(RuntimeError):

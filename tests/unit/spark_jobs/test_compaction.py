@@ -15,16 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from eventmill import compaction, places, progress, sql, tables, webhdfs
-from eventmill.compaction import CompactionError, Scan
-from eventmill.places import NOTE, Place, Places
-from eventmill.settings import Settings
-from spark_jobs.hadoop import Files
-from spark_jobs.lock import LineLock
-from spark_jobs.publishing import publish, remove_others
-from spark_jobs.state import State
-from spark_jobs.tables import batch_name, parquet
-from spark_jobs.watermark import Progress
+from eventmill.config.settings import Settings
+from eventmill.databases import query_engines
+from eventmill.lake import checkpoint_progress, hive_tables, partition_locations, webhdfs
+from eventmill.lake.hadoop_files import Files
+from eventmill.lake.partition_locations import NOTE, Place, Places
+from ops.maintenance import compaction
+from ops.maintenance.compaction import CompactionError, Scan
+from spark_jobs.sinks.file_commit import publish, remove_others
+from spark_jobs.sinks.parquet_tables import batch_name, parquet
+from spark_jobs.state.lock import LineLock
+from spark_jobs.state.state_store import State
+from spark_jobs.state.watermark import Progress
 from tests.support import settings
 from tests.unit.spark_jobs.crashes import CrashError
 
@@ -105,7 +107,7 @@ class Stack:
 
     def note(self) -> Places:
         """What the note says."""
-        return places.read(self.settings, LINE)
+        return partition_locations.read(self.settings, LINE)
 
     def _step(self) -> None:
         self._left -= 1
@@ -145,12 +147,12 @@ class Stack:
         self._step()
         shutil.rmtree(self._path(path), ignore_errors=True)
 
-    def hive(self, _: Settings, statement: str) -> sql.Result:
+    def hive(self, _: Settings, statement: str) -> query_engines.Result:
         """As HiveServer2."""
         self._step()
         if moved := MOVE.match(statement):
             self.moved[moved[1]] = moved[2]
-        return sql.Result()
+        return query_engines.Result()
 
     def scan(self, _: Settings, _table: str, days: list[str]) -> Scan:
         """As Presto."""
@@ -165,10 +167,10 @@ def stack(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("entries", "exists", "read", "bring", "delete"):
         monkeypatch.setattr(webhdfs, name, getattr(made, name))
     monkeypatch.setattr(webhdfs, "write", made.write_file)
-    monkeypatch.setattr(sql, "hive", made.hive)
-    monkeypatch.setattr(tables, "apply", lambda *_: (TABLE,))
+    monkeypatch.setattr(query_engines, "hive", made.hive)
+    monkeypatch.setattr(hive_tables, "apply", lambda *_: (TABLE,))
     monkeypatch.setattr(compaction, "scan", made.scan)
-    monkeypatch.setattr(progress, "newest_commit", lambda _settings, _line: made.batch - 1)
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: made.batch - 1)
     return made
 
 
@@ -202,7 +204,7 @@ def test_what_comes_late_is_seen_at_once_and_compacted_the_next_time(stack: Stac
 def test_batches_that_are_not_finished_are_left_as_they_are(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         stack.write(FIRST)
-    monkeypatch.setattr(progress, "newest_commit", lambda _settings, _line: 1)
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: 1)
     stack.compact()
     assert stack.names(FIRST) == ["batch-0000000002.parquet", "compacted-00000.parquet"]
     assert stack.seen() == stack.expected
@@ -249,7 +251,7 @@ def test_what_the_job_writes_while_a_day_begins_to_move_gets_into_both_folders(s
         def replace(self, source: str, target: str) -> None:
             """Rename, and let the day move."""
             super().replace(source, target)
-            (stack.root / NOTE).write_bytes(places.encode(Places({TABLE: {FIRST: place}})))
+            (stack.root / NOTE).write_bytes(partition_locations.encode(Places({TABLE: {FIRST: place}})))
 
     stack.files = Slow(stack.spark, stack.files.root)
     stack.write(FIRST)
@@ -267,8 +269,8 @@ def test_folders_stay_for_their_time(stack: Stack) -> None:
 
 
 def test_before_the_first_batch_there_is_nothing_to_do(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "newest_commit", lambda _settings, _line: None)
-    monkeypatch.setattr(tables, "apply", lambda *_: pytest.fail("Hive is asked"))
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: None)
+    monkeypatch.setattr(hive_tables, "apply", lambda *_: pytest.fail("Hive is asked"))
     assert stack.compact() == []
 
 

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Runs MirrorMaker; a file says while it copies, and the process ends when a task has failed.
  *
- * <p>It also ends while the disk is nearly full: it is started again, and waits for room before (eventmill/disk.py).
+ * <p>It also ends while the disk is nearly full: it is started again, and waits for room before (eventmill/config/disk.py).
  *
  * <p>Kafka Connect leaves a failed task as it is until somebody restarts it. Whoever runs this process starts it anew, and
  * the task goes on where its last transaction ended.

@@ -1,0 +1,1 @@
+"""The event routes: request body, validator, collector, Kafka publisher."""

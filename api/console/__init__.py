@@ -1,0 +1,1 @@
+"""The console: accepted and rejected events as they come."""

@@ -1,0 +1,1 @@
+"""HTTP: the server, connections, exchanges, problem details, and who answers which route."""

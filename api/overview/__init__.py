@@ -1,0 +1,1 @@
+"""The page at `/`: what answers, where the records are, and what is wrong."""

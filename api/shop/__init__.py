@@ -1,0 +1,1 @@
+"""The shop: its routes, its orders in MySQL, and the outbox of their events."""

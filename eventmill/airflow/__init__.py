@@ -1,0 +1,1 @@
+"""What runs inside Airflow, and its REST interface."""

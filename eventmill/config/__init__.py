@@ -1,0 +1,1 @@
+"""Settings, logging, errors, polling, atomic files, web links, the disk's reserve."""

@@ -1,0 +1,1 @@
+"""Event contracts: the types of the events, how they are decoded, and what a broken value breaks."""

@@ -1,0 +1,1 @@
+"""MySQL, PostgreSQL and Cassandra, the query engines, and the named queries."""

@@ -1,0 +1,1 @@
+"""Kafka: topics, consumers and producers, dead letters and their replay, the forwarder."""

@@ -1,0 +1,21 @@
+"""The finished batches of a line's Spark job, by the states that it keeps on HDFS; needs no Java."""
+
+from __future__ import annotations
+
+from eventmill.config.settings import Settings
+from eventmill.lake import partition_locations, webhdfs
+
+
+def states(line: str) -> str:
+    """The folder on HDFS that has a folder for each state kept, named by its batch."""
+    return partition_locations.path(line, "state")
+
+
+def newest(settings: Settings, line: str) -> int | None:
+    """The newest batch that is stored whole; None before the first."""
+    return max((int(name) for name in webhdfs.names(settings, states(line)) if name.isdecimal()), default=None)
+
+
+def totals(settings: Settings, line: str, batch: int) -> dict[str, int]:
+    """The job's counts of records up to that batch: all `records`, of which `stored`, `rejected`, `late` …"""
+    return dict(webhdfs.read_json(settings, f"{states(line)}/{batch}/state.json")["totals"])

@@ -1,0 +1,128 @@
+"""Records that Kafka removed before a query of a job had read them: found, told in one sentence, and left behind.
+
+A query that finds such records ends. `skip` writes a note beside its checkpoint, from which offset on it may go on in
+each partition; the query then counts what lies before as lost. The note stays: what it says of a batch never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from eventmill.config.settings import Settings
+from eventmill.kafka import topic_reader
+from eventmill.kafka.topic_reader import Bounds
+from eventmill.lake import checkpoint_progress, partition_locations, webhdfs
+
+NOTE = "lost.json"
+"""The file in a query's folder."""
+
+
+class LostRecordsError(RuntimeError):
+    """Kafka has not got, or not any more, what is to be read; the message says what, where, and the way out."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Offsets of a partition that Kafka removed before they were read: from `first` on, up to `end`."""
+
+    partition: int
+    first: int
+    end: int
+
+
+class Note(msgspec.Struct, frozen=True):
+    """From which offsets on a query of a topic may go on, by partition."""
+
+    topic: str
+    starts: Mapping[int, int] = msgspec.field(default_factory=dict)
+
+    def gap(self, partition: int, first: int, end: int) -> Gap | None:
+        """The part of a range that is lost."""
+        start = min(end, self.starts.get(partition, 0))
+        return Gap(partition, first, start) if first < start else None
+
+    def with_gaps(self, gaps: list[Gap]) -> Note:
+        """The note that says so too."""
+        return Note(self.topic, {**self.starts, **{gap.partition: gap.end for gap in gaps}})
+
+
+def decode(content: bytes) -> Note:
+    """Decode a note."""
+    return msgspec.json.decode(content, type=Note)
+
+
+def note(settings: Settings, query: str, topic: str) -> Note:
+    """The note of a query; an empty one when there is none."""
+    path = partition_locations.path(query, NOTE)
+    return decode(webhdfs.read(settings, path)) if webhdfs.exists(settings, path) else Note(topic)
+
+
+def gaps(settings: Settings, query: str, topic: str) -> list[Gap]:
+    """What Kafka has removed of a topic before the query read it, less what its note says; nothing before its start.
+
+    Raises:
+        LostRecordsError: when the topic is gone, or was made anew.
+    """
+    done = checkpoint_progress.committed_of(settings, query, topic)
+    if not done:
+        return []
+    known = note(settings, query, topic)
+    begin = {number: max(done.get(number, 0), known.starts.get(number, 0)) for number in {*done, *known.starts}}
+    return between(topic, query, begin, _held(settings, query, topic, begin))
+
+
+def between(topic: str, query: str, begin: checkpoint_progress.Offsets, held: Mapping[int, Bounds]) -> list[Gap]:
+    """What lies between where a query goes on and where a topic begins.
+
+    Raises:
+        LostRecordsError: when a partition ends before the query goes on.
+    """
+    if anew := {number: offset for number, offset in begin.items() if number not in held or held[number].end < offset}:
+        ends = {number: held[number].end if number in held else 0 for number in anew}
+        raise LostRecordsError(
+            f"topic {topic} was made anew: {query} has read its partitions up to {anew}, and they end at {ends}; what "
+            "it had not read before is lost. "
+            f"Start over by deleting {partition_locations.path(query, '')} on HDFS as a whole"
+        )
+    both = ((number, begin.get(number, 0), bounds.first) for number, bounds in sorted(held.items()))
+    return [Gap(number, first, start) for number, first, start in both if first < start]
+
+
+def _held(settings: Settings, query: str, topic: str, begin: checkpoint_progress.Offsets) -> Mapping[int, Bounds]:
+    try:
+        with topic_reader.consumer(settings) as client:
+            return topic_reader.bounds(client, topic)
+    except topic_reader.TopicError as error:
+        raise LostRecordsError(
+            f"topic {topic} is gone from Kafka, and so is what {query} had not read of it: it has read up to "
+            f"{dict(begin)}. Bring Kafka's data back; or make an empty topic with `eventmill topics apply` and start "
+            f"over by deleting {partition_locations.path(query, '')} on HDFS as a whole"
+        ) from error
+
+
+def require_none(settings: Settings, query: str, topic: str) -> None:
+    """Check that a query can go on where it has stopped.
+
+    Raises:
+        LostRecordsError: when Kafka has not got what comes next.
+    """
+    if found := gaps(settings, query, topic):
+        line = query.partition("/")[0]
+        raise LostRecordsError(
+            f"{sentence(topic, found)} before {query} read them; go on without them: eventmill jobs skip-lost {line}"
+        )
+
+
+def sentence(topic: str, found: list[Gap]) -> str:
+    """What was removed, by partition and offsets."""
+    parts = ", ".join(f"{gap.first} to {gap.end - 1} of {topic}-{gap.partition}" for gap in found)
+    return f"Kafka has removed the records {parts} by age or size"
+
+
+def skip(settings: Settings, query: str, topic: str) -> list[Gap]:
+    """Let a query go on without what Kafka has removed; returns what that is."""
+    if found := gaps(settings, query, topic):
+        known = note(settings, query, topic).with_gaps(found)
+        webhdfs.write(settings, msgspec.json.encode(known), partition_locations.path(query, NOTE))
+    return found

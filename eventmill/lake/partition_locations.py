@@ -1,0 +1,100 @@
+"""Where the days of a line's Parquet tables are on HDFS, since compaction moves them; needs no Java.
+
+A day that never moved is in `<table>/day=yyyy-MM-dd`. Where the others are, a note beside the tables says. While a day
+moves, the job writes into both of its folders; Hive reads the old one until it is pointed to the new one. All folders
+here are relative to the line's, `/eventmill/<line>`; days are such as `day=2026-01-01`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from eventmill.config.settings import Settings
+from eventmill.lake import webhdfs
+
+NOTE = "places.json"
+DAY = re.compile("day=[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a day is.
+
+    Attributes:
+        folder: where Hive reads it.
+        next: where it moves to; None when it rests.
+    """
+
+    folder: str
+    next: str | None = None
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where new files go."""
+        return (self.folder, self.next) if self.next else (self.folder,)
+
+
+class Places(msgspec.Struct, frozen=True):
+    """What the note says.
+
+    Attributes:
+        days: by table and day, the place of each that has moved or moves.
+        left: folders that days have left, with the seconds since the epoch of that.
+    """
+
+    days: dict[str, dict[str, Place]] = {}
+    left: dict[str, float] = {}
+
+    def place(self, table: str, day: str) -> Place:
+        """Where a day is."""
+        return self.days.get(table, {}).get(day) or Place(f"{table}/{day}")
+
+    def set(self, table: str, day: str, place: Place) -> Places:
+        """The places after a change of one."""
+        return msgspec.structs.replace(self, days=self.days | {table: self.days.get(table, {}) | {day: place}})
+
+    def moving(self) -> Iterator[tuple[str, str, Place]]:
+        """Each table and day that moves."""
+        for table, days in self.days.items():
+            for day, place in days.items():
+                if place.next:
+                    yield table, day, place
+
+
+def decode(note: bytes) -> Places:
+    """What a note says."""
+    return msgspec.json.decode(note, type=Places)
+
+
+def encode(places: Places) -> bytes:
+    """The note that says so."""
+    return msgspec.json.encode(places)
+
+
+def path(line: str, folder: str) -> str:
+    """A folder of a line from the root of HDFS."""
+    return f"/eventmill/{line}/{folder}"
+
+
+def read(settings: Settings, line: str) -> Places:
+    """Where the days of a line's tables are."""
+    note = path(line, NOTE)
+    return decode(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Places()
+
+
+def days(settings: Settings, line: str, table: str) -> Mapping[str, str]:
+    """The days that a table has, sorted, each with the folder that Hive reads."""
+    return days_of(settings, line, [table])[table]
+
+
+def days_of(settings: Settings, line: str, tables: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """The days that each of these tables has, sorted, each with the folder that Hive reads."""
+    places = read(settings, line)
+    return {table: _days(places, table, webhdfs.names(settings, path(line, table))) for table in tables}
+
+
+def _days(places: Places, table: str, names: Iterable[str]) -> Mapping[str, str]:
+    known = {*filter(DAY.fullmatch, names), *places.days.get(table, {})}
+    return {day: places.place(table, day).folder for day in sorted(known)}

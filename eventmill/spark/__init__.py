@@ -1,0 +1,1 @@
+"""Spark's session and configuration, YARN, and the state that the jobs report."""

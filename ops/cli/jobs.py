@@ -1,0 +1,158 @@
+"""Commands for the Spark jobs: start, stop and look at the continuous one, run one here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from eventmill.config import errors, settings
+from eventmill.config.settings import LINES
+from eventmill.spark import job_state
+from eventmill.spark.job_state import JobState
+from ops.cli.display import say, wide
+from ops.stack.engines import service_environment
+from ops.stack.supervisor import ALL_JOBS, Program, StackError, Supervisor, job_program
+
+app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
+LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(LINES)}.")]
+MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(LINES)}; all in one process if none.")]
+STOPPED = ("STOPPED", "EXITED", "FATAL")
+
+
+def _supervisor(line: str | None) -> Supervisor:
+    values = settings.load()
+    if line is not None:
+        _require_known(line)
+    if line is not None and line not in values.lines:
+        raise StackError(f"{line} is left out; name it in ENABLED_LINES, then: make down, make up")
+    supervisor = Supervisor(values)
+    if not supervisor.runs():
+        raise StackError("the stack is down; start it with: make up")
+    return supervisor
+
+
+def _program(line: str | None) -> str:
+    return ALL_JOBS if line is None else job_program(line)
+
+
+@app.command()
+def start(line: MaybeLine = None) -> None:
+    """Start the continuous jobs of all enabled lines in one process, or that of one line; restarted should it end."""
+    supervisor, name = _supervisor(line), _program(line)
+    _refuse_second(supervisor, name)
+    supervisor.start(name)
+    say(f"{name} runs; its log and live view: eventmill logs {name} -f")
+
+
+def _refuse_second(supervisor: Supervisor, name: str) -> None:
+    """Refuse a second process for a line.
+
+    Raises:
+        StackError: naming the one that runs.
+    """
+    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(line) for line in LINES]
+    programs = supervisor.programs()
+    for rival in rivals:
+        if programs[rival].state not in STOPPED:
+            stop = "eventmill jobs stop" if rival == ALL_JOBS else f"eventmill jobs stop {rival.removeprefix('job-')}"
+            raise StackError(f"{rival} runs already, for one line or all; stop it first with: {stop}")
+
+
+@app.command()
+def stop(line: MaybeLine = None) -> None:
+    """Stop what `start` started with the same words; it goes on from its checkpoints when started again."""
+    name = _program(line)
+    _supervisor(line).stop(name)
+    say(f"{name} is stopped")
+
+
+@app.command("status")
+def show_status() -> None:
+    """Show each line's continuous job, how many records it has still to process, and why it fails if it does."""
+    values = settings.load()
+    programs = {} if values.services_by == "compose" else _supervisor(None).programs()
+    states = job_state.read(values)
+    table = Table("line", "job", "state", "since", "process", "waiting records")
+    for line in values.lines:
+        program = of_line(programs, line) if programs else None
+        table.add_row(line, *_status(program, states.get(line)), _left(values, line))
+    wide().print(table)
+    for state in (states[line] for line in values.lines if line in states):
+        if state.reason:
+            say(_why(state))
+
+
+def _status(program: Program | None, state: JobState | None) -> tuple[str, str, str, str]:
+    """A job's name, its state by itself as long as its process runs, since when, and its process."""
+    name, process = (program.name, str(program.pid or "")) if program else (ALL_JOBS, "")
+    if state and (program is None or program.state not in ("STARTING", "STOPPED", "EXITED")):
+        return name, state.state, f"{state.since:%Y-%m-%d %H:%M:%S}", process
+    return name, program.state.lower() if program else "stopped", "", process
+
+
+def _why(state: JobState) -> str:
+    """One line about a job that fails."""
+    times = f", after {state.restarts} restarts" if state.restarts else ""
+    return f"{state.pipeline} is {state.state} since {state.since:%Y-%m-%d %H:%M:%S} UTC{times}: {state.reason}"
+
+
+def _left(values: settings.Settings, line: str) -> str:
+    """How many records wait, or ? where Kafka or HDFS do not say."""
+    try:
+        return str(waiting(values, line))
+    except Exception as error:
+        if errors.explain(error) is None:
+            raise
+        return "?"
+
+
+def of_line(programs: Mapping[str, Program], line: str) -> Program:
+    """The job that runs a line, the one for all lines unless it has one of its own."""
+    own = programs[job_program(line)]
+    return programs[ALL_JOBS] if own.state in ("STOPPED", "EXITED") else own
+
+
+def waiting(values: settings.Settings, line: str) -> int:
+    """How many records Kafka holds behind the line's committed offsets."""
+    from eventmill.lake import checkpoint_progress
+
+    return checkpoint_progress.waiting(values, line)
+
+
+@app.command("skip-lost")
+def skip_lost(line: LineArgument) -> None:
+    """Let a line's job go on without records that Kafka removed before they were read; `verify` counts them as lost."""
+    from eventmill.lake import checkpoint_progress, lost_records
+
+    values = settings.load()
+    _require_known(line)
+    found = {
+        query: (topic, lost_records.skip(values, query, topic))
+        for query, topic in checkpoint_progress.all_topics(values, line).items()
+    }
+    for query, (topic, gaps) in found.items():
+        told = (
+            f"{lost_records.sentence(topic, gaps)}; it goes on without them" if gaps else f"nothing of {topic} is lost"
+        )
+        say(f"{query}: {told}")
+
+
+def _require_known(line: str) -> None:
+    if line not in LINES:
+        raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
+
+
+@app.command()
+def run(
+    line: LineArgument, bounded: Annotated[bool, typer.Option("--bounded", help="End when caught up.")] = False
+) -> None:
+    """Run a line's job here, in the foreground."""
+    _supervisor(line)
+    environment = os.environ | service_environment(settings.load())
+    command = [sys.executable, "-m", "spark_jobs", "run", line, *(["--bounded"] if bounded else [])]
+    os.execve(sys.executable, command, environment)

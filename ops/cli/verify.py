@@ -1,0 +1,175 @@
+"""The command that checks that every record is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
+
+import typer
+from rich.table import Table
+
+from eventmill.config import settings
+from eventmill.config.settings import LINES, Settings
+from eventmill.kafka.topic_reader import Bounds
+from eventmill.lake import committed_batches
+from ops.cli.data import progress_bar
+from ops.cli.display import Shape, data, say, wide
+from ops.stack.supervisor import StackError
+
+if TYPE_CHECKING:
+    from ops.datagen.ground_truth import Truth
+    from ops.reconciliation.click_checks import Report
+    from ops.reconciliation.event_checks import EventReport
+    from ops.reconciliation.last_check import Found, Note
+    from ops.reconciliation.snapshot import LineEvidence
+
+WINDOWS = "clicks"
+"""The line that counts by windows; the others store single events."""
+
+STAR_SCHEMA = "visits"
+"""The line whose events are stored in PostgreSQL, not in Hive's tables."""
+
+SHOWN = 20
+Again = TypeVar("Again")
+Count = Callable[[Settings, str, Mapping[int, Bounds], Callable[[int], object]], Again]
+LinesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="LINE", help=f"Of {', '.join(LINES)}; all that run and have processed anything if none."),
+]
+
+
+class How(NamedTuple):
+    """The options of a check: count Kafka's records again, let records wait, take nothing from the note."""
+
+    recount: bool
+    allow_waiting: bool
+    everything: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("verify")(verify)
+
+
+def verify(
+    lines: LinesArgument = None,
+    truth: Annotated[Path | None, typer.Option(help="What `eventmill generate` wrote about the clicks sent.")] = None,
+    allow_waiting: Annotated[bool, typer.Option("--allow-waiting", help="Records may still be waiting.")] = False,
+    recount: Annotated[bool, typer.Option(help="Count Kafka's records again, without Spark.")] = True,
+    everything: Annotated[bool, typer.Option("--all", help="Count everything again, not what is new only.")] = False,
+    shape: Annotated[Shape, typer.Option("--format", help="How the result is shown.")] = Shape.table,
+) -> None:
+    """Check that every record is accounted for. Exit 1 when not.
+
+    What has not changed since the last check that held is taken from that one.
+    """
+    import msgspec
+
+    values = settings.load()
+    expected = _truth(values, truth) if truth else None
+    wanted = _lines(values, lines or [], [WINDOWS] if expected else [])
+    how = How(recount, allow_waiting, everything)
+    reports = [_check(values, line, expected, how) for line in wanted]
+    if shape is Shape.json:
+        data(msgspec.json.encode(reports))
+    else:
+        for report in reports:
+            _show(report)
+    if any(report.differences for report in reports):
+        raise typer.Exit(1)
+
+
+def _truth(values: Settings, path: Path) -> Truth:
+    from ops.datagen import ground_truth
+    from ops.reconciliation import click_checks
+
+    expected = ground_truth.read(path)
+    click_checks.require_same_windows(values, expected)
+    return expected
+
+
+def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> list[str]:
+    """The lines named, or else all that run and have processed anything, and those that are needed.
+
+    Raises:
+        StackError: when there is no such line, one that is needed is not named, or none has processed anything.
+    """
+    if unknown := [name for name in named if name not in LINES]:
+        raise StackError(f"no line is called {unknown[0]!r}; there are {', '.join(LINES)}")
+    if named and (missing := [name for name in needed if name not in named]):
+        raise StackError(f"the truth is about {missing[0]}: name that line too, or none")
+    wanted = named or [
+        line for line in values.lines if line in needed or committed_batches.newest(values, line) is not None
+    ]
+    if not wanted:
+        raise StackError("no line has processed anything yet; start the jobs with: eventmill jobs start")
+    return list(dict.fromkeys(wanted))
+
+
+def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report | EventReport:
+    """Check a line, and note what was found when it holds."""
+    import requests
+
+    from ops.reconciliation import last_check
+
+    noted = last_check.NOT_NOTED if how.everything else last_check.read(values, line)
+    check = partial(_check_windows, truth=truth) if line == WINDOWS else partial(_check_events, line=line)
+    report, note = check(values, how, noted)
+    if not report.differences and note:
+        try:
+            last_check.write(values, line, note)
+        except requests.RequestException as error:
+            say(
+                f"the next check of {line} begins where this one did, for HDFS did not take its note: {error}", err=True
+            )
+    return report
+
+
+def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[Report, Note]:
+    from ops.reconciliation import click_checks, click_snapshot, offset_gaps, recount
+
+    found = click_snapshot.gather(values, WINDOWS, noted)
+    before = found.before.counted.views
+    count = partial(recount.recount, refused=found.refused, closed=found.closed(), before=before)
+    again = _counted(values, found, count) if how.recount else None
+    counted = again.total() if again else None
+    found = offset_gaps.count(values, found, counted)
+    report = click_checks.report(WINDOWS, found, again, truth, allow_waiting=how.allow_waiting)
+    return report, found.note(counted, again.views() if again else None)
+
+
+def _check_events(values: Settings, how: How, noted: Found, line: str) -> tuple[EventReport, Note]:
+    from ops.reconciliation import event_checks, event_snapshot, offset_gaps, recount, visit_snapshot
+
+    found = (visit_snapshot if line == STAR_SCHEMA else event_snapshot).gather(values, line, noted)
+    new = _counted(values, found, recount.count) if how.recount else None
+    counted = None if new is None else found.before.counted.records + new
+    found = offset_gaps.count(values, found, counted)
+    return event_checks.report(line, found, allow_waiting=how.allow_waiting), found.note(counted)
+
+
+def _counted(values: Settings, found: LineEvidence, count: Count[Again]) -> Again | None:
+    """What the records come to that the job's state has counted, and no check before; None when some are removed."""
+    if found.removed():
+        return None
+    limits = found.uncounted()
+    with progress_bar() as progress:
+        task = progress.add_task("counted again", total=sum(held.end - held.first for held in limits.values()))
+        return count(values, found.topic, limits, lambda done: progress.update(task, completed=done))
+
+
+def _show(report: Report | EventReport) -> None:
+    console = wide()
+    table = Table("records", "number", title=report.line)
+    for name, number in report.rows():
+        table.add_row(name, str(number))
+    console.print(table, *report.notes, sep="\n")
+    if not report.differences:
+        console.print(f"{report.line}: every record is accounted for")
+        return
+    table = Table("what differs", "expected", "found", title=f"{len(report.differences)} differences")
+    for difference in report.differences[:SHOWN]:
+        table.add_row(difference.what, str(difference.expected), str(difference.found))
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Compaction, exports to MySQL, and the editor of dead letters."""

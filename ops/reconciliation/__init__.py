@@ -1,0 +1,1 @@
+"""`verify`: snapshots of what each engine holds, checks over them, and a recount without Spark."""

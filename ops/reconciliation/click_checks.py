@@ -1,0 +1,234 @@
+"""Whether every record of the clicks line is accounted for, from the evidence of all engines; pure comparisons.
+
+Each check yields the differences that it found; a line is in order when there are none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from eventmill.config.settings import Settings
+from eventmill.databases import query_engines
+from ops.datagen.ground_truth import Expected, Truth
+from ops.reconciliation import checks as balance
+from ops.reconciliation.checks import Difference, equal
+from ops.reconciliation.click_snapshot import Counts, Evidence, Key
+from ops.reconciliation.last_check import Taken
+from ops.reconciliation.recount import Recount
+from ops.reconciliation.snapshot import MICROS
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class VerifyError(RuntimeError):
+    """The check cannot be made; the message says why."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One line's balance: accepted = stored + open + rejected + duplicates + late + lost + waiting.
+
+    Attributes:
+        accepted: records that Kafka has taken.
+        stored: events in closed windows, as Hive sums them.
+        open: events in windows that are still open.
+        rejected: distinct records that the job rejected.
+        rejected_at_entry: those that never came to the topic; no part of the balance.
+        waiting: records that the job has still to process.
+        lost: offsets that Kafka removed before the job had read them.
+        exported: events in closed windows that MySQL has.
+        taken: how much of it is from the last check that held.
+    """
+
+    line: str
+    accepted: int
+    stored: int
+    open: int
+    rejected: int
+    duplicates: int
+    late: int
+    waiting: int
+    rejected_at_entry: int
+    exported: int
+    differences: list[Difference]
+    notes: list[str]
+    lost: int = 0
+    taken: Taken | None = None
+
+    def rows(self) -> Iterator[tuple[str, int]]:
+        """What is shown of it, the parts of the balance indented."""
+        yield "accepted", self.accepted
+        for name in ("stored", "open", "rejected", "duplicates", "late", "waiting"):
+            yield f"  {name}", getattr(self, name)
+        if self.lost:
+            yield "  lost", self.lost
+        yield "rejected at entry", self.rejected_at_entry
+        yield "exported to MySQL", self.exported
+
+
+def report(
+    line: str, evidence: Evidence, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
+) -> Report:
+    """All checks of a line: the balance, and where given the count from Kafka and the truth."""
+    checks = [
+        balance.balance(evidence),
+        _job(evidence),
+        balance.waiting(evidence, allow_waiting),
+        balance.offsets(evidence),
+        _days(evidence),
+        _export(evidence),
+    ]
+    if again:
+        checks.append(_counted_again(evidence, again))
+    if truth:
+        checks.append(_truth(evidence, truth))
+    return Report(
+        line=line,
+        accepted=evidence.accepted(),
+        stored=evidence.stored.total(),
+        open=evidence.open.total(),
+        rejected=evidence.rejected_by_job,
+        duplicates=evidence.duplicates.total(),
+        late=evidence.late.total(),
+        waiting=evidence.waiting(),
+        rejected_at_entry=evidence.rejected_at_entry,
+        exported=evidence.exported.total(),
+        lost=evidence.lost(),
+        taken=evidence.from_before(),
+        differences=[difference for check in checks for difference in check],
+        notes=list(_notes(evidence, again, truth)),
+    )
+
+
+def require_same_windows(settings: Settings, truth: Truth) -> None:
+    """Raise a VerifyError when the truth was made for other windows than are set."""
+    made = (truth.window_seconds, truth.watermark_seconds)
+    now = (settings.clicks_window_seconds, settings.clicks_watermark_seconds)
+    if made != now:
+        raise VerifyError(
+            f"the truth holds for windows of {made[0]} s and a watermark of {made[1]} s, but {now[0]} s and {now[1]} s "
+            "are set: generate the file again, or set CLICKS_WINDOW_SECONDS and CLICKS_WATERMARK_SECONDS back"
+        )
+
+
+def _equal_counts(what: str, expected: Counts, found: Counts) -> Iterator[Difference]:
+    """One difference a window and source, in their order."""
+    for key in sorted(set(expected) | set(found)):
+        yield from equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
+
+
+def _job(evidence: Evidence) -> Iterator[Difference]:
+    found = {
+        "stored": evidence.stored.total() + evidence.open.total(),
+        "rejected": evidence.rejected_by_job,
+        "duplicates": evidence.duplicates.total(),
+        "late": evidence.late.total(),
+    }
+    return balance.job(evidence, found)
+
+
+def _days(evidence: Evidence) -> Iterator[Difference]:
+    for day in evidence.unknown:
+        yield Difference(f"partition {day} of commerce in Hive", 1, 0)
+
+
+def _export(evidence: Evidence) -> Iterator[Difference]:
+    """MySQL against Hive, up to the newest window that was exported: windows close in order."""
+    yield from _equal_counts("in MySQL", _up_to_export(evidence), evidence.exported)
+
+
+def _up_to_export(evidence: Evidence) -> Counts:
+    newest = max((window for window, _ in evidence.exported), default="")
+    return _pick(evidence.in_hive, (key for key in evidence.in_hive if key[0] <= newest))
+
+
+def _pick(counts: Counts, keys: Iterable[Key]) -> Counts:
+    return Counter({key: counts[key] for key in keys})
+
+
+def _counted_again(evidence: Evidence, again: Recount) -> Iterator[Difference]:
+    """The job against a count from Kafka, exactly, unless windows closed while a partition was idle."""
+    yield from equal("rejected, counted again", again.broken, evidence.rejected_by_job)
+    stored = evidence.stored + evidence.open
+    by_idleness = evidence.late.total() - again.late.total()
+    if by_idleness == 0 and not again.moved:
+        yield from _equal_counts("stored, counted again", again.stored, stored)
+        yield from _equal_counts("late, counted again", again.late, evidence.late)
+    elif by_idleness < 0:
+        yield from equal("late, counted again", again.late.total(), evidence.late.total())
+    elif abs(again.stored.total() - stored.total()) > by_idleness + again.moved:
+        yield from equal("stored, counted again", again.stored.total(), stored.total())
+
+
+def _truth(evidence: Evidence, truth: Truth) -> Iterator[Difference]:
+    """The windows that a generated file covers against its truth."""
+    final = {_key(window) for window in truth.windows if _is_final(window, truth, evidence)}
+    span = _span(truth)
+    for what, expected, found in (
+        ("in the closed window", _expected(truth, "count", final), evidence.stored),
+        ("in the open window", _expected(truth, "count") - _expected(truth, "count", final), evidence.open),
+        ("late", _expected(truth, "late"), evidence.late),
+        ("duplicates", _expected(truth, "duplicates"), evidence.duplicates),
+    ):
+        yield from _equal_counts(what, expected, _pick(found, (key for key in found if span.holds(key))))
+    yield from _broken(evidence, truth.planted.broken, alone=_came_in(evidence) == truth.lines)
+
+
+def _broken(evidence: Evidence, planted: int, *, alone: bool) -> Iterator[Difference]:
+    """Where the file came alone, what was rejected is what was planted; else it is at least that."""
+    rejected = evidence.rejected_by_job + evidence.rejected_at_entry
+    if alone or rejected < planted:
+        yield from equal("rejected", planted, rejected)
+
+
+def _came_in(evidence: Evidence) -> int:
+    return evidence.accepted() + evidence.rejected_at_entry
+
+
+class Span(NamedTuple):
+    """The starts of the first and the last window of a truth, as texts."""
+
+    first: str
+    last: str
+
+    def holds(self, key: Key) -> bool:
+        """Whether the key's window lies within."""
+        return self.first <= key[0] <= self.last
+
+
+def _span(truth: Truth) -> Span:
+    starts = [query_engines.time(window.window_start) for window in truth.windows]
+    return Span(min(starts), max(starts))
+
+
+def _key(window: Expected) -> Key:
+    return query_engines.time(window.window_start), window.source
+
+
+def _is_final(window: Expected, truth: Truth, evidence: Evidence) -> bool:
+    end = (window.window_start - EPOCH) // MICROSECOND + truth.window_seconds * MICROS
+    return evidence.state is not None and end <= evidence.state.progress.closed
+
+
+def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> Counts:
+    return Counter({_key(w): getattr(w, count) for w in truth.windows if only is None or _key(w) in only})
+
+
+def _notes(evidence: Evidence, again: Recount | None, truth: Truth | None) -> Iterator[str]:
+    """What is no difference and yet good to know."""
+    yield from balance.notes(evidence)
+    if not evidence.exported:
+        yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
+    elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():
+        yield f"{newer} events lie in windows that closed after the newest export to MySQL"
+    if again and (idle := evidence.late.total() - again.late.total()) > 0:
+        yield f"{idle} events were late because their Kafka partition had been idle"
+    if truth:
+        span = _span(truth)
+        if other := sum(n for key, n in (evidence.stored + evidence.open).items() if not span.holds(key)):
+            yield f"{other} events lie outside of what the truth covers"

@@ -1,0 +1,42 @@
+"""Offsets of a topic that hold no record, which nobody may take for one.
+
+The end of each transaction takes an offset of every partition that it wrote to, and what a replay of rejected records
+had written before it was broken off takes some too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from eventmill.config.settings import Settings
+from eventmill.kafka import topic_reader
+from eventmill.kafka.topic_reader import Bounds
+from ops.reconciliation import checks
+from ops.reconciliation.snapshot import LineEvidence
+
+Found = TypeVar("Found", bound=LineEvidence)
+
+
+def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
+    """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
+
+    Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, from where the last
+    check has counted them, and not where it has removed some of them.
+    """
+    with topic_reader.consumer(settings) as client:
+        found = replace(evidence, gaps_behind=_gaps(client, evidence.topic, evidence.behind()))
+        if counted is not None:
+            return replace(found, gaps=sum(held.end for held in found.limits().values()) - counted)
+        if found.removed() or checks.is_balanced(found):
+            return found
+        return replace(found, gaps=found.gaps + _gaps(client, found.topic, found.uncounted()))
+
+
+def _gaps(client: Any, topic: str, limits: Mapping[int, Bounds]) -> int:
+    return _offsets(limits) - topic_reader.count(client, topic, limits)
+
+
+def _offsets(limits: Mapping[int, Bounds]) -> int:
+    return sum(max(0, held.end - held.first) for held in limits.values())

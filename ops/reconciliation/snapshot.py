@@ -1,0 +1,245 @@
+"""What there is of any line at one moment: its job's state after a batch, what Kafka holds, and what was rejected."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from eventmill.config.polling import DeadlineError, until
+from eventmill.config.settings import Settings
+from eventmill.databases import query_engines
+from eventmill.kafka import dead_letters, topic_reader
+from eventmill.lake import checkpoint_progress, committed_batches, hive_tables, partition_locations, webhdfs
+from ops.reconciliation import last_check
+from ops.reconciliation.last_check import NOTHING, Note
+from spark_jobs.state.state_store import State
+from spark_jobs.state.watermark import Progress
+
+FILE = "/batch-([0-9]+)(-part-[0-9]+)?[.]parquet$"
+"""The end of the path of a file that a batch made, not compaction, as a pattern for Python and for Hive alike."""
+
+MICROS = 1_000_000
+REGISTERED_SECONDS = 60
+"""Within how long after its first file Hive knows a new day."""
+
+
+class EvidenceError(RuntimeError):
+    """What should be compared is not there yet; the message says how to make it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineEvidence(ABC):
+    """What is there of a line.
+
+    Attributes:
+        topic: what the line reads.
+        kafka: the bounds of its partitions, taken after the state.
+        state: of its job; None before the first batch.
+        rejected_by_job: distinct rejected records that the state's batch and those before it had read.
+        refused: the places of those of them that keep the contract, but not what a sink takes.
+        rejected_at_entry: distinct records that never came to the topic, held back by NiFi or the API.
+        gaps: offsets that hold no record, among those that the state has counted; see `ops.reconciliation.offset_gaps`.
+        gaps_behind: such offsets behind the state.
+        before: what the last check has noted, empty where that does not count any more, and `ignored` says why.
+        after: what this check notes if it holds, but for what Kafka's records come to.
+        days: of the line's tables, and `taken` those of them whose rows are from the note.
+    """
+
+    topic: str
+    kafka: dict[int, topic_reader.Bounds]
+    state: State | None
+    rejected_by_job: int
+    rejected_at_entry: int
+    gaps: int = 0
+    gaps_behind: int = 0
+    refused: frozenset[tuple[int, int]] = frozenset()
+    before: Note = NOTHING
+    ignored: str = ""
+    after: Note = NOTHING
+    days: int = 0
+    taken: int = 0
+
+    @abstractmethod
+    def processed(self) -> int:
+        """How many records something became of."""
+
+    def closed(self) -> int:
+        """The state's closing watermark."""
+        return (self.state.progress if self.state else Progress()).closed
+
+    def lost(self) -> int:
+        """How many offsets Kafka removed before the job had read them."""
+        return self.state.totals.lost if self.state else 0
+
+    def removed(self) -> int:
+        """How many offsets Kafka has removed, by age or size; 0 where all of those had been counted before."""
+        before = self.before.counted.offsets
+        if all(held.first <= before.get(number, 0) for number, held in self.kafka.items()):
+            return 0
+        return sum(held.first for held in self.kafka.values())
+
+    def limits(self) -> dict[int, topic_reader.Bounds]:
+        """The bounds in Kafka of what the state has counted."""
+        done = next_offsets(self.state)
+        return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
+
+    def uncounted(self) -> dict[int, topic_reader.Bounds]:
+        """The bounds in Kafka of what the state has counted and no check before this one."""
+        before = self.before.counted.offsets
+        return {n: held._replace(first=max(held.first, before.get(n, 0))) for n, held in self.limits().items()}
+
+    def behind(self) -> dict[int, topic_reader.Bounds]:
+        """The bounds in Kafka of what the state has not counted."""
+        done = next_offsets(self.state)
+        return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
+
+    def counted(self) -> int:
+        """How many records the state has counted: by Kafka, or by the job where Kafka has removed some of them."""
+        if self.state and self.removed():
+            return self.state.totals.records + self.state.totals.lost
+        return sum(limits.end for limits in self.limits().values()) - self.gaps
+
+    def waiting(self) -> int:
+        """How many records the job has still to process."""
+        held, done = self.kafka.values(), self.limits().values()
+        return sum(one.end for one in held) - sum(one.end for one in done) - self.gaps_behind
+
+    def from_before(self) -> last_check.Taken | None:
+        """How much of this is from the last check; None when nothing is."""
+        if not self.before:
+            return None
+        return last_check.Taken(
+            self.before.time, self.taken, self.days, self.before.counted.records, max(0, self.counted())
+        )
+
+    def note(self, counted: int | None, views: last_check.Views | None = None) -> Note:
+        """What this check notes if it holds: `counted` records, of which `views` came, or what was counted before."""
+        if counted is None:
+            return replace(self.after, counted=self.before.counted)
+        return replace(self.after, counted=last_check.Counted(next_offsets(self.state), counted, views))
+
+    def accepted(self) -> int:
+        """How many records Kafka has taken."""
+        return self.counted() + self.waiting()
+
+
+def newest_state(settings: Settings, line: str) -> State | None:
+    """The newest state of a line's job; None before its first batch."""
+    batch = committed_batches.newest(settings, line)
+    if batch is None:
+        return None
+    return msgspec.json.decode(
+        webhdfs.read(settings, f"{committed_batches.states(line)}/{batch}/state.json"), type=State
+    )
+
+
+def batch_of(state: State | None) -> int:
+    """The state's batch; -1 when there is none."""
+    return state.batch if state else -1
+
+
+def next_offsets(state: State | None) -> dict[int, int]:
+    """By Kafka partition, the offset after the last record that the state has counted."""
+    partitions = state.progress.partitions if state else {}
+    return {number: partition.next_offset for number, partition in partitions.items()}
+
+
+def batch_in(file: str) -> int:
+    """The batch that made a file, by its path; -1 when none did."""
+    found = re.search(FILE, file)
+    return int(found[1]) if found else -1
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What every check of a line begins with: the fields of `LineEvidence` with these names."""
+
+    topic: str
+    kafka: dict[int, topic_reader.Bounds]
+    state: State | None
+    before: Note
+    ignored: str
+    after: Note
+    gaps: int
+
+
+def begin(settings: Settings, line: str, noted: last_check.Found) -> Begun:
+    """Take the job's state, then the bounds of the topic, and what was noted if it is about these."""
+    topic, state = checkpoint_progress.topic(settings, line), newest_state(settings, line)
+    with topic_reader.consumer(settings) as client:
+        kafka = topic_reader.bounds(client, topic)
+    after = Note(
+        time=datetime.now(UTC).replace(microsecond=0),
+        topic=topic,
+        topic_id=topic_reader.topic_id(settings, topic),
+        rules=last_check.rules(settings, line),
+        batch=batch_of(state),
+        progress=state.progress if state else Progress(),
+    )
+    before, ignored = last_check.usable(noted, after, state)
+    gaps = sum(before.counted.offsets.values()) - before.counted.records
+    return Begun(topic, kafka, state, before, ignored, after, gaps)
+
+
+@dataclass(frozen=True)
+class RejectedUntil:
+    """The distinct rejected records of a topic before some offsets: the fields of `LineEvidence` with these names."""
+
+    rejected_by_job: int = 0
+    rejected_at_entry: int = 0
+    refused: frozenset[tuple[int, int]] = frozenset()
+
+
+def rejected_until(settings: Settings, line: str, topic: str, done: Mapping[int, int]) -> RejectedUntil:
+    """Count what the line's job rejected before those offsets, and what was held back before the topic."""
+    by_job, at_entry, refused = 0, 0, set()
+    # What a sink of another query on the topic refused, this line has stored.
+    own = (record for record in dead_letters.read(settings, topic) if record.refused_by in ("", line))
+    for record in dead_letters.distinct(own):
+        if record.origin != dead_letters.SPARK:
+            at_entry += 1
+        elif record.identity[0] == topic and int(record.identity[2]) < done.get(int(record.identity[1]), 0):
+            by_job += 1
+            if record.refused_by:
+                refused.add((int(record.identity[1]), int(record.identity[2])))
+    return RejectedUntil(by_job, at_entry, frozenset(refused))
+
+
+def require_table(settings: Settings, table: str, how: str) -> None:
+    """Raise an EvidenceError when Hive has no such table; `how` says how it is made."""
+    if not query_engines.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
+        raise EvidenceError(f"Hive has no table {table} yet: {how}")
+
+
+def unknown_days(settings: Settings, line: str, table: str, batch: int) -> list[str]:
+    """The days of a line's table with a file of that batch or one before it that Hive doesn't know."""
+    in_hive = hive_tables.known_days(settings, table)
+    on_hdfs = partition_locations.days(settings, line, table)
+    folders = {day: partition_locations.path(line, folder) for day, folder in on_hdfs.items() if day not in in_hive}
+    return [day for day, path in folders.items() if _has_any(webhdfs.names(settings, path), batch)]
+
+
+def _has_any(files: Sequence[str], batch: int) -> bool:
+    return any(batch_in(f"/{file}") <= batch for file in files)
+
+
+def wait_for_days(settings: Settings, line: str, names: Iterable[str], batch: int) -> None:
+    """Wait until Hive knows the days of these tables, for as long as the job may take to register a new one.
+
+    What Hive does not know after that is for the checks to report.
+    """
+    waiting = set(names)
+
+    def known() -> bool:
+        waiting.intersection_update([table for table in waiting if unknown_days(settings, line, table, batch)])
+        return not waiting
+
+    with suppress(DeadlineError):
+        until(known, REGISTERED_SECONDS, f"Hive does not know all days of {line}", every=2)

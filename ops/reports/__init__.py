@@ -1,0 +1,1 @@
+"""Reports: a pipeline's analytics report, and the demo's summary."""

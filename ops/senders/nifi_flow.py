@@ -1,0 +1,27 @@
+"""What NiFi's flow still holds."""
+
+from __future__ import annotations
+
+import requests
+
+from eventmill.config.settings import Settings
+from ops.senders import nifi_inbox
+
+TIMEOUT = 30
+
+
+def queued(settings: Settings) -> int:
+    """How many flow files wait or are worked on anywhere in the flow."""
+    url = f"http://{settings.nifi_host}:{settings.nifi_port}/nifi-api/flow/status"
+    reply = requests.get(url, timeout=TIMEOUT)
+    reply.raise_for_status()
+    return int(reply.json()["controllerStatus"]["flowFilesQueued"])
+
+
+def delivered(settings: Settings, line: str, name: str) -> bool:
+    """Whether Kafka has all of the inbox's file of that name: it was taken, and nothing is queued any more.
+
+    NiFi removes a file from the inbox after its content is in the first queue, so the order of the two questions
+    matters.
+    """
+    return not (nifi_inbox.folder(settings, line) / name).exists() and not queued(settings)

@@ -1,0 +1,1 @@
+"""The native stack: its services, supervisor, downloads, preflight checks and provisioning."""

@@ -1,0 +1,70 @@
+"""What a running stack gets before its first event: topics, tables of its databases and of Hive, NiFi flows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from eventmill.config.settings import Settings, load
+from eventmill.databases import cassandra, mysql, postgres
+from eventmill.kafka import forwarder, topics
+from eventmill.lake import hive_tables as tables
+from eventmill.lake import warehouse
+from nifi import deploy
+
+OF_LINES = (
+    ("visits", "topics of the forwarder", forwarder.apply_topics),
+    ("visits", "PostgreSQL tables", postgres.apply_tables),
+    ("orders", "Cassandra tables", cassandra.apply_tables),
+    ("clicks", "NiFi flows", deploy.deploy),
+)
+"""What only one line needs: the line, what it is, and how it is made."""
+
+
+def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> int:
+    """Make what is missing; again, it does nothing. Returns how many days of tables Hive did not know."""
+    on_step("topics")
+    topics.apply(settings)
+    on_step("MySQL tables")
+    mysql.apply_tables(settings)
+    for line, what, make in OF_LINES:
+        if line in settings.lines:
+            on_step(what)
+            make(settings)
+    on_step("Hive tables")
+    return hive_tables(settings)
+
+
+def hive_tables(settings: Settings) -> int:
+    """Make the Hive tables of all enabled lines and find their days; returns how many Hive did not know."""
+    found = sum(sum(tables.apply(settings, line).values()) for line in settings.lines if line in tables.lines())
+    if "orders" in settings.lines:
+        tables.apply(settings, "warehouse")
+        found += warehouse.restore(settings)
+    return found
+
+
+def notice(settings: Settings, found: int) -> str:
+    """What is said of days that Hive did not know; nothing when there were none."""
+    if not found:
+        return ""
+    derby = settings.state_dir / "hive" / "metastore_db"
+    old = f"; {derby}, its data of earlier versions, is no longer read and can be deleted" if derby.is_dir() else ""
+    return f"Hive found {found} days of tables on HDFS that its metastore did not know{old}"
+
+
+def before(settings: Settings, service: str) -> None:
+    """Make what a service must have before it can be ready."""
+    if service == "forwarder":
+        forwarder.apply_topics(settings)
+
+
+def main() -> None:
+    """Prepare the stack of the settings, with a line a step."""
+    settings = load()
+    found = prepare(settings, lambda step: print(f"preparing {step}"))  # noqa: T201
+    if said := notice(settings, found):
+        print(said)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

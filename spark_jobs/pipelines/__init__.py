@@ -1,0 +1,1 @@
+"""The pipelines: what each does on top of what all share."""

@@ -1,0 +1,1 @@
+"""Steps of a micro-batch: lateness, deduplication, window aggregation, enrichment."""

@@ -1,0 +1,1 @@
+"""Running the streaming queries: the runner, restarts, the Python worker daemon."""

@@ -1,0 +1,1 @@
+"""Where results go: Parquet tables, dead letters, MySQL, Cassandra, PostgreSQL, Kafka."""

@@ -1,0 +1,72 @@
+"""New days of the lines' tables become known to Hive, and so to Presto, while the jobs run.
+
+A thread of the driver compares the days on HDFS with those that it has registered, again and again, so what fails
+because Hive is away, or is cut off by a kill, is made good by the next look or by the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from eventmill.config.settings import Settings
+from eventmill.lake import hive_tables, partition_locations
+
+LOG = logging.getLogger(__name__)
+EVERY_SECONDS = 20
+LAST_SECONDS = 20
+"""How long the end of a run waits for its last days to be registered."""
+
+Days = Mapping[str, Mapping[str, str]]
+"""By table, its days, each with its folder."""
+
+
+@contextmanager
+def registered(settings: Settings, lines: Sequence[str]) -> Iterator[None]:
+    """Register the days of these lines' tables as long as the block runs, and once more at its end."""
+    registrar = Registrar(settings, [line for line in lines if line in hive_tables.lines()])
+    ended = threading.Event()
+    thread = threading.Thread(target=registrar.run, args=(ended,), name="registering", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(LAST_SECONDS)
+
+
+class Registrar:
+    """Knows which days of some lines' tables are registered with Hive."""
+
+    def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
+        self._settings = settings
+        self._lines = lines
+        self._done: dict[str, Days] = {}
+        self._failing: set[str] = set()
+
+    def run(self, ended: threading.Event) -> None:
+        """Look for new days until the event, and once after it."""
+        while not ended.is_set():
+            self.look()
+            ended.wait(EVERY_SECONDS)
+        self.look()
+
+    def look(self) -> None:
+        """Register the days that are new since the last look that did not fail."""
+        for line in self._lines:
+            try:
+                self._look(line)
+                self._failing.discard(line)
+            except Exception as error:  # Whatever fails is tried again, and must not end the thread.
+                # Once for as long as it lasts.
+                level = logging.DEBUG if line in self._failing else logging.WARNING
+                LOG.log(level, "%s: Hive may not know new days yet: %s", line, error)
+                self._failing.add(line)
+
+    def _look(self, line: str) -> None:
+        days = partition_locations.days_of(self._settings, line, hive_tables.partitioned(line))
+        if self._done.get(line) != days:
+            hive_tables.apply(self._settings, line)
+            self._done[line] = days

@@ -1,0 +1,1 @@
+"""Reading Kafka: the stream, its reader, and the decoder of values."""

@@ -1,0 +1,1 @@
+"""What a pipeline carries from one micro-batch to the next."""

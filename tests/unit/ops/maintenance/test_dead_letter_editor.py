@@ -1,0 +1,99 @@
+"""Mending a value: fields by their paths, or in an editor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from eventmill.kafka.dead_letters import RejectedError
+from ops.maintenance import dead_letter_editor
+from ops.maintenance.dead_letter_editor import Change
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("userid=user-1", Change(("userid",), "user-1")),
+        ("context.source=mobile", Change(("context", "source"), "mobile")),
+        ("cost=5", Change(("cost",), 5)),
+        ('cost="5"', Change(("cost",), "5")),
+        ("cost=null", Change(("cost",), None)),
+        ("cost=", Change(("cost",), "")),
+        ("User-Agent=a=b", Change(("User-Agent",), "a=b")),
+        ('properties={"productid":"p"}', Change(("properties",), {"productid": "p"})),
+    ],
+)
+def test_a_change_is_a_path_and_json_or_text(text: str, change: Change) -> None:
+    assert dead_letter_editor.parse(text) == change
+
+
+@pytest.mark.parametrize("text", ["userid", "=5", "a..b=1", ".a=1", "a.=1"])
+def test_what_is_no_change_is_named_with_how_it_should_be(text: str) -> None:
+    with pytest.raises(RejectedError, match=r"give field\.path=value"):
+        dead_letter_editor.parse(text)
+
+
+def test_fields_are_set_and_the_others_stay() -> None:
+    changes = [Change(("b", "c"), 2), Change(("d", "e"), 3), Change(("a",), None)]
+    assert (
+        dead_letter_editor.apply(b'{"a":1,"b":{"c":1,"x":1}}', changes) == b'{"a":null,"b":{"c":2,"x":1},"d":{"e":3}}'
+    )
+
+
+def test_a_path_through_a_field_that_is_no_object_is_refused() -> None:
+    with pytest.raises(RejectedError, match=r"--set a\.b\.c: a\.b is no object"):
+        dead_letter_editor.apply(b'{"a":{"b":1}}', [Change(("a", "b", "c"), 1)])
+
+
+@pytest.mark.parametrize("value", [b"", b"[1]", b"{", b"\xff", b'"x"'])
+def test_a_value_that_is_no_object_has_no_fields_to_set(value: bytes) -> None:
+    with pytest.raises(RejectedError, match="no JSON object"):
+        dead_letter_editor.apply(value, [Change(("a",), 1)])
+
+
+def test_json_is_shown_in_lines_and_sent_in_one() -> None:
+    assert dead_letter_editor.pretty(b'{"a":1.10}') == b'{\n  "a": 1.10\n}'
+    assert dead_letter_editor.compact(b'{\n  "a": 1.10\n}') == b'{"a":1.10}'
+    assert dead_letter_editor.pretty(b"\xff{") == dead_letter_editor.compact(b"\xff{") == b"\xff{"
+
+
+def test_visual_goes_before_editor_and_one_must_be_set() -> None:
+    assert dead_letter_editor.editor({"EDITOR": "vi", "VISUAL": "code --wait"}) == ["code", "--wait"]
+    assert dead_letter_editor.editor({"EDITOR": "vi"}) == ["vi"]
+    with pytest.raises(RejectedError, match="no editor is set"):
+        dead_letter_editor.editor({})
+
+
+def script(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """Let the editor be that line of shell, which has the file as $1."""
+    path = folder / "editor"
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o700)
+    monkeypatch.setitem(os.environ, "VISUAL", str(path))
+
+
+def test_what_the_editor_leaves_is_the_new_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, monkeypatch, 'sed -i s/1/2/ "$1"')
+    draft = dead_letter_editor.Draft(b'{"a":1}', "events-0-1")
+    assert draft.edit() == b'{"a":2}'
+    assert draft.path.read_bytes() == b'{\n  "a": 2\n}\n'
+    draft.done()
+    assert not draft.path.parent.exists()
+
+
+def test_nothing_changed_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, monkeypatch, "true")
+    draft = dead_letter_editor.Draft(b"\xff{", "events-0-1")
+    assert draft.edit() is None
+    draft.done()
+
+
+def test_an_editor_that_fails_keeps_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, monkeypatch, "exit 3")
+    draft = dead_letter_editor.Draft(b"{}", "events-0-1")
+    with pytest.raises(RejectedError, match=rf"the editor failed .*{draft.path}, nothing was sent"):
+        draft.edit()
+    assert draft.path.exists()
+    draft.done()
