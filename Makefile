@@ -37,9 +37,10 @@ presto: bootstrap ## Presto's console; Hive's is .venv/bin/eventmill console hiv
 
 test: setup lint types unit dags e2e ## what CI runs: lint, types and all tests
 
-lint: bootstrap ## ruff
+lint: bootstrap ## ruff, and the layers by import-linter
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-cache
 
 types: bootstrap ## mypy, strict
 	@.venv/bin/mypy

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from eventmill.config.settings import ROOT, Settings
-from eventmill.databases import query_engines
+from eventmill.databases import sql_scripts
 
 SCRIPTS = ROOT / "sql" / "cassandra"
 KEYSPACE = "ecommerce"
@@ -59,5 +59,5 @@ def apply_tables(settings: Settings) -> None:
         client.execute(f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {replication}")
         client.set_keyspace(KEYSPACE)
         for script in sorted(SCRIPTS.glob("*.cql")):
-            for statement in query_engines.statements(script.read_text("utf-8")):
+            for statement in sql_scripts.statements(script.read_text("utf-8")):
                 client.execute(statement)

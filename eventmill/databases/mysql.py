@@ -19,7 +19,7 @@ from mysql.connector.errorcode import (
 )
 
 from eventmill.config.settings import ROOT, Settings
-from eventmill.databases import query_engines
+from eventmill.databases import sql_scripts
 
 SCRIPTS = ROOT / "sql" / "mysql"
 SHOP = "orders"
@@ -99,7 +99,7 @@ def apply(settings: Settings, script: Path) -> None:
     """Execute a line's script, whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
     with connect(settings, settings.shop_database if script.stem == SHOP else "") as connection:
         cursor = connection.cursor()
-        for statement in query_engines.statements(script.read_text("utf-8")):
+        for statement in sql_scripts.statements(script.read_text("utf-8")):
             cursor.execute(statement)
         connection.commit()
 

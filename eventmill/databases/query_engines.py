@@ -38,12 +38,6 @@ class Result:
     rows: tuple[tuple[Value, ...], ...] = ()
 
 
-def statements(script: str) -> list[str]:
-    """The statements of a script; each ends with a semicolon at the end of a line."""
-    lines = (line for line in script.splitlines() if not line.lstrip().startswith("--"))
-    return [part.strip() for part in "\n".join([*lines, ""]).split(";\n") if part.strip()]
-
-
 def hive(settings: Settings, statement: str) -> Result:
     """Ask HiveServer2."""
     from pyhive.exc import Error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventmill.config.settings import ROOT, Settings
-from eventmill.databases import query_engines
+from eventmill.databases import query_engines, sql_scripts
 from eventmill.lake import partition_locations
 
 FOLDER = ROOT / "sql" / "hive"
@@ -41,7 +41,7 @@ def lines() -> tuple[str, ...]:
 
 def partitioned(line: str) -> tuple[str, ...]:
     """The line's tables that are partitioned by day."""
-    made = query_engines.statements(script(line).read_text("utf-8"))
+    made = sql_scripts.statements(script(line).read_text("utf-8"))
     by_day = [statement for statement in made if "PARTITIONED BY" in statement and PLANNED not in statement]
     return tuple(name[1] for name in map(TABLE.search, by_day) if name)
 
@@ -125,7 +125,7 @@ def apply(settings: Settings, line: str) -> dict[str, int]:
         The tables with days, each with the number of days that Hive did not know.
     """
     there = made(settings)
-    for statement in query_engines.statements(script(line).read_text("utf-8")):
+    for statement in sql_scripts.statements(script(line).read_text("utf-8")):
         if not ((name := TABLE.search(statement)) and name[1] in there):
             query_engines.hive(settings, statement)
     found = changes(settings, line, there)

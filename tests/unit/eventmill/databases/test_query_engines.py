@@ -77,8 +77,3 @@ def test_hives_own_message_is_found_in_its_reply() -> None:
 @pytest.mark.parametrize(("cell", "shown"), [(None, "NULL"), (True, "true"), (1, "1"), ("x", "x")])
 def test_values_are_shown_as_text(cell: query_engines.Value, shown: str) -> None:
     assert query_engines.text(cell) == shown
-
-
-def test_a_script_is_split_into_its_statements() -> None:
-    script = "-- a comment; with a semicolon\nCREATE TABLE a (\n  b INT COMMENT 'x;y'\n);\n\nDROP TABLE c;\n"
-    assert query_engines.statements(script) == ["CREATE TABLE a (\n  b INT COMMENT 'x;y'\n)", "DROP TABLE c"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventmill.config.settings import Settings
-from eventmill.databases import query_engines
+from eventmill.databases import query_engines, sql_scripts
 from eventmill.lake import hive_tables, partition_locations, webhdfs
 from eventmill.lake.hive_tables import TablesError
 from eventmill.lake.partition_locations import Place, Places
@@ -43,7 +43,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:
     """The statements by which it finds the days of the clicks."""
     monkeypatch.setattr(query_engines, "hive", hive)
-    return query_engines.statements(hive_tables.find_days(settings(), "clicks"))
+    return sql_scripts.statements(hive_tables.find_days(settings(), "clicks"))
 
 
 @pytest.mark.usefixtures("hdfs")
