@@ -15,7 +15,13 @@ from eventmill.config import logs
 from eventmill.config.polling import until
 from eventmill.config.settings import LINES, Settings, load
 from eventmill.lake import checkpoint_progress
+from eventmill.lake.hadoop_files import Files
+from eventmill.spark.session import session
+from spark_jobs.pipelines.registry import root
+from spark_jobs.pipelines.shop_warehouse import Warehouse
 from spark_jobs.runtime.error_messages import explain
+from spark_jobs.runtime.runner import run as run_queries
+from spark_jobs.sinks.hive_registration import registered
 from spark_jobs.state.lock import LineLock
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -49,11 +55,6 @@ def run(
 @app.command()
 def warehouse() -> None:
     """Clean what is new in the shop's lake, and write the days of the warehouse that it changes anew."""
-    from eventmill.lake.hadoop_files import Files
-    from eventmill.spark.session import session
-    from spark_jobs.pipelines.registry import root
-    from spark_jobs.pipelines.shop_warehouse import Warehouse
-
     settings = load()
     logs.start(settings)
     spark = session(settings, "warehouse")
@@ -71,10 +72,6 @@ def _known(lines: Sequence[str] | None) -> Sequence[str]:
 
 
 def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
-    from eventmill.spark.session import session
-    from spark_jobs.runtime.runner import run as run_queries
-    from spark_jobs.sinks.hive_registration import registered
-
     with registered(settings, lines):
         spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
         run_queries(spark, settings, lines, bounded)

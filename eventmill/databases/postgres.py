@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+from psycopg import sql
+
 from eventmill.config.settings import ROOT, Settings
 
 SCRIPTS = ROOT / "sql" / "postgres"
@@ -21,8 +24,6 @@ def connect(settings: Settings, database: str = "") -> Iterator[Any]:
     Raises:
         psycopg.Error: when the server is away or refuses.
     """
-    import psycopg
-
     with psycopg.connect(**_arguments(settings, database)) as connection:
         yield connection
 
@@ -41,15 +42,11 @@ def _arguments(settings: Settings, database: str) -> dict[str, Any]:
 
 def is_away(error: BaseException) -> bool:
     """Whether PostgreSQL cannot do now what it can do later: it is away, or another transaction is in the way."""
-    import psycopg
-
     return isinstance(error, psycopg.OperationalError) and not is_refusal(error)
 
 
 def is_refusal(error: BaseException) -> bool:
     """Whether PostgreSQL refuses what is to be written because of its values."""
-    import psycopg
-
     # A limit may be that of an index on a value's length.
     return isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.errors.ProgramLimitExceeded)
 
@@ -63,9 +60,6 @@ def apply_tables(settings: Settings) -> None:
 
 
 def _make_database(settings: Settings) -> None:
-    import psycopg
-    from psycopg import sql
-
     name = settings.postgres_database
     with psycopg.connect(**_arguments(settings, FIRST), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():

@@ -24,7 +24,7 @@ WORKERS, CODE = "workers", "code"
 """The folders beside an executor that its environment and our code are unpacked to."""
 
 PYTHON = f"./{WORKERS}/bin/python"
-PACKAGES = ("eventmill", "nifi", "spark_jobs")
+PACKAGES = ("eventmill", "spark_jobs")
 CLIENT = ROOT / "engines" / "yarn" / "client"
 """Spark wants a folder with Hadoop's configuration, or it does not start on YARN; ours has nothing to say."""
 

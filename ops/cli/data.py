@@ -14,13 +14,17 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from eventmill.config import settings
+from eventmill.kafka import watch as topic_watch
 from eventmill.text.printable import decoded
 from eventmill.text.terminal import Console
 from ops.cli import display
 from ops.cli.display import wide
+from ops.datagen import page_logs, product_views, spec, user_actions
 from ops.datagen.cart_truth import CartsTruth
 from ops.datagen.ground_truth import PageLogsTruth, Truth
+from ops.datagen.product_views import require_folders
 from ops.datagen.spec import Plan
+from ops.senders import event_api, kafka_arrival, nifi_inbox, source_cluster
 
 Wanted = TypeVar("Wanted", bound=Plan)
 Known = TypeVar("Known", Truth, CartsTruth, PageLogsTruth)
@@ -74,8 +78,6 @@ def generate_clicks(
     layout: Annotated[Layout, typer.Option("--format", help="JSON lines or one JSON array.")] = Layout.lines,
 ) -> None:
     """Write product views, some of them late, doubled or broken, and the truth about them."""
-    from ops.datagen import product_views, spec
-
     values = settings.load()
     wanted = spec.Plan(
         count=count,
@@ -108,8 +110,6 @@ def generate_carts(
     start: Annotated[str, typer.Option(help="Time from which on they act.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write what shoppers do, some of it late, doubled or broken, and the truth about their carts."""
-    from ops.datagen import spec, user_actions
-
     values = settings.load()
     wanted = spec.CartsPlan(
         count=count,
@@ -144,8 +144,6 @@ def generate_visits(
     start: Annotated[str, typer.Option(help="Time of the first log.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write page logs, some of them doubled or broken, and the truth about them."""
-    from ops.datagen import page_logs, spec
-
     wanted = spec.Plan(
         count=count,
         seed=seed,
@@ -161,8 +159,6 @@ def _generate(
     write: Callable[[Wanted, Path, Path, Callable[[int], None]], Known], wanted: Wanted, out: Path, truth: Path
 ) -> Known:
     """Write what is wanted, and say what it holds."""
-    from ops.datagen.product_views import require_folders
-
     wanted.check(datetime.now(UTC))
     require_folders(out, truth)
     with progress_bar() as progress:
@@ -188,8 +184,6 @@ def send_clicks(
     patience: Annotated[int, typer.Option(min=1, help="Seconds without a further record until giving up.")] = 120,
 ) -> None:
     """Put a file into NiFi's inbox; content that was sent before is not sent again."""
-    from ops.senders import kafka_arrival, nifi_inbox
-
     values, console = settings.load(), wide()
     arrival = kafka_arrival.Arrival(values, values.clicks_topic) if wait else None
     receipt = nifi_inbox.send(file, values, "clicks", again)
@@ -213,8 +207,6 @@ def send_carts(
     patience: Annotated[int, typer.Option(min=1, help="Seconds for a request that Kafka is away for.")] = 60,
 ) -> None:
     """Post what shoppers do to the event API, line after line; ends when Kafka has all of it."""
-    from ops.senders import event_api
-
     poster = event_api.Poster(settings.load(), "UserAction", key, patience)
     with progress_bar() as progress:
         task = progress.add_task("posted", total=event_api.lines_in(file))
@@ -228,8 +220,6 @@ def send_visits(
     patience: Annotated[int, typer.Option(min=1, help="Seconds that the source cluster may be away for.")] = 60,
 ) -> None:
     """Write page logs to the source cluster, from where the forwarder copies them; ends when it has all of them."""
-    from ops.senders import event_api, source_cluster
-
     with progress_bar() as progress:
         task = progress.add_task("written", total=event_api.lines_in(file))
         number = source_cluster.send(
@@ -245,13 +235,11 @@ def watch(
     look: Annotated[Look, typer.Option("--format", help="The values with a headline each, or JSON lines.")] = Look.raw,
 ) -> None:
     """Show a topic's records as they come."""
-    from eventmill.kafka import watch
-
-    for record in islice(watch.records(settings.load(), topic, from_beginning), count):
+    for record in islice(topic_watch.records(settings.load(), topic, from_beginning), count):
         if look is Look.json:
-            display.data(watch.as_json(record))
+            display.data(topic_watch.as_json(record))
         else:
-            display.say(watch.headline(record), dim=True)
+            display.say(topic_watch.headline(record), dim=True)
             display.say(decoded(record.value))
 
 

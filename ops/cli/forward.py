@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 
 from eventmill.config import settings
+from eventmill.kafka import forwarder as forward
 from ops.cli.display import Shape, data, wide
 
 app = typer.Typer(help="Look at the forwarder, which copies visits from the source cluster.", no_args_is_help=True)
@@ -23,10 +25,6 @@ def status(
     shape: Annotated[Shape, typer.Option("--format", help="How the result is shown.")] = Shape.table,
 ) -> None:
     """Show how far each partition of the source's topic is copied."""
-    import msgspec
-
-    from eventmill.kafka import forwarder as forward
-
     values = settings.load()
     found = forward.status(values)
     if shape is Shape.json:

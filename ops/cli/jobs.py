@@ -12,6 +12,7 @@ from rich.table import Table
 
 from eventmill.config import errors, settings
 from eventmill.config.settings import LINES
+from eventmill.lake import checkpoint_progress, lost_records
 from eventmill.spark import job_state
 from eventmill.spark.job_state import JobState
 from ops.cli.display import say, wide
@@ -119,16 +120,12 @@ def of_line(programs: Mapping[str, Program], line: str) -> Program:
 
 def waiting(values: settings.Settings, line: str) -> int:
     """How many records Kafka holds behind the line's committed offsets."""
-    from eventmill.lake import checkpoint_progress
-
     return checkpoint_progress.waiting(values, line)
 
 
 @app.command("skip-lost")
 def skip_lost(line: LineArgument) -> None:
     """Let a line's job go on without records that Kafka removed before they were read; `verify` counts them as lost."""
-    from eventmill.lake import checkpoint_progress, lost_records
-
     values = settings.load()
     _require_known(line)
     found = {

@@ -6,22 +6,24 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from heapq import nlargest
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from eventmill.config import settings
 from eventmill.config.settings import Settings
+from eventmill.contracts import validation_report
+from eventmill.contracts.events import EventError
+from eventmill.kafka import dead_letters, replay
+from eventmill.kafka.dead_letters import History, Place, Rejected, RejectedError, Summary
+from eventmill.kafka.replay import Choice, Outgoing, Result
+from eventmill.kafka.topics import Topic
 from eventmill.text.printable import decoded
 from ops.cli.data import progress_bar
 from ops.cli.display import say, say_lines, wide
-
-if TYPE_CHECKING:
-    from eventmill.kafka.dead_letters import History, Place, Rejected, Summary
-    from eventmill.kafka.replay import Choice, Outgoing, Result
-    from eventmill.kafka.topics import Topic
-    from ops.maintenance.dead_letter_editor import Draft
+from ops.maintenance import dead_letter_editor
+from ops.maintenance.dead_letter_editor import Draft
 
 PREVIEW = 80
 SHOWN = 20
@@ -41,8 +43,6 @@ def list_all(
     limit: Annotated[int, typer.Option(min=1, help="Show so many.")] = SHOWN,
 ) -> None:
     """Show the newest rejected records of a topic, each once, and how often each reason came and was replayed."""
-    from eventmill.kafka import dead_letters, replay
-
     values = settings.load()
     history = dead_letters.history(values, dead_letters.source(values, topic).name)
     summary, replayed, found = dead_letters.Summary(), Counter[str](), 0
@@ -81,9 +81,6 @@ def _reasons(summary: Summary, replayed: Counter[str]) -> Table:
 @app.command("show")
 def show(topic: TopicArgument, identity: IdArgument) -> None:
     """Show a rejected record, and all that breaks the contract in it."""
-    from eventmill.kafka import dead_letters
-    from ops.maintenance import dead_letter_editor
-
     values = settings.load()
     source = dead_letters.source(values, topic)
     record = dead_letters.one(values, topic, dead_letters.Place.parse(identity))
@@ -104,8 +101,6 @@ def show(topic: TopicArgument, identity: IdArgument) -> None:
 
 
 def _show_difference(topic: Topic, value: bytes) -> None:
-    from eventmill.contracts import validation_report
-
     assert topic.contract is not None
     found = validation_report.difference(topic.contract, value, datetime.now(UTC))
     table = Table("field", "found", "allowed", "what is wrong")
@@ -132,8 +127,6 @@ def edit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
 ) -> None:
     """Change a rejected record, by --set or in $VISUAL or $EDITOR, and replay it when it keeps the contract."""
-    from eventmill.kafka import dead_letters, replay
-
     values = settings.load()
     source, place = dead_letters.source(values, topic), dead_letters.Place.parse(identity)
     replay.require_new(topic, dead_letters.history(values, topic), place)
@@ -145,11 +138,6 @@ def edit(
 
 
 def _set(topic: Topic, record: Rejected, changes: list[str]) -> Outgoing:
-    from eventmill.contracts.events import EventError
-    from eventmill.kafka import replay
-    from eventmill.kafka.dead_letters import RejectedError
-    from ops.maintenance import dead_letter_editor
-
     value = dead_letter_editor.apply(record.value, map(dead_letter_editor.parse, changes))
     try:
         return replay.checked(topic, record, value, edited=True)
@@ -159,8 +147,6 @@ def _set(topic: Topic, record: Rejected, changes: list[str]) -> Outgoing:
 
 def _edit_and_send(values: Settings, topic: Topic, record: Rejected, dry_run: bool) -> None:
     """Let the user edit the value and send it; the text stays until it's sent."""
-    from ops.maintenance import dead_letter_editor
-
     draft = dead_letter_editor.Draft(record.value, f"{topic.name}-{record.place}")
     outgoing = _edited(topic, record, draft)
     try:
@@ -173,10 +159,6 @@ def _edit_and_send(values: Settings, topic: Topic, record: Rejected, dry_run: bo
 
 def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
     """What the user made of it, once it keeps the contract; the editor opens until then or until the user gives up."""
-    from eventmill.contracts.events import EventError
-    from eventmill.kafka import replay
-    from eventmill.kafka.dead_letters import RejectedError
-
     while (value := draft.edit()) is not None:
         try:
             return replay.checked(topic, record, value, edited=True)
@@ -190,8 +172,6 @@ def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
 
 
 def _send(values: Settings, topic: Topic, outgoing: Outgoing, dry_run: bool) -> None:
-    from eventmill.kafka import replay
-
     if dry_run:
         say(decoded(outgoing.value))
         return
@@ -207,9 +187,6 @@ def replay_some(
     every: Annotated[bool, typer.Option("--all", help="Replay all.")] = False,
 ) -> None:
     """Send rejected records as they are, those that keep the contract now; none is sent twice."""
-    from eventmill.kafka import dead_letters, replay
-    from eventmill.kafka.dead_letters import RejectedError
-
     values = settings.load()
     source = dead_letters.source(values, topic)
     if sum(map(bool, (identities, reason, every))) != 1:
@@ -221,8 +198,6 @@ def replay_some(
 
 def _replay(values: Settings, topic: Topic, choice: Choice) -> Result:
     """Find out what there is before taking over from another replay; then send."""
-    from eventmill.kafka import dead_letters, replay
-
     history = dead_letters.history(values, topic.name)
     named = choice.identities(topic.name, history)
     with progress_bar() as progress:
@@ -231,8 +206,6 @@ def _replay(values: Settings, topic: Topic, choice: Choice) -> Result:
 
 
 def _show_result(topic: str, result: Result, named: int) -> None:
-    from eventmill.kafka.dead_letters import RejectedError
-
     if named == 1 and result.left:
         raise RejectedError(_sentence(*next(iter(result.left.items()))))
     console = wide()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
+import msgspec
+import requests
 import typer
 from rich.table import Table
 
@@ -16,14 +18,23 @@ from eventmill.kafka.topic_reader import Bounds
 from eventmill.lake import committed_batches
 from ops.cli.data import progress_bar
 from ops.cli.display import Shape, data, say, wide
+from ops.datagen import ground_truth
+from ops.datagen.ground_truth import Truth
+from ops.reconciliation import (
+    click_checks,
+    click_snapshot,
+    event_checks,
+    event_snapshot,
+    last_check,
+    offset_gaps,
+    recount,
+    visit_snapshot,
+)
+from ops.reconciliation.click_checks import Report
+from ops.reconciliation.event_checks import EventReport
+from ops.reconciliation.last_check import Found, Note
+from ops.reconciliation.snapshot import LineEvidence
 from ops.stack.supervisor import StackError
-
-if TYPE_CHECKING:
-    from ops.datagen.ground_truth import Truth
-    from ops.reconciliation.click_checks import Report
-    from ops.reconciliation.event_checks import EventReport
-    from ops.reconciliation.last_check import Found, Note
-    from ops.reconciliation.snapshot import LineEvidence
 
 WINDOWS = "clicks"
 """The line that counts by windows; the others store single events."""
@@ -65,8 +76,6 @@ def verify(
 
     What has not changed since the last check that held is taken from that one.
     """
-    import msgspec
-
     values = settings.load()
     expected = _truth(values, truth) if truth else None
     wanted = _lines(values, lines or [], [WINDOWS] if expected else [])
@@ -82,9 +91,6 @@ def verify(
 
 
 def _truth(values: Settings, path: Path) -> Truth:
-    from ops.datagen import ground_truth
-    from ops.reconciliation import click_checks
-
     expected = ground_truth.read(path)
     click_checks.require_same_windows(values, expected)
     return expected
@@ -110,10 +116,6 @@ def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> lis
 
 def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report | EventReport:
     """Check a line, and note what was found when it holds."""
-    import requests
-
-    from ops.reconciliation import last_check
-
     noted = last_check.NOT_NOTED if how.everything else last_check.read(values, line)
     check = partial(_check_windows, truth=truth) if line == WINDOWS else partial(_check_events, line=line)
     report, note = check(values, how, noted)
@@ -128,8 +130,6 @@ def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report
 
 
 def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[Report, Note]:
-    from ops.reconciliation import click_checks, click_snapshot, offset_gaps, recount
-
     found = click_snapshot.gather(values, WINDOWS, noted)
     before = found.before.counted.views
     count = partial(recount.recount, refused=found.refused, closed=found.closed(), before=before)
@@ -141,8 +141,6 @@ def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None
 
 
 def _check_events(values: Settings, how: How, noted: Found, line: str) -> tuple[EventReport, Note]:
-    from ops.reconciliation import event_checks, event_snapshot, offset_gaps, recount, visit_snapshot
-
     found = (visit_snapshot if line == STAR_SCHEMA else event_snapshot).gather(values, line, noted)
     new = _counted(values, found, recount.count) if how.recount else None
     counted = None if new is None else found.before.counted.records + new
