@@ -1,4 +1,4 @@
-"""The commands that run the lines on sample data: the demo, and players for the game."""
+"""The command that runs the lines on sample data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, track
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -25,12 +25,11 @@ from eventmill.lake import checkpoint_progress
 from eventmill.spark import job_state
 from eventmill.text import svg_chart
 from eventmill.text.terminal import Console
+from ops.cli import clients, jobs, stack, tables, verify
 from ops.cli import data as data_commands
-from ops.cli import jobs, leaderboard, shop, stack, verify
 from ops.cli import sql as sql_commands
 from ops.cli.display import changing
 from ops.reports import demo
-from ops.senders import game_players
 from ops.stack.supervisor import StackError, Supervisor
 
 CLICKS, GAME, CARTS, ORDERS, VISITS = "clicks", "game", "carts", "orders", "visits"
@@ -48,9 +47,8 @@ CountOption = Annotated[int, typer.Option(min=1, help="Product views to generate
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
+    """Add the command to the command line."""
     app.command("demo")(run)
-    app.command("play")(play_game)
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
@@ -142,7 +140,7 @@ def _send_page_logs(values: Settings) -> None:
 def _show_game(_values: Settings, console: Console) -> None:
     """Show what Presto makes of the game."""
     console.rule("game: players → Kafka → Spark → Hive → Presto")
-    sql_commands.make_tables(GAME)
+    tables.make_tables(GAME)
     for name in ("game-purchases", "game-spending", "guild-sizes"):
         sql_commands.ask_named(name)
 
@@ -150,8 +148,8 @@ def _show_game(_values: Settings, console: Console) -> None:
 def _show_carts(_values: Settings, console: Console) -> None:
     """Show what MySQL and Presto make of the carts."""
     console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
-    sql_commands.make_tables(CARTS)
-    leaderboard.leaderboard(last="1h", once=True)
+    tables.make_tables(CARTS)
+    sql_commands.leaderboard(last="1h", once=True)
     for name in ("abandoned-by-day", "abandoned-products"):
         sql_commands.ask_named(name)
 
@@ -159,7 +157,7 @@ def _show_carts(_values: Settings, console: Console) -> None:
 def _show_orders(values: Settings, console: Console) -> None:
     """Show what Presto and Cassandra make of the orders."""
     console.rule("orders: shop → MySQL, Kafka → Spark → Hive, Cassandra")
-    sql_commands.make_tables(ORDERS)
+    tables.make_tables(ORDERS)
     sql_commands.ask_named("orders-by-day")
     console.print(_most_viewed(values))
 
@@ -181,11 +179,11 @@ def _most_viewed(values: Settings) -> Table:
 
 
 def _play(_values: Settings) -> None:
-    play_game(LOOPS)
+    clients.play_game(LOOPS)
 
 
 def _shop(_values: Settings) -> None:
-    shop.run(rate=FAST, steps=STEPS)
+    clients.run(rate=FAST, steps=STEPS)
 
 
 OTHERS: dict[str, tuple[str, Callable[[Settings], None], Callable[[Settings, Console], None]]] = {
@@ -195,15 +193,6 @@ OTHERS: dict[str, tuple[str, Callable[[Settings], None], Callable[[Settings, Con
     VISITS: ("source cluster → MirrorMaker → Kafka", _send_page_logs, _show_visits),
 }
 """Each line but the clicks: the path of its data, how they are sent, and what is shown of them."""
-
-
-def play_game(
-    loops: Annotated[int, typer.Argument(min=1, help="How often the players come.")] = 1,
-) -> None:
-    """Let players visit the game: buy swords and shields, join and leave guilds."""
-    visits = game_players.play(settings.load(), loops)
-    for _ in track(visits, "visits", total=loops * len(game_players.loop())):
-        pass
 
 
 def _catch_up(values: Settings, console: Console, line: str) -> None:

@@ -19,10 +19,15 @@ from ops.cli.display import say, wide
 from ops.stack.engines import service_environment
 from ops.stack.supervisor import ALL_JOBS, Program, StackError, Supervisor, job_program
 
-app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
+jobs_app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
 LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(LINES)}.")]
 MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(LINES)}; all in one process if none.")]
 STOPPED = ("STOPPED", "EXITED", "FATAL")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    app.add_typer(jobs_app, name="jobs")
 
 
 def _supervisor(line: str | None) -> Supervisor:
@@ -41,7 +46,7 @@ def _program(line: str | None) -> str:
     return ALL_JOBS if line is None else job_program(line)
 
 
-@app.command()
+@jobs_app.command()
 def start(line: MaybeLine = None) -> None:
     """Start the continuous jobs of all enabled lines in one process, or that of one line; restarted should it end."""
     supervisor, name = _supervisor(line), _program(line)
@@ -64,7 +69,7 @@ def _refuse_second(supervisor: Supervisor, name: str) -> None:
             raise StackError(f"{rival} runs already, for one line or all; stop it first with: {stop}")
 
 
-@app.command()
+@jobs_app.command()
 def stop(line: MaybeLine = None) -> None:
     """Stop what `start` started with the same words; it goes on from its checkpoints when started again."""
     name = _program(line)
@@ -72,7 +77,7 @@ def stop(line: MaybeLine = None) -> None:
     say(f"{name} is stopped")
 
 
-@app.command("status")
+@jobs_app.command("status")
 def show_status() -> None:
     """Show each line's continuous job, how many records it has still to process, and why it fails if it does."""
     values = settings.load()
@@ -123,7 +128,7 @@ def waiting(values: settings.Settings, line: str) -> int:
     return checkpoint_progress.waiting(values, line)
 
 
-@app.command("skip-lost")
+@jobs_app.command("skip-lost")
 def skip_lost(line: LineArgument) -> None:
     """Let a line's job go on without records that Kafka removed before they were read; `verify` counts them as lost."""
     values = settings.load()
@@ -144,7 +149,7 @@ def _require_known(line: str) -> None:
         raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
 
 
-@app.command()
+@jobs_app.command()
 def run(
     line: LineArgument, bounded: Annotated[bool, typer.Option("--bounded", help="End when caught up.")] = False
 ) -> None:

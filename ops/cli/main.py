@@ -26,7 +26,7 @@ COMMANDS = {
     "down": Entry("stack", "Stop all jobs and services."),
     "status": Entry("stack", "Show each service and job: state, process, uptime, memory, port."),
     "logs": Entry("stack", "Show the end of a service's or job's log."),
-    "topics": Entry("topics", "Make and list Kafka's topics."),
+    "topics": Entry("kafka", "Make and list Kafka's topics."),
     "generate": Entry("data", "Write seeded sample events and the truth about them."),
     "send": Entry("data", "Send a file, and wait until Kafka has it."),
     "watch": Entry("data", "Show a topic's records as they come."),
@@ -34,16 +34,16 @@ COMMANDS = {
     "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
     "sql": Entry("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
     "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
-    "tables": Entry("sql", "Make a line's Hive tables, and let Hive find new days."),
-    "compact": Entry("compaction", "Make the small files of a line's closed days few large ones."),
-    "report": Entry("report", "Write a line's analytics report, as HTML and Markdown with charts."),
+    "tables": Entry("tables", "Make a line's Hive tables, and let Hive find new days."),
+    "compact": Entry("tables", "Make the small files of a line's closed days few large ones."),
+    "report": Entry("tables", "Write a line's analytics report, as HTML and Markdown with charts."),
     "console": Entry("sql", "Open an engine's own console."),
     "demo": Entry("demo", "Run the lines on sample data, and show what came of it."),
-    "play": Entry("demo", "Let players visit the game."),
-    "shop": Entry("shop", "Keep the shop busy: customers who order and look up orders."),
-    "leaderboard": Entry("leaderboard", "Show the users who did most in the shop, live."),
-    "key": Entry("keys", "Make a key of the event API for a client, and what API_KEYS holds of it."),
-    "forward": Entry("forward", "Look at the forwarder, which copies visits from the source cluster."),
+    "play": Entry("clients", "Let players visit the game."),
+    "shop": Entry("clients", "Keep the shop busy: customers who order and look up orders."),
+    "leaderboard": Entry("sql", "Show the users who did most in the shop, live."),
+    "key": Entry("clients", "Make a key of the event API for a client, and what API_KEYS holds of it."),
+    "forward": Entry("kafka", "Look at the forwarder, which copies visits from the source cluster."),
     "verify": Entry("verify", "Check that every record is accounted for."),
 }
 
@@ -75,12 +75,8 @@ def module_of(name: str) -> Any:
 
 def load(name: str) -> Any:
     """The command or group of that name, from its module."""
-    module = module_of(name)
     group = typer.Typer(rich_markup_mode=None)
-    if hasattr(module, "register"):
-        module.register(group)
-    else:
-        group.add_typer(module.app, name=name)
+    module_of(name).register(group)
     return typer.main.get_group(group).commands[name]
 
 

@@ -33,10 +33,15 @@ ID = "The record's id, such as 0-17; `list` shows them."
 TopicArgument = Annotated[str, typer.Argument(help=TOPIC)]
 IdArgument = Annotated[str, typer.Argument(help=ID, metavar="ID")]
 
-app = typer.Typer(help="Show what was rejected, and why; mend it and send it again.", no_args_is_help=True)
+rejected_app = typer.Typer(help="Show what was rejected, and why; mend it and send it again.", no_args_is_help=True)
 
 
-@app.command("list")
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    app.add_typer(rejected_app, name="rejected")
+
+
+@rejected_app.command("list")
 def list_all(
     topic: TopicArgument,
     reason: Annotated[str, typer.Option(help="Show those with this text in their reason.")] = "",
@@ -78,7 +83,7 @@ def _reasons(summary: Summary, replayed: Counter[str]) -> Table:
     return table
 
 
-@app.command("show")
+@rejected_app.command("show")
 def show(topic: TopicArgument, identity: IdArgument) -> None:
     """Show a rejected record, and all that breaks the contract in it."""
     values = settings.load()
@@ -117,7 +122,7 @@ def _show_difference(topic: Topic, value: bytes) -> None:
         console.print(f"  {fault}", highlight=False)
 
 
-@app.command("edit")
+@rejected_app.command("edit")
 def edit(
     topic: TopicArgument,
     identity: IdArgument,
@@ -179,7 +184,7 @@ def _send(values: Settings, topic: Topic, outgoing: Outgoing, dry_run: bool) -> 
     wide().print(f"{outgoing.record.place} was replayed as {place.partition}@{place.offset} of {topic.name}")
 
 
-@app.command("replay")
+@rejected_app.command("replay")
 def replay_some(
     topic: TopicArgument,
     identities: Annotated[list[str] | None, typer.Argument(help=ID, metavar="ID")] = None,

@@ -1,9 +1,11 @@
-"""The commands that ask an engine: a statement, a named query."""
+"""The commands that ask an engine: a statement, a named query, the leader board."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,9 +13,12 @@ import typer
 from rich.table import Table
 
 from eventmill.config import settings
+from eventmill.databases import leaderboard as leaders
 from eventmill.databases import named_queries, query_engines
-from eventmill.lake import hive_tables
-from ops.cli.display import data, say, wide
+from eventmill.databases.leaderboard import Board
+from eventmill.text import terminal
+from ops.cli.display import changing, data, say, wide
+from ops.datagen import spec
 from ops.stack.engines import ENGINES, service_environment
 
 
@@ -47,10 +52,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("sql")(ask)
     app.command("query")(ask_named)
-    app.command("tables")(make_tables)
+    app.command("leaderboard")(leaderboard)
     app.command("console", context_settings={"ignore_unknown_options": True})(console)
 
 
+PAUSE_SECONDS = 1.0
 EngineOption = Annotated[Engine | None, typer.Option(help="Who is asked; by default the first that can answer.")]
 CompareOption = Annotated[bool, typer.Option("--compare", help="Ask all that can answer, and compare.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A parameter's value, such as day=2026-03-01.")]
@@ -96,10 +102,18 @@ def _given(values: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in (value.partition("=") for value in values)}
 
 
-def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
-    """Make a line's Hive tables where they are missing, and let Hive find the days that HDFS has."""
-    for name in hive_tables.apply(settings.load(), line):
-        say(name)
+def leaderboard(
+    top: Annotated[int, typer.Option(min=1, help="Show so many users.")] = 10,
+    last: Annotated[str, typer.Option(help="Over the newest windows of so much event time, such as 5s or 10m.")] = "1m",
+    once: Annotated[bool, typer.Option("--once", help="Show it once instead of live.")] = False,
+) -> None:
+    """Show the users who did most, live until Ctrl-C."""
+    values, span, console = settings.load(), timedelta(seconds=spec.seconds(last)), terminal.Console()
+    with changing(console) as show:
+        show(_board(leaders.board(values, span, top)))
+        while not once and console.is_terminal:
+            time.sleep(PAUSE_SECONDS)
+            show(_board(leaders.board(values, span, top)))
 
 
 def console(
@@ -138,3 +152,14 @@ def _show(result: query_engines.Result) -> None:
     for row in result.rows:
         table.add_row(*map(query_engines.text, row))
     console.print(table, f"{len(result.rows)} rows")
+
+
+def _board(board: Board | None) -> Table:
+    table = Table("rank", "user", "actions", "put into the cart", "orders", title_justify="left")
+    if board is None:
+        table.title = "no user did anything yet"
+        return table
+    table.title = f"{board.begin:%Y-%m-%d %H:%M:%S} to {board.end:%H:%M:%S} UTC"
+    for rank, leader in enumerate(board.leaders, 1):
+        table.add_row(str(rank), leader.userid, *map(str, (leader.actions, leader.carts, leader.orders)))
+    return table

@@ -16,7 +16,7 @@ from eventmill.config.settings import Settings
 from eventmill.kafka import forwarder, topic_reader, topics
 from eventmill.kafka.forwarder import COUNTED, Copied, ForwardError
 from eventmill.kafka.topic_reader import Bounds, TopicError
-from ops.cli import forward as command
+from ops.cli import kafka as command
 from ops.cli.display import Shape
 from ops.stack import provisioning
 from tests.support import settings as given

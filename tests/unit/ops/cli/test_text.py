@@ -30,7 +30,6 @@ from eventmill.text.printable import decoded, visible
 from eventmill.text.terminal import Console
 from ops.cli import data as data_commands
 from ops.cli import demo as demo_commands
-from ops.cli import leaderboard as leaders_commands
 from ops.cli import main
 from ops.cli import rejected as rejected_commands
 from ops.cli import sql as sql_commands
@@ -49,7 +48,7 @@ Patch = pytest.MonkeyPatch
 def leaderboard(patch: Patch, text: str) -> None:
     board = leaders.Board(NOW, NOW, (leaders.Leader(text, 1, 0, 0),))
     patch.setattr(leaders, "board", lambda *_: board)
-    leaders_commands.leaderboard(once=True)
+    sql_commands.leaderboard(once=True)
 
 
 def ask(patch: Patch, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands for the shop: customers who keep it busy."""
+"""Commands for clients: customers of the shop, players of the game, and keys of the event API."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from threading import Event
 from typing import Annotated
 
 import typer
+from rich.progress import track
 
-from eventmill.config import settings
+from eventmill.config import api_keys, settings
 from eventmill.text.terminal import Console
-from ops.cli.display import changing
-from ops.senders import shop_customers
+from ops.cli.display import changing, say
+from ops.senders import game_players, shop_customers
 
-app = typer.Typer(help="Keep the shop busy.", no_args_is_help=True)
+shop_app = typer.Typer(help="Keep the shop busy.", no_args_is_help=True)
 
 
-@app.callback()
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(shop_app, name="shop")
+    app.command("play")(play_game)
+    app.command("key")(make_key)
+
+
+@shop_app.callback()
 def shop() -> None:
     """Keep the shop busy."""
 
 
-@app.command()
+@shop_app.command()
 def run(
     rate: Annotated[float, typer.Option(min=0.01, help="Steps a second.")] = 5,
     steps: Annotated[int | None, typer.Option(min=1, help="End after so many steps.")] = None,
@@ -45,3 +53,21 @@ def run(
                 pause.wait(max(0.0, due - time.monotonic()))
         except KeyboardInterrupt:
             show(f"{shop_customers.told(done)}; ended")
+
+
+def play_game(
+    loops: Annotated[int, typer.Argument(min=1, help="How often the players come.")] = 1,
+) -> None:
+    """Let players visit the game: buy swords and shields, join and leave guilds."""
+    visits = game_players.play(settings.load(), loops)
+    for _ in track(visits, "visits", total=loops * len(game_players.loop())):
+        pass
+
+
+def make_key(
+    name: Annotated[str, typer.Argument(help="The client's name: letters from A to Z, digits, _, . and -.")],
+) -> None:
+    """Make a key of the event API for a client, and the name:sha256 pair for API_KEYS. It is kept nowhere."""
+    made = api_keys.make(name)
+    say(f"key, for the client alone: {made.key}")
+    say(f"pair, for API_KEYS in .env: {made.pair}")

@@ -1,0 +1,76 @@
+"""Commands for a line's tables in Hive: made, compacted, and told about in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from eventmill.config import settings
+from eventmill.lake import hive_tables
+from ops.cli.data import progress_bar
+from ops.cli.display import say, wide
+from ops.cli.sql import Engine
+from ops.maintenance import compaction
+from ops.reports import analytics_report
+
+OutOption = Annotated[Path | None, typer.Option(help="The folder to write to; by default reports in STATE_DIR.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("tables")(make_tables)
+    app.command()(compact)
+    app.command("report")(write_report)
+
+
+def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
+    """Make a line's Hive tables where they are missing, and let Hive find the days that HDFS has."""
+    for name in hive_tables.apply(settings.load(), line):
+        say(name)
+
+
+def compact(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
+    """Write the files of a line's closed days anew, as few large ones; its job and its readers go on meanwhile."""
+    found = compaction.compact(settings.load(), line, lambda table, day: say(f"{table} {day}"))
+    if found:
+        _show(found)
+    else:
+        say(f"{line}: no closed day has small files")
+
+
+def _show(found: Iterable[compaction.Compacted]) -> None:
+    table = Table("table", "days", "rows", "files", "after", "MB", "after", "scan s", "after")
+    for each in found:
+        table.add_row(
+            each.table,
+            str(each.days),
+            f"{each.scan_after.rows:,}",
+            f"{each.before.files:,}",
+            f"{each.after.files:,}",
+            f"{each.before.bytes / 2**20:.1f}",
+            f"{each.after.bytes / 2**20:.1f}",
+            f"{each.scan_before.seconds:.2f}",
+            f"{each.scan_after.seconds:.2f}",
+        )
+    wide().print(table)
+
+
+def write_report(
+    line: Annotated[str, typer.Argument(help="A line: game.")],
+    out: OutOption = None,
+    engine: Annotated[Engine, typer.Option(help="Who is asked.")] = Engine.presto,
+) -> None:
+    """Write a line's report from its named queries: a page, the same as Markdown, and the charts. Times are UTC."""
+    values = settings.load()
+    asked = analytics_report.questions(line, engine)
+    with progress_bar() as bar:
+        sections = [analytics_report.answer(values, query, engine) for query in bar.track(asked, description="queries")]
+    steps = analytics_report.pipeline(values, line, engine)
+    made = analytics_report.Report(line, engine.value, datetime.now(UTC), steps, sections)
+    for path in analytics_report.write(made, out or values.state_dir / "reports"):
+        say(path)
