@@ -26,7 +26,7 @@ status: bootstrap ## show the services: state, memory, port
 logs: bootstrap ## follow the logs of an engine: make logs ENGINE=kafka
 	@$(EVENTMILL) logs $(ENGINE) --follow
 
-demo: setup ## run all lines on sample data; DATA=file: your clicks
+demo: setup ## run all pipelines on sample data; DATA=file: your clicks
 	@$(EVENTMILL) demo $(if $(DATA),--data '$(DATA)')
 
 demo-compose: ## the same in containers, by docker compose
@@ -51,7 +51,7 @@ unit: setup ## the tests that need no running engine
 dags: setup ## the tests of the DAGs, in Airflow's own environment
 	@.venv-airflow/bin/python -m pytest tests/dags
 
-e2e: setup browser ## whole lines on a stack of its own
+e2e: setup browser ## whole pipelines on a stack of its own
 	@.venv/bin/pytest tests/e2e -m "not long" --durations 20
 
 e2e-all: setup browser ## the same with the longest: YARN, a killed supervisor, a source of two brokers

@@ -1,8 +1,8 @@
-"""Small files of the game line: how many there are and how long a scan takes, before and after compaction.
+"""Small files of the game pipeline: how many there are and how long a scan takes, before and after compaction.
 
     python -m bench.compaction --batches 80
 
-Starts Kafka, HDFS, Hive and Presto of its own, puts game events of four days into the topic, lets the line's job
+Starts Kafka, HDFS, Hive and Presto of its own, puts game events of four days into the topic, lets the pipeline's job
 store them in so many batches, each of which makes a file a day in each table, and compacts them. The command compares
 all rows before and after, reads every column through Presto both times, and prints what this prints.
 """

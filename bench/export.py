@@ -36,7 +36,7 @@ from ops.stack.engines import ENGINES, service_environment
 from ops.stack.isolated_stack import StackBeside
 from spark_jobs.sinks.parquet_tables import parquet
 
-LINE, TABLE, PLAIN = "clicks", "commerce", "commerce_plain"
+PIPELINE, TABLE, PLAIN = "clicks", "commerce", "commerce_plain"
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = timedelta(minutes=5)
 WINDOWS, SOURCES = 288, 50
@@ -83,7 +83,7 @@ class Bench:
         made = [self._day(FIRST_DAY + timedelta(days=day), random) for day in range(self.days)]
         for rows in made:
             self._bring(rows)
-        self.stack.eventmill("tables", LINE)
+        self.stack.eventmill("tables", PIPELINE)
         whole = pa.concat_tables(made)
         pyarrow.csv.write_csv(whole, self.file, pyarrow.csv.WriteOptions(include_header=False))
         self.rows, self.sum = whole.num_rows, int(np.sum(whole["source_number"].to_numpy()))
@@ -101,7 +101,7 @@ class Bench:
     def _bring(self, rows: pa.Table) -> None:
         aside = self.file.with_suffix(".parquet")
         aside.write_bytes(parquet(rows.to_pylist(), rows.schema))
-        folder = f"/eventmill/{LINE}/{TABLE}/day={rows['window_start'][0].as_py():%Y-%m-%d}"
+        folder = f"/eventmill/{PIPELINE}/{TABLE}/day={rows['window_start'][0].as_py():%Y-%m-%d}"
         webhdfs.make_folder(self.values, folder)
         webhdfs.bring(self.values, aside, f"{folder}/rows.parquet")
 
@@ -137,7 +137,7 @@ class Bench:
 
     def ours_by_load_data(self) -> None:
         """What the tasks of the DAG do with `EXPORT_BY=load-data`."""
-        load_data.stage(self.values, LINE, TABLE)
+        load_data.stage(self.values, PIPELINE, TABLE)
         self._publish()
 
     def _publish(self) -> None:

@@ -1,4 +1,4 @@
-"""The carts line's filter from Kafka to Kafka: real-time mode beside micro-batches, alternated in one run.
+"""The carts pipeline's filter from Kafka to Kafka: real-time mode beside micro-batches, alternated in one run.
 
     python -m bench.filter --seconds 120 --rate 50 --rounds 2
 
@@ -38,7 +38,7 @@ WAYS = {"micro-batches": "false", "real time": "true"}
 
 
 class Bench:
-    """A carts line on a stack of its own."""
+    """A carts pipeline on a stack of its own."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate

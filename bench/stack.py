@@ -1,6 +1,6 @@
 """How long the stack takes to start, what it holds of memory, and how soon an accepted event is seen.
 
-    python -m bench.stack --lines clicks,game --probes 200
+    python -m bench.stack --pipelines clicks,game --probes 200
 
 Starts a stack of its own with nothing in it (cold) and again (warm), both with everything fetched, and notes when each
 service was ready. Then it sends events to the event API one after the other, and notes how long after its 202 each is
@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench.measure import cpu_seconds, memory_mb, tree
 from eventmill.config.polling import until
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables
 from ops.cli.display import wide
@@ -132,14 +132,14 @@ def play(name: str) -> dict[str, object]:
 
 
 def main(
-    lines: Annotated[
-        str, typer.Option(help="Which lines run, as in ENABLED_LINES; clicks and game at least.")
-    ] = ",".join(LINES),
+    pipelines: Annotated[
+        str, typer.Option(help="Which pipelines run, as in ENABLED_PIPELINES; clicks and game at least.")
+    ] = ",".join(PIPELINES),
     probes: Annotated[int, typer.Option(min=2, help="Events for each of the two latencies.")] = 200,
 ) -> None:
     """Run the benchmark and print its tables."""
     console = wide()
-    beside = StackBeside("bench", 41000, enabled_lines=lines)
+    beside = StackBeside("bench", 41000, enabled_pipelines=pipelines)
     values = beside.settings
     beside.remove()
     try:

@@ -1,4 +1,4 @@
-"""The visits line: page logs enriched, beside a plain loop; and forwarded, beside a plain copy loop.
+"""The visits pipeline: page logs enriched, beside a plain loop; and forwarded, beside a plain copy loop.
 
     python -m bench.visits --count 200000 --rounds 3
 

@@ -46,7 +46,7 @@ def download(run: str) -> str:
     folder = settings.state_dir / "airflow" / "landing" / "clicks"
     landed = landing.download(settings.clicks_export, folder / run / "clicks.json")
     landing.prune(folder, KEEP_LANDINGS)
-    return nifi_inbox.send(landed, settings, line="clicks").name
+    return nifi_inbox.send(landed, settings, pipeline="clicks").name
 
 
 # Not mode="reschedule": with pauses this short, Airflow 3.3 takes the end of one try for the failure of the next.
@@ -212,5 +212,5 @@ def ecommerce_platform() -> None:
     )
 
 
-if "clicks" in load().lines:
+if "clicks" in load().pipelines:
     ecommerce_platform()

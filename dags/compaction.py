@@ -1,8 +1,8 @@
 """### Small files
 
 Every night, or as `COMPACTION_SCHEDULE` says: writes the many small files of closed days anew, as few large ones, in
-each line's Parquet tables. Hive and Presto see a day's old files or its new ones; the continuous jobs go on meanwhile.
-The logs tell the files and the time of a scan before and after.
+each pipeline's Parquet tables. Hive and Presto see a day's old files or its new ones; the continuous jobs go on
+meanwhile. The logs tell the files and the time of a scan before and after.
 
 A run that ended in the middle is finished by the next one.
 """
@@ -19,12 +19,12 @@ from eventmill.config.settings import load
 from eventmill.lake import hive_tables
 
 
-def compact(line: str) -> BashOperator:
-    """The compaction of a line's tables, by the platform's Python: Airflow's own has no Arrow."""
+def compact(pipeline: str) -> BashOperator:
+    """The compaction of a pipeline's tables, by the platform's Python: Airflow's own has no Arrow."""
     return BashOperator(
-        task_id=f"compact_{line}",
-        doc_md=f"Compacts the closed days of the tables of `sql/hive/{line}.sql`, by `eventmill compact {line}`.",
-        bash_command=f'exec "$PYTHON" -m ops.cli.main compact {line}',
+        task_id=f"compact_{pipeline}",
+        doc_md=f"Compacts closed days of the tables of `sql/hive/{pipeline}.sql`, by `eventmill compact {pipeline}`.",
+        bash_command=f'exec "$PYTHON" -m ops.cli.main compact {pipeline}',
     )
 
 
@@ -41,10 +41,10 @@ def compact(line: str) -> BashOperator:
     on_failure_callback=dag_factory.failure_mail(load()),
 )
 def compaction() -> None:
-    """A task for each line that has days; one at a time, for each reads and writes what a day holds."""
-    for line in load().lines:
-        if line in hive_tables.lines() and hive_tables.partitioned(line):
-            compact(line)
+    """A task for each pipeline that has days; one at a time, for each reads and writes what a day holds."""
+    for pipeline in load().pipelines:
+        if pipeline in hive_tables.pipelines() and hive_tables.partitioned(pipeline):
+            compact(pipeline)
 
 
 compaction()

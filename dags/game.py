@@ -26,7 +26,7 @@ from eventmill.config.settings import Settings, load
 from eventmill.lake import hive_tables as tables
 from ops.reports import analytics_report
 
-LINE = "game"
+PIPELINE = "game"
 
 
 def folder(settings: Settings) -> Path:
@@ -40,8 +40,8 @@ def newest_batch() -> int:
     from eventmill.lake import committed_batches
 
     settings = load()
-    batch = committed_batches.newest(settings, LINE)
-    if batch is None or not committed_batches.totals(settings, LINE, batch)["stored"]:
+    batch = committed_batches.newest(settings, PIPELINE)
+    if batch is None or not committed_batches.totals(settings, PIPELINE, batch)["stored"]:
         raise AirflowSkipException("nobody has played yet")
     return batch
 
@@ -50,7 +50,7 @@ def store_events(settings: Settings) -> SparkSubmitOperator:
     """The bounded run of the streaming job."""
     return dag_factory.bounded_run(
         settings,
-        LINE,
+        PIPELINE,
         task_id="store_events",
         doc_md="Stores what Kafka holds now, from the checkpoint of the continuous job. When that one runs, waits "
         "until it has stored as much.",
@@ -60,7 +60,7 @@ def store_events(settings: Settings) -> SparkSubmitOperator:
 def hive_tables() -> HiveOperator:
     """The external tables and their partitions."""
     return dag_factory.hive_tables(
-        LINE,
+        PIPELINE,
         task_id="hive_tables",
         doc_md="Makes the external tables of `sql/hive/game.sql` where they are missing, and finds new days.",
     )
@@ -83,7 +83,7 @@ def write_report(settings: Settings) -> BashOperator:
         task_id="write_report",
         doc_md="Asks Presto the queries of `sql/presto/game.sql` and writes the report as HTML and Markdown, by "
         "`eventmill report game`.",
-        bash_command=f'exec "$PYTHON" -m ops.cli.main report {LINE} --out "$REPORTS"',
+        bash_command=f'exec "$PYTHON" -m ops.cli.main report {PIPELINE} --out "$REPORTS"',
         env={"REPORTS": str(folder(settings))},
         append_env=True,
     )
@@ -91,7 +91,7 @@ def write_report(settings: Settings) -> BashOperator:
 
 def mail_body(**_: Any) -> str:
     """The report's tables; they come from data, so they are no template."""
-    return (folder(load()) / analytics_report.mail_file(LINE)).read_text(encoding="utf-8")
+    return (folder(load()) / analytics_report.mail_file(PIPELINE)).read_text(encoding="utf-8")
 
 
 def mail(settings: Settings) -> EmailOperator:
@@ -103,7 +103,7 @@ def mail(settings: Settings) -> EmailOperator:
         subject="The game: {{ run_id }}",
         html_content=mail_body,
         # Else the operator takes a name that ends with .html for that of a template.
-        files=[literal(str(folder(settings) / analytics_report.page_file(LINE)))],
+        files=[literal(str(folder(settings) / analytics_report.page_file(PIPELINE)))],
     )
 
 
@@ -115,7 +115,7 @@ def mail(settings: Settings) -> EmailOperator:
     dagrun_timeout=timedelta(days=1),
     default_args=dag_factory.DEFAULTS,
     doc_md=__doc__,
-    tags=[LINE],
+    tags=[PIPELINE],
     template_searchpath=str(tables.FOLDER),
     user_defined_macros=dag_factory.MACROS,
     on_failure_callback=dag_factory.failure_mail(load()),
@@ -133,5 +133,5 @@ def game_report() -> None:
     )
 
 
-if LINE in load().lines:
+if PIPELINE in load().pipelines:
     game_report()

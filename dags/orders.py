@@ -125,5 +125,5 @@ def orders_warehouse() -> None:
     chain(news, clean(load()), hive_tables(), publish(), reconcile())
 
 
-if "orders" in load().lines:
+if "orders" in load().pipelines:
     orders_warehouse()

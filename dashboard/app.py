@@ -18,8 +18,8 @@ PAGES = {
 
 
 def shown() -> dict[str, tuple[Callable[[], None], str]]:
-    """The pages of the lines that run; all where none of those does."""
-    return {line: page for line, page in PAGES.items() if line in settings.load().lines} or PAGES
+    """The pages of the pipelines that run; all where none of those does."""
+    return {pipeline: page for pipeline, page in PAGES.items() if pipeline in settings.load().pipelines} or PAGES
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
     logs.start(settings.load())
     st.set_page_config(page_title="Eventmill", page_icon="📊", layout="wide")
     pages = [
-        st.Page(page, title=line.capitalize(), icon=icon, url_path=line, default=number == 0)
-        for number, (line, (page, icon)) in enumerate(shown().items())
+        st.Page(page, title=pipeline.capitalize(), icon=icon, url_path=pipeline, default=number == 0)
+        for number, (pipeline, (page, icon)) in enumerate(shown().items())
     ]
     st.navigation(pages, position="top").run()
 

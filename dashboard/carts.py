@@ -16,7 +16,7 @@ TOP = 10
 
 
 def page() -> None:
-    """The page of the carts line."""
+    """The page of the carts pipeline."""
     st.header("Carts", anchor=False)
     leader_board()
 

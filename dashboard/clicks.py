@@ -17,7 +17,7 @@ HINT = "Product views bring them: `eventmill jobs start`, `eventmill send clicks
 
 
 def page() -> None:
-    """The page of the clicks line."""
+    """The page of the clicks pipeline."""
     st.header("Clicks", anchor=False)
     platforms()
     products()

@@ -17,7 +17,7 @@ DAYS = 60
 
 
 def page() -> None:
-    """The page of the orders line."""
+    """The page of the orders pipeline."""
     st.header("Orders", anchor=False)
     by_day()
     looked_up()

@@ -1,1 +1,1 @@
-"""The Spark Structured Streaming jobs: one module a line, on top of what all lines share."""
+"""The Spark Structured Streaming jobs: one module a pipeline, on top of what all pipelines share."""

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from eventmill.config import logs
 from eventmill.config.polling import until
-from eventmill.config.settings import LINES, Settings, load
+from eventmill.config.settings import PIPELINES, Settings, load
 from eventmill.lake import checkpoint_progress
 from eventmill.lake.hadoop_files import Files
 from eventmill.spark.session import session
@@ -22,7 +22,7 @@ from spark_jobs.pipelines.shop_warehouse import Warehouse
 from spark_jobs.runtime.error_messages import explain
 from spark_jobs.runtime.runner import run as run_queries
 from spark_jobs.sinks.hive_registration import registered
-from spark_jobs.state.lock import LineLock
+from spark_jobs.state.lock import PipelineLock
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 BOUNDED_SECONDS = 12 * 3600
@@ -36,18 +36,18 @@ def jobs() -> None:
 
 @app.command()
 def run(
-    lines: Annotated[
-        list[str] | None, typer.Argument(help="Lines such as clicks; all that are enabled if none.")
+    pipelines: Annotated[
+        list[str] | None, typer.Argument(help="Pipelines such as clicks; all that are enabled if none.")
     ] = None,
     bounded: Annotated[bool, typer.Option("--bounded", help="Process what Kafka holds now, then end.")] = False,
 ) -> None:
-    """Run the jobs of these lines in one process."""
+    """Run the jobs of these pipelines in one process."""
     settings = load()
     logs.start(settings)
-    names = _known(lines) or settings.lines
+    names = _known(pipelines) or settings.pipelines
     # The locks last as long as this dictionary.
-    locks = {line: LineLock(settings, line) for line in names}
-    own = [line for line, lock in locks.items() if _take(settings, line, lock, bounded)]
+    locks = {pipeline: PipelineLock(settings, pipeline) for pipeline in names}
+    own = [pipeline for pipeline, lock in locks.items() if _take(settings, pipeline, lock, bounded)]
     if own:
         _run(settings, own, bounded)
 
@@ -63,45 +63,45 @@ def warehouse() -> None:
     spark.stop()
 
 
-def _known(lines: Sequence[str] | None) -> Sequence[str]:
-    """Those lines, if each exists."""
-    for line in lines or ():
-        if line not in LINES:
-            raise typer.BadParameter(f"no line is called {line!r}; there are {', '.join(LINES)}")
-    return lines or ()
+def _known(pipelines: Sequence[str] | None) -> Sequence[str]:
+    """Those pipelines, if each exists."""
+    for pipeline in pipelines or ():
+        if pipeline not in PIPELINES:
+            raise typer.BadParameter(f"no pipeline is called {pipeline!r}; there are {', '.join(PIPELINES)}")
+    return pipelines or ()
 
 
-def _run(settings: Settings, lines: Sequence[str], bounded: bool) -> None:
-    with registered(settings, lines):
-        spark = session(settings, " ".join(lines), real_time=not bounded and "carts" in lines)
-        run_queries(spark, settings, lines, bounded)
+def _run(settings: Settings, pipelines: Sequence[str], bounded: bool) -> None:
+    with registered(settings, pipelines):
+        spark = session(settings, " ".join(pipelines), real_time=not bounded and "carts" in pipelines)
+        run_queries(spark, settings, pipelines, bounded)
         spark.stop()
 
 
-def _take(settings: Settings, line: str, lock: LineLock, bounded: bool) -> bool:
-    """Become the line's owner; False when there is nothing left to do for a bounded run."""
+def _take(settings: Settings, pipeline: str, lock: PipelineLock, bounded: bool) -> bool:
+    """Become the pipeline's owner; False when there is nothing left to do for a bounded run."""
     if bounded:
-        return _take_or_watch(settings, line, lock)
+        return _take_or_watch(settings, pipeline, lock)
     if not lock.take("continuous run"):
-        Console().print(f"{line}: waits for its owner to end ({lock.owner()})")
+        Console().print(f"{pipeline}: waits for its owner to end ({lock.owner()})")
         lock.take("continuous run", wait=True)
     return True
 
 
-def _take_or_watch(settings: Settings, line: str, lock: LineLock) -> bool:
+def _take_or_watch(settings: Settings, pipeline: str, lock: PipelineLock) -> bool:
     """Become the owner, or watch the one there is; False as soon as all is processed that Kafka held at the start."""
-    left = checkpoint_progress.Target(settings, line).left
+    left = checkpoint_progress.Target(settings, pipeline).left
     total = left()
     if not total or lock.take("bounded run"):
         return total > 0
     with Progress() as bar:
-        task = bar.add_task(f"{line}: watches its owner ({lock.owner()})", total=total)
+        task = bar.add_task(f"{pipeline}: watches its owner ({lock.owner()})", total=total)
 
         def settled() -> bool:
             bar.update(task, completed=total - left())
             return bar.finished or lock.take("bounded run")
 
-        until(settled, BOUNDED_SECONDS, f"{line}: its owner ({lock.owner()}) did not catch up", every=1)
+        until(settled, BOUNDED_SECONDS, f"{pipeline}: its owner ({lock.owner()}) did not catch up", every=1)
         return not bar.finished
 
 

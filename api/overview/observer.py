@@ -53,10 +53,12 @@ class Overviews:
         self._last: Overview | None = None
         self._until = 0.0
         self._pages = {link: Asked[bool]() for link in web_links.links(settings)}
-        self._hdfs = {line: Asked[Done]() for line in settings.lines}
+        self._hdfs = {pipeline: Asked[Done]() for pipeline in settings.pipelines}
         self._kafka = Asked[dict[str, Told]]()
         self._told: dict[str, Told] = {}
-        self._ledgers = {line: Ledger(checkpoint_progress.topic(settings, line)) for line in settings.lines}
+        self._ledgers = {
+            pipeline: Ledger(checkpoint_progress.topic(settings, pipeline)) for pipeline in settings.pipelines
+        }
         self._acknowledged = Acknowledged(settings)
         self._runs = DagRuns(settings)
         self._reserve = Reserve.of(settings)
@@ -80,11 +82,11 @@ class Overviews:
         jobs = list(job_state.read(self._settings).values())
         paths = []
         # What Kafka holds is asked after what the jobs have processed of it.
-        for line, told in self._compared(done).items():
+        for pipeline, told in self._compared(done).items():
             if isinstance(told, str):
                 problems.append(told)
             else:
-                paths.append(self._path(line, *told))
+                paths.append(self._path(pipeline, *told))
                 problems += reasons.of_books(paths[-1], told[1], self._settings.stalled_seconds)
         pages = [self._page(link, until) for link in self._pages]
         runs, problem = self._runs.answer(until)
@@ -96,8 +98,8 @@ class Overviews:
         """Ask all but Kafka."""
         for link, asked in self._pages.items():
             asked.begin(partial(_answers, link))
-        for line, processed in self._hdfs.items():
-            processed.begin(partial(_processed, self._settings, line))
+        for pipeline, processed in self._hdfs.items():
+            processed.begin(partial(_processed, self._settings, pipeline))
         self._runs.begin()
 
     def _page(self, link: Link, until: float) -> Page:
@@ -110,15 +112,15 @@ class Overviews:
     def _processed(self, until: float) -> tuple[dict[str, Done], list[str]]:
         """What the jobs have processed by pipeline, and the reasons where HDFS does not tell."""
         found, problems = {}, []
-        for line, asked in self._hdfs.items():
+        for pipeline, asked in self._hdfs.items():
             try:
-                found[line] = asked.answer(until)
+                found[pipeline] = asked.answer(until)
             except (TimeoutError, requests.Timeout):
                 problems.append(f"HDFS {SILENT}")
             except requests.ConnectionError as error:
                 problems.append(f"HDFS is away: {error}")
             except requests.RequestException as error:
-                problems.append(f"{line}: {error}")
+                problems.append(f"{pipeline}: {error}")
         return found, problems
 
     def _compared(self, done: Mapping[str, Done]) -> dict[str, Told]:
@@ -131,27 +133,27 @@ class Overviews:
                 return dict.fromkeys(done, f"Kafka {SILENT}")
         except KafkaException as error:
             return dict.fromkeys(done, f"Kafka is away: {error.args[0].str()}")
-        return {line: self._told[line] for line in done if line in self._told}
+        return {pipeline: self._told[pipeline] for pipeline in done if pipeline in self._told}
 
     def _compare(self, done: Mapping[str, Done]) -> dict[str, Told]:
         # Before Kafka is asked, so that it must have at least as much.
         self._acknowledged.count()
         told: dict[str, Told] = {}
         with topic_reader.consumer(self._settings) as client:
-            for line, processed in done.items():
+            for pipeline, processed in done.items():
                 try:
-                    books, topic = self._ledgers[line].compare(client, processed), self._ledgers[line].topic
+                    books, topic = self._ledgers[pipeline].compare(client, processed), self._ledgers[pipeline].topic
                     newest = partial(_newest, self._settings, topic)
                     missing = self._acknowledged.missing(topic, books.taken, newest)
-                    told[line] = (processed, replace(books, missing=missing))
+                    told[pipeline] = (processed, replace(books, missing=missing))
                 except topic_reader.TopicError as error:
-                    told[line] = f"{line}: {error}"
+                    told[pipeline] = f"{pipeline}: {error}"
         return told
 
-    def _path(self, line: str, done: Done, books: Books) -> Path:
-        topic = self._ledgers[line].topic
+    def _path(self, pipeline: str, done: Done, books: Books) -> Path:
+        topic = self._ledgers[pipeline].topic
         return Path(
-            line=line,
+            pipeline=pipeline,
             topic=topic,
             accepted=done.records() + books.waiting + books.difference,
             **done.counts(),
@@ -171,13 +173,13 @@ def _answers(link: Link) -> bool:
     return answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _processed(settings: Settings, line: str) -> Done:
+def _processed(settings: Settings, pipeline: str) -> Done:
     """What the newest batch of the pipeline's job has counted, and where it ended in Kafka."""
-    batch = checkpoint_progress.newest_commit(settings, line)
+    batch = checkpoint_progress.newest_commit(settings, pipeline)
     if batch is None:
         return Done()
-    ended = checkpoint_progress.offsets(settings, line, checkpoint_progress.topic(settings, line), batch)
-    return Done(ended, committed_batches.totals(settings, line, batch))
+    ended = checkpoint_progress.offsets(settings, pipeline, checkpoint_progress.topic(settings, pipeline), batch)
+    return Done(ended, committed_batches.totals(settings, pipeline, batch))
 
 
 def _newest(settings: Settings, topic: str) -> int:

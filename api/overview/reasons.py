@@ -38,19 +38,19 @@ def of_runs(runs: Iterable[Run]) -> Iterator[str]:
 def of_books(path: Path, books: Books, stalled_seconds: int) -> Iterator[str]:
     """The records of a pipeline that are not where they should be, and those that wait for too long."""
     if path.difference > 0:
-        yield f"{path.line}: {_number(path.difference, 'record')} in Kafka and in no count of the job"
+        yield f"{path.pipeline}: {_number(path.difference, 'record')} in Kafka and in no count of the job"
     if path.difference < 0:
-        yield f"{path.line}: {_number(-path.difference, 'record')} counted by the job and not in Kafka"
+        yield f"{path.pipeline}: {_number(-path.difference, 'record')} counted by the job and not in Kafka"
     for number, (end, processed) in books.lost.items():
         yield (
-            f"{path.line}: partition {number} of {path.topic} ends at offset {end}, but the job has processed it up to "
-            f"{processed}: Kafka has lost records"
+            f"{path.pipeline}: partition {number} of {path.topic} ends at offset {end}, but the job has processed "
+            f"it up to {processed}: Kafka has lost records"
         )
     if books.missing:
-        yield f"{path.line}: {_number(books.missing, 'event')} acknowledged by the API and not in Kafka"
+        yield f"{path.pipeline}: {_number(books.missing, 'event')} acknowledged by the API and not in Kafka"
     if books.stalled > stalled_seconds:
         yield (
-            f"{path.line}: {_number(path.waiting, 'record')} waiting, none processed for "
+            f"{path.pipeline}: {_number(path.waiting, 'record')} waiting, none processed for "
             f"{_number(int(books.stalled // 60), 'minute')}; see eventmill jobs status"
         )
 

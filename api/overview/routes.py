@@ -44,7 +44,7 @@ class Path(msgspec.Struct, frozen=True):
         acknowledged: events that the API has acknowledged since it was started; Kafka must hold them.
     """
 
-    line: str
+    pipeline: str = msgspec.field(name="line")  # the name in JSON, which monitors read
     topic: str
     accepted: int
     stored: int
@@ -74,7 +74,7 @@ class Overview(msgspec.Struct, frozen=True):
     """
 
     pages: list[Page]
-    lines: list[Path]
+    pipelines: list[Path] = msgspec.field(name="lines")
     jobs: list[JobState] = []
     dags: list[Run] = []
     reasons: list[str] = []

@@ -39,7 +39,7 @@ class StackCollector(Collector):
         for run in self._seen.dags:
             runs.add_metric([run.dag], run.failed)
         yield from (reasons, pages, runs, *_disk(self._seen.disk))
-        yield from (*_records(self._seen.lines), *_jobs(self._seen.jobs))
+        yield from (*_records(self._seen.pipelines), *_jobs(self._seen.jobs))
 
 
 def _disk(disk: Disk | None) -> Iterator[Metric]:
@@ -61,10 +61,10 @@ def _records(paths: list[Path]) -> Iterator[Metric]:
     )
     for path in paths:
         for name in COUNTS:
-            records.add_metric([path.line, name], getattr(path, name))
+            records.add_metric([path.pipeline, name], getattr(path, name))
         for door, number in path.rejected_at_entry.items():
-            entry.add_metric([path.line, door], number)
-        difference.add_metric([path.line], path.difference)
+            entry.add_metric([path.pipeline, door], number)
+        difference.add_metric([path.pipeline], path.difference)
     yield from (records, entry, difference)
 
 

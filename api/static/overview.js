@@ -58,7 +58,7 @@ function rowOf(path, job) {
 function show({ pages, lines, jobs, dags, reasons }) {
   const stateOf = Object.fromEntries(jobs.map((job) => [job.pipeline, job]));
   $("pages").replaceChildren(...own, ...pages.filter((page) => page.name !== "API").map(pageOf));
-  $("lines").replaceChildren(...lines.map((path) => rowOf(path, stateOf[path.line])));
+  $("pipelines").replaceChildren(...lines.map((path) => rowOf(path, stateOf[path.line])));
   $("dags-section").hidden = !dags.length;
   $("dags").replaceChildren(...dags.map(dagOf));
   $("problems").hidden = !reasons.length;

@@ -1,4 +1,4 @@
-"""What the DAGs share: how often a task is tried, the tasks that every line has, and the mail about a failure."""
+"""What the DAGs share: how often a task is tried, the tasks that every pipeline has, and the mail about a failure."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ DEFAULTS = {
 }
 
 
-def find_days(line: str) -> str:
-    """The statements by which Hive finds the days of a line's tables, as of the moment that the task runs."""
-    return tables.find_days(load(), line)
+def find_days(pipeline: str) -> str:
+    """The statements by which Hive finds the days of a pipeline's tables, as of the moment that the task runs."""
+    return tables.find_days(load(), pipeline)
 
 
 MACROS = {"find_days": find_days, "visible": visible}
 
 
-def bounded_run(settings: Settings, line: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:
-    """A run of the line's streaming job up to what Kafka holds now."""
-    return spark_job(settings, "run", line, "--bounded", task_id=task_id, doc_md=doc_md)
+def bounded_run(settings: Settings, pipeline: str, *, task_id: str, doc_md: str) -> SparkSubmitOperator:
+    """A run of the pipeline's streaming job up to what Kafka holds now."""
+    return spark_job(settings, "run", pipeline, "--bounded", task_id=task_id, doc_md=doc_md)
 
 
 def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) -> SparkSubmitOperator:
@@ -70,13 +70,13 @@ def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) ->
     )
 
 
-def hive_tables(line: str, *, task_id: str, doc_md: str) -> HiveOperator:
-    """The line's external tables and their days; the DAG looks for templates in `tables.FOLDER`, and has MACROS."""
+def hive_tables(pipeline: str, *, task_id: str, doc_md: str) -> HiveOperator:
+    """The pipeline's external tables and their days; the DAG looks for templates in `tables.FOLDER`, and has MACROS."""
     return HiveOperator(
         task_id=task_id,
         doc_md=doc_md,
-        hql=f"{{% include '{tables.script(line).name}' %}}\n{{{{ find_days('{line}') }}}}",
-        mapred_job_name=f"eventmill-{line}",
+        hql=f"{{% include '{tables.script(pipeline).name}' %}}\n{{{{ find_days('{pipeline}') }}}}",
+        mapred_job_name=f"eventmill-{pipeline}",
     )
 
 

@@ -6,22 +6,25 @@ variable of the same name in capitals. The environment wins over `.env`.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = ROOT / ".env"
 SECRETS_DIR = Path("/run/secrets")
 
-LINES = ("clicks", "game", "carts", "orders", "visits")
+PIPELINES = ("clicks", "game", "carts", "orders", "visits")
 """The data paths, by the nouns that name their files in every layer."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -52,8 +55,11 @@ class Settings(BaseSettings):
     disk_reserve_mb: Annotated[int, Field(ge=0)] = 1024
     java_home: Path | None = None
     services_by: Literal["supervisor", "compose"] = "supervisor"
-    enabled_lines: str = ",".join(LINES)
-    compose_profiles: str = "${ENABLED_LINES}"
+    enabled_pipelines: str = ",".join(PIPELINES)
+    enabled_lines: str = ""
+    """The old name of ENABLED_PIPELINES, which goes on working."""
+
+    compose_profiles: str = "${ENABLED_PIPELINES}"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     kafka_host: str = "127.0.0.1"
@@ -244,18 +250,27 @@ class Settings(BaseSettings):
     visits_locations: str = ""
     visits_key: Secret
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        old = values.pop("enabled_lines", "")
+        if old and not values.get("enabled_pipelines"):
+            log.warning("the setting ENABLED_LINES is now called ENABLED_PIPELINES; the old name goes on working")
+            values["enabled_pipelines"] = old
+        return values
+
     @field_validator("state_dir", "lib_dir")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return ROOT / path
 
-    @field_validator("enabled_lines")
+    @field_validator("enabled_pipelines")
     @classmethod
-    def _known_lines(cls, names: str) -> str:
+    def _known_pipelines(cls, names: str) -> str:
         given = set(names.split(","))
-        if not given.issubset(LINES):
-            raise ValueError(f"must be of {','.join(LINES)}, separated by commas")
-        return ",".join(line for line in LINES if line in given)
+        if not given.issubset(PIPELINES):
+            raise ValueError(f"must be of {','.join(PIPELINES)}, separated by commas")
+        return ",".join(pipeline for pipeline in PIPELINES if pipeline in given)
 
     @field_validator("postgres_user", "postgres_database")
     @classmethod
@@ -289,9 +304,9 @@ class Settings(BaseSettings):
         return mechanism
 
     @property
-    def lines(self) -> tuple[str, ...]:
-        """The lines that run."""
-        return tuple(self.enabled_lines.split(","))
+    def pipelines(self) -> tuple[str, ...]:
+        """The pipelines that run."""
+        return tuple(self.enabled_pipelines.split(","))
 
     @property
     def api_address(self) -> str:
@@ -310,7 +325,7 @@ class Settings(BaseSettings):
 
     @property
     def real_time(self) -> bool:
-        """Whether the carts line's filter runs in real time: CARTS_REAL_TIME, or on all cores of one machine."""
+        """Whether the carts pipeline's filter runs in real time: CARTS_REAL_TIME, or on all cores of one machine."""
         return self.spark_master == "local[*]" if self.carts_real_time is None else self.carts_real_time
 
     @property
@@ -325,7 +340,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """All settings as the environment variables that the engines' `run` scripts read, and where both Kafkas are."""
-        values = {name.upper(): str(value) for name, value in self.model_dump().items() if value is not None}
+        known = self.model_dump(exclude={"enabled_lines"}, exclude_none=True)
+        values = {name.upper(): str(value) for name, value in known.items()}
         return values | {"KAFKA_BOOTSTRAP": self.kafka_bootstrap, "FORWARD_SOURCE": self.forward_source}
 
 

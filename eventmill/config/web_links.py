@@ -35,16 +35,18 @@ def links(settings: Settings) -> tuple[Link, ...]:
     about = "events, and all pages with their health"
     always = (
         Link("API", about, settings.api_host, settings.api_port, health=HEALTH, scheme=scheme),
-        Link("Dashboard", "the lines, live", settings.dashboard_host, settings.dashboard_port),
+        Link("Dashboard", "the pipelines, live", settings.dashboard_host, settings.dashboard_port),
         Link("Airflow", f"the DAGs; {login}", settings.airflow_host, settings.airflow_port),
         Link("Presto", "the queries", settings.presto_host, settings.presto_port, "ui/"),
-        Link("HDFS", "the lines' folders and files", settings.hdfs_host, settings.hdfs_http_port, health=HDFS_FOLDER),
+        Link(
+            "HDFS", "the pipelines' folders and files", settings.hdfs_host, settings.hdfs_http_port, health=HDFS_FOLDER
+        ),
     )
-    of_lines = {
+    of_pipelines = {
         "clicks": Link("NiFi", "the flow of the clicks", settings.nifi_host, settings.nifi_port, "nifi/"),
         "game": Link("Game", "swords, shields and guilds", settings.game_host, settings.game_port, health=HEALTH),
     }
-    chosen = tuple(link for line, link in of_lines.items() if line in settings.lines)
+    chosen = tuple(link for pipeline, link in of_pipelines.items() if pipeline in settings.pipelines)
     yarn = Link("YARN", "applications and nodes", settings.yarn_host, settings.yarn_ui_port, "cluster")
     cluster = (yarn,) if settings.spark_master == "yarn" else ()
     containers = _in_containers(settings) if settings.services_by == "compose" else ()

@@ -23,7 +23,7 @@ from eventmill.databases import sql_scripts
 
 SCRIPTS = ROOT / "sql" / "mysql"
 SHOP = "orders"
-"""The line whose tables are the shop's own, in its own database."""
+"""The pipeline whose tables are the shop's own, in its own database."""
 
 CLIENT_ERRORS = 2000
 """Where the numbers of errors begin that are about the connection."""
@@ -96,7 +96,7 @@ def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]]
 
 
 def apply(settings: Settings, script: Path) -> None:
-    """Execute a line's script, whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
+    """Execute a pipeline's script, whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
     with connect(settings, settings.shop_database if script.stem == SHOP else "") as connection:
         cursor = connection.cursor()
         for statement in sql_scripts.statements(script.read_text("utf-8")):
@@ -105,6 +105,6 @@ def apply(settings: Settings, script: Path) -> None:
 
 
 def apply_tables(settings: Settings) -> None:
-    """Make the tables of all lines that are missing."""
+    """Make the tables of all pipelines that are missing."""
     for script in sorted(SCRIPTS.glob("*.sql")):
         apply(settings, script)

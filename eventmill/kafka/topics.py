@@ -1,4 +1,4 @@
-"""The Kafka topics of every line, declared once, and how they are made."""
+"""The Kafka topics of every pipeline, declared once, and how they are made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Topic:
     """One topic.
 
     Attributes:
-        partitions: their number, which the setting of the line decides that is named in `setting`.
+        partitions: their number, which the setting of the pipeline decides that is named in `setting`.
         key: the field that keys its records.
         config: its settings in Kafka.
         contract: what its records are; None for rejected ones, which are anything.
@@ -56,8 +56,10 @@ def declared(settings: Settings) -> tuple[Topic, ...]:
     orders = ("orders", "userid", "orders of the shop", OrderEvent)
     views = ("order_views", "orderid", "looks at orders that are not delivered", OrderView)
     visits = ("visits", "device_id", "looks at product pages, as other shops log them", PageLog)
-    sources = (topic for line in (clicks, game, carts, orders) for topic in _of_line(settings, *line))
-    others = (replace(topic, taken=False) for line in (views, visits) for topic in _of_line(settings, *line))
+    sources = (topic for pipeline in (clicks, game, carts, orders) for topic in _of_pipeline(settings, *pipeline))
+    others = (
+        replace(topic, taken=False) for pipeline in (views, visits) for topic in _of_pipeline(settings, *pipeline)
+    )
     return (*sources, *others, *_results(settings))
 
 
@@ -70,11 +72,15 @@ def _results(settings: Settings) -> tuple[Topic, ...]:
     return tuple(replace(topic, setting="CARTS_PARTITIONS", taken=False) for topic in (added, over))
 
 
-def _of_line(settings: Settings, line: str, key: str, about: str, contract: type[Event] | None) -> tuple[Topic, Topic]:
-    """A line's topic and that of its rejected records."""
-    name, partitions = getattr(settings, f"{line}_topic"), getattr(settings, f"{line}_partitions")
+def _of_pipeline(
+    settings: Settings, pipeline: str, key: str, about: str, contract: type[Event] | None
+) -> tuple[Topic, Topic]:
+    """A pipeline's topic and that of its rejected records."""
+    name, partitions = getattr(settings, f"{pipeline}_topic"), getattr(settings, f"{pipeline}_partitions")
     return (
-        Topic(name, partitions, key, about, _config(settings, RECORD_BYTES), contract, f"{line}_partitions".upper()),
+        Topic(
+            name, partitions, key, about, _config(settings, RECORD_BYTES), contract, f"{pipeline}_partitions".upper()
+        ),
         Topic(
             rejected(name),
             1,

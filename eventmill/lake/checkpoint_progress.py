@@ -1,4 +1,4 @@
-"""How far a line's Spark job has come, from its checkpoint on HDFS and from Kafka; needs no Java."""
+"""How far a pipeline's Spark job has come, from its checkpoint on HDFS and from Kafka; needs no Java."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Offsets = Mapping[int, int]
 """By Kafka partition, the offset of the next record."""
 
 BESIDE: Mapping[str, Mapping[str, str]] = {"orders": {"product_views": "clicks", "order_views": "order_views"}}
-"""Lines whose job has further queries that must be awaited: their names, and whose topic each reads."""
+"""Pipelines whose job has further queries that must be awaited: their names, and whose topic each reads."""
 
 FILTERS: Mapping[str, Sequence[str]] = {"carts": ("shopping_carts",)}
-"""The names of the lines' filters, which are queries on the lines' own topics."""
+"""The names of the pipelines' filters, which are queries on the pipelines' own topics."""
 
 
-def topic(settings: Settings, line: str) -> str:
-    """The topic that a line reads."""
-    return str(getattr(settings, f"{line}_topic"))
+def topic(settings: Settings, pipeline: str) -> str:
+    """The topic that a pipeline reads."""
+    return str(getattr(settings, f"{pipeline}_topic"))
 
 
-def held(settings: Settings, line: str) -> Offsets:
-    """Where the line's topic ends now."""
-    return topic_reader.ends(settings, topic(settings, line))
+def held(settings: Settings, pipeline: str) -> Offsets:
+    """Where the pipeline's topic ends now."""
+    return topic_reader.ends(settings, topic(settings, pipeline))
 
 
-def committed(settings: Settings, line: str) -> Offsets:
+def committed(settings: Settings, pipeline: str) -> Offsets:
     """Up to where the job has processed the topic for good; empty before its first batch."""
-    return committed_of(settings, line, topic(settings, line))
+    return committed_of(settings, pipeline, topic(settings, pipeline))
 
 
 def committed_of(settings: Settings, folder: str, topic: str) -> Offsets:
@@ -66,24 +66,24 @@ def behind(committed: Offsets, held: Offsets) -> int:
     return sum(max(0, end - committed.get(partition, 0)) for partition, end in held.items())
 
 
-def topics_of(settings: Settings, line: str) -> dict[str, str]:
-    """The topics that a line's queries read which must be awaited, by the queries' folders."""
-    beside = {f"{line}/{name}": topic(settings, other) for name, other in BESIDE.get(line, {}).items()}
-    return {line: topic(settings, line), **beside}
+def topics_of(settings: Settings, pipeline: str) -> dict[str, str]:
+    """The topics that a pipeline's queries read which must be awaited, by the queries' folders."""
+    beside = {f"{pipeline}/{name}": topic(settings, other) for name, other in BESIDE.get(pipeline, {}).items()}
+    return {pipeline: topic(settings, pipeline), **beside}
 
 
-def all_topics(settings: Settings, line: str) -> dict[str, str]:
-    """The topics of all of a line's queries, by the queries' folders."""
-    filters = {f"{line}/{name}": topic(settings, line) for name in FILTERS.get(line, ())}
-    return topics_of(settings, line) | filters
+def all_topics(settings: Settings, pipeline: str) -> dict[str, str]:
+    """The topics of all of a pipeline's queries, by the queries' folders."""
+    filters = {f"{pipeline}/{name}": topic(settings, pipeline) for name in FILTERS.get(pipeline, ())}
+    return topics_of(settings, pipeline) | filters
 
 
 class Target:
-    """What Kafka holds for a line's job at one moment."""
+    """What Kafka holds for a pipeline's job at one moment."""
 
-    def __init__(self, settings: Settings, line: str) -> None:
+    def __init__(self, settings: Settings, pipeline: str) -> None:
         self._settings = settings
-        self._topics = topics_of(settings, line)
+        self._topics = topics_of(settings, pipeline)
         self._held = {folder: topic_reader.ends(settings, name) for folder, name in self._topics.items()}
 
     def left(self) -> int:
@@ -94,6 +94,6 @@ class Target:
         )
 
 
-def waiting(settings: Settings, line: str) -> int:
+def waiting(settings: Settings, pipeline: str) -> int:
     """How many records Kafka holds that the job has not processed yet."""
-    return Target(settings, line).left()
+    return Target(settings, pipeline).left()

@@ -1,4 +1,4 @@
-"""The finished batches of a line's Spark job, by the states that it keeps on HDFS; needs no Java."""
+"""The finished batches of a pipeline's Spark job, by the states that it keeps on HDFS; needs no Java."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from eventmill.config.settings import Settings
 from eventmill.lake import partition_locations, webhdfs
 
 
-def states(line: str) -> str:
+def states(pipeline: str) -> str:
     """The folder on HDFS that has a folder for each state kept, named by its batch."""
-    return partition_locations.path(line, "state")
+    return partition_locations.path(pipeline, "state")
 
 
-def newest(settings: Settings, line: str) -> int | None:
+def newest(settings: Settings, pipeline: str) -> int | None:
     """The newest batch that is stored whole; None before the first."""
-    return max((int(name) for name in webhdfs.names(settings, states(line)) if name.isdecimal()), default=None)
+    return max((int(name) for name in webhdfs.names(settings, states(pipeline)) if name.isdecimal()), default=None)
 
 
-def totals(settings: Settings, line: str, batch: int) -> dict[str, int]:
+def totals(settings: Settings, pipeline: str, batch: int) -> dict[str, int]:
     """The job's counts of records up to that batch: all `records`, of which `stored`, `rejected`, `late` …"""
-    return dict(webhdfs.read_json(settings, f"{states(line)}/{batch}/state.json")["totals"])
+    return dict(webhdfs.read_json(settings, f"{states(pipeline)}/{batch}/state.json")["totals"])

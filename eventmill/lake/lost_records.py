@@ -108,9 +108,10 @@ def require_none(settings: Settings, query: str, topic: str) -> None:
         LostRecordsError: when Kafka has not got what comes next.
     """
     if found := gaps(settings, query, topic):
-        line = query.partition("/")[0]
+        pipeline = query.partition("/")[0]
         raise LostRecordsError(
-            f"{sentence(topic, found)} before {query} read them; go on without them: eventmill jobs skip-lost {line}"
+            f"{sentence(topic, found)} before {query} read them; "
+            f"go on without them: eventmill jobs skip-lost {pipeline}"
         )
 
 

@@ -1,8 +1,8 @@
-"""Where the days of a line's Parquet tables are on HDFS, since compaction moves them; needs no Java.
+"""Where the days of a pipeline's Parquet tables are on HDFS, since compaction moves them; needs no Java.
 
 A day that never moved is in `<table>/day=yyyy-MM-dd`. Where the others are, a note beside the tables says. While a day
 moves, the job writes into both of its folders; Hive reads the old one until it is pointed to the new one. All folders
-here are relative to the line's, `/eventmill/<line>`; days are such as `day=2026-01-01`.
+here are relative to the pipeline's, `/eventmill/<pipeline>`; days are such as `day=2026-01-01`.
 """
 
 from __future__ import annotations
@@ -73,26 +73,26 @@ def encode(places: Places) -> bytes:
     return msgspec.json.encode(places)
 
 
-def path(line: str, folder: str) -> str:
-    """A folder of a line from the root of HDFS."""
-    return f"/eventmill/{line}/{folder}"
+def path(pipeline: str, folder: str) -> str:
+    """A folder of a pipeline from the root of HDFS."""
+    return f"/eventmill/{pipeline}/{folder}"
 
 
-def read(settings: Settings, line: str) -> Places:
-    """Where the days of a line's tables are."""
-    note = path(line, NOTE)
+def read(settings: Settings, pipeline: str) -> Places:
+    """Where the days of a pipeline's tables are."""
+    note = path(pipeline, NOTE)
     return decode(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Places()
 
 
-def days(settings: Settings, line: str, table: str) -> Mapping[str, str]:
+def days(settings: Settings, pipeline: str, table: str) -> Mapping[str, str]:
     """The days that a table has, sorted, each with the folder that Hive reads."""
-    return days_of(settings, line, [table])[table]
+    return days_of(settings, pipeline, [table])[table]
 
 
-def days_of(settings: Settings, line: str, tables: Iterable[str]) -> dict[str, Mapping[str, str]]:
+def days_of(settings: Settings, pipeline: str, tables: Iterable[str]) -> dict[str, Mapping[str, str]]:
     """The days that each of these tables has, sorted, each with the folder that Hive reads."""
-    places = read(settings, line)
-    return {table: _days(places, table, webhdfs.names(settings, path(line, table))) for table in tables}
+    places = read(settings, pipeline)
+    return {table: _days(places, table, webhdfs.names(settings, path(pipeline, table))) for table in tables}
 
 
 def _days(places: Places, table: str, names: Iterable[str]) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables, webhdfs
 
-LINE = "/eventmill/orders"
+PIPELINE = "/eventmill/orders"
 FOLDER = "data_warehouse"
 PLANS, STAGED = f"{FOLDER}/_plans", f"{FOLDER}/_staged"
 FORMATS: Mapping[str, Mapping[str, str]] = {
@@ -57,7 +57,7 @@ def nothing() -> Plan:
 
 def publish(settings: Settings) -> Plan | None:
     """Let Hive follow the newest plan that is staged, and remove what no plan needs; None when there is none."""
-    names = webhdfs.names(settings, f"{LINE}/{STAGED}")
+    names = webhdfs.names(settings, f"{PIPELINE}/{STAGED}")
     plans = [name for name in names if name.endswith(".json")]
     if not plans:
         return None
@@ -68,9 +68,9 @@ def publish(settings: Settings) -> Plan | None:
             place = _place(table, form, folder, day)
             query_engines.hive(settings, hive_tables.add_days(settings, "orders", name, {partition: place}))
             query_engines.hive(settings, hive_tables.move_day(settings, "orders", name, partition, place))
-    webhdfs.make_folder(settings, f"{LINE}/{PLANS}")
-    webhdfs.rename(settings, f"{LINE}/{STAGED}/{plans[-1]}", f"{LINE}/{PLANS}/{plans[-1]}")
-    webhdfs.delete(settings, f"{LINE}/{STAGED}")
+    webhdfs.make_folder(settings, f"{PIPELINE}/{PLANS}")
+    webhdfs.rename(settings, f"{PIPELINE}/{STAGED}/{plans[-1]}", f"{PIPELINE}/{PLANS}/{plans[-1]}")
+    webhdfs.delete(settings, f"{PIPELINE}/{STAGED}")
     _prune(settings, plan, before)
     return plan
 
@@ -89,13 +89,13 @@ def restore(settings: Settings) -> int:
 
 
 def _place(table: str, form: str, folder: str, day: str) -> str:
-    """The folder of a day, relative to the line's."""
+    """The folder of a day, relative to the pipeline's."""
     return f"{FOLDER}/{table}/{form}/{folder}/day={day}"
 
 
 def newest(settings: Settings) -> Plan:
     """The plan that Hive follows; that of an empty warehouse before the first."""
-    names = webhdfs.names(settings, f"{LINE}/{PLANS}")
+    names = webhdfs.names(settings, f"{PIPELINE}/{PLANS}")
     return _read(settings, f"{PLANS}/{names[-1]}") if names else nothing()
 
 
@@ -108,7 +108,7 @@ def changes(plan: Plan, before: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def _read(settings: Settings, path: str) -> Plan:
-    return msgspec.json.decode(webhdfs.read(settings, f"{LINE}/{path}"), type=Plan)
+    return msgspec.json.decode(webhdfs.read(settings, f"{PIPELINE}/{path}"), type=Plan)
 
 
 def _prune(settings: Settings, plan: Plan, before: Plan) -> None:
@@ -116,7 +116,7 @@ def _prune(settings: Settings, plan: Plan, before: Plan) -> None:
     for table in plan.days:
         needed = {*plan.days[table].values(), *before.days.get(table, {}).values()}
         for form in FORMATS:
-            folder = f"{LINE}/{FOLDER}/{table}/{form}"
+            folder = f"{PIPELINE}/{FOLDER}/{table}/{form}"
             for name in set(webhdfs.names(settings, folder)) - needed:
                 webhdfs.delete(settings, f"{folder}/{name}")
 

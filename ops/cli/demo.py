@@ -1,4 +1,4 @@
-"""The command that runs the lines on sample data."""
+"""The command that runs the pipelines on sample data."""
 
 from __future__ import annotations
 
@@ -52,33 +52,33 @@ def register(app: typer.Typer) -> None:
 
 
 def run(data: DataOption = None, count: CountOption = 100_000) -> None:
-    """Run the lines: clicks from a file to MySQL, game, carts and orders from the API to Presto, visits to PostgreSQL.
+    """Run them all: clicks from a file to MySQL, game, carts and orders from the API to Presto, visits to PostgreSQL.
 
     With your own clicks the others are left out.
     """
     begun, console, values = time.monotonic(), Console(), settings.load()
-    lines = _lines(values, data)
+    pipelines = _pipelines(values, data)
     if values.services_by == "supervisor":
         console.rule("the stack")
         stack.up()
         jobs.start()
-    truth = _send_clicks(values, console, data, count) if CLICKS in lines else None
-    for line, (path, send, _) in OTHERS.items():
-        if line in lines:
+    truth = _send_clicks(values, console, data, count) if CLICKS in pipelines else None
+    for pipeline, (path, send, _) in OTHERS.items():
+        if pipeline in pipelines:
             console.rule(f"data: {path}")
             send(values)
     console.rule("Spark: Kafka → HDFS, MySQL, Cassandra, PostgreSQL")
-    for line in lines:
-        _catch_up(values, console, line)
-    if CLICKS in lines:
+    for pipeline in pipelines:
+        _catch_up(values, console, pipeline)
+    if CLICKS in pipelines:
         console.rule("Airflow: HDFS → Hive → MySQL")
         _run_dag(values, console)
-    for line, (_, _, show) in OTHERS.items():
-        if line in lines:
+    for pipeline, (_, _, show) in OTHERS.items():
+        if pipeline in pipelines:
             show(values, console)
     console.rule("every record accounted for")
-    verify.verify(lines, truth=truth)
-    if CLICKS in lines:
+    verify.verify(pipelines, truth=truth)
+    if CLICKS in pipelines:
         console.rule("product views by platform, from MySQL")
         _show_platforms(values, console)
     _show_pages(values, console)
@@ -86,18 +86,18 @@ def run(data: DataOption = None, count: CountOption = 100_000) -> None:
     console.print(f"done in {time.monotonic() - begun:.0f} s; the stack runs on: {ways}")
 
 
-def _lines(values: Settings, data: Path | None) -> list[str]:
-    """The lines that run; of one's own clicks theirs alone.
+def _pipelines(values: Settings, data: Path | None) -> list[str]:
+    """The pipelines that run; of one's own clicks theirs alone.
 
     Raises:
-        StackError: when there are no such clicks, or their line is left out.
+        StackError: when there are no such clicks, or their pipeline is left out.
     """
     if data is None:
-        return list(values.lines)
+        return list(values.pipelines)
     if not data.is_file():
         raise StackError(f"there is no file {data}")
-    if CLICKS not in values.lines:
-        raise StackError(f"the line {CLICKS} is left out; name it in ENABLED_LINES")
+    if CLICKS not in values.pipelines:
+        raise StackError(f"the pipeline {CLICKS} is left out; name it in ENABLED_PIPELINES")
     return [CLICKS]
 
 
@@ -192,18 +192,18 @@ OTHERS: dict[str, tuple[str, Callable[[Settings], None], Callable[[Settings, Con
     ORDERS: ("customers → API → Kafka", _shop, _show_orders),
     VISITS: ("source cluster → MirrorMaker → Kafka", _send_page_logs, _show_visits),
 }
-"""Each line but the clicks: the path of its data, how they are sent, and what is shown of them."""
+"""Each pipeline but the clicks: the path of its data, how they are sent, and what is shown of them."""
 
 
-def _catch_up(values: Settings, console: Console, line: str) -> None:
-    """Wait until the line's job has processed what Kafka holds now."""
-    target = checkpoint_progress.Target(values, line)
+def _catch_up(values: Settings, console: Console, pipeline: str) -> None:
+    """Wait until the pipeline's job has processed what Kafka holds now."""
+    target = checkpoint_progress.Target(values, pipeline)
     total = target.left()
     with Progress(console=console) as bar:
         task = bar.add_task("processed", total=max(total, 1), completed=0 if total else 1)
 
         def caught_up() -> bool:
-            if failed := _failed(values, line):
+            if failed := _failed(values, pipeline):
                 raise StackError(failed)
             left = target.left()
             bar.update(task, completed=total - left)
@@ -212,14 +212,14 @@ def _catch_up(values: Settings, console: Console, line: str) -> None:
         until(caught_up, CATCH_UP_SECONDS, f"the job did not process {total} records in time", every=1)
 
 
-def _failed(values: Settings, line: str) -> str:
-    """One sentence if the line's job fails again and again, else nothing."""
-    state = job_state.read(values).get(line)
+def _failed(values: Settings, pipeline: str) -> str:
+    """One sentence if the pipeline's job fails again and again, else nothing."""
+    state = job_state.read(values).get(pipeline)
     if state and state.reason and state.restarts >= MOST_RESTARTS:
-        return f"the job of {line} failed {state.restarts} times, now with: {state.reason}"
+        return f"the job of {pipeline} failed {state.restarts} times, now with: {state.reason}"
     # Compose never gives a job up.
     if values.services_by == "supervisor":
-        job = jobs.of_line(Supervisor(values).programs(), line)
+        job = jobs.of_pipeline(Supervisor(values).programs(), pipeline)
         if job.state == "FATAL":
             return f"the job ended again and again; see: eventmill logs {job.name}"
     return ""

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from eventmill.config import errors, settings
-from eventmill.config.settings import LINES
+from eventmill.config.settings import PIPELINES
 from eventmill.lake import checkpoint_progress, lost_records
 from eventmill.spark import job_state
 from eventmill.spark.job_state import JobState
@@ -20,8 +20,10 @@ from ops.stack.engines import service_environment
 from ops.stack.supervisor import ALL_JOBS, Program, StackError, Supervisor, job_program
 
 jobs_app = typer.Typer(help="Start, stop, look at and run the Spark jobs.", no_args_is_help=True)
-LineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(LINES)}.")]
-MaybeLine = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(LINES)}; all in one process if none.")]
+PipelineArgument = Annotated[str, typer.Argument(help=f"One of: {', '.join(PIPELINES)}.")]
+MaybePipeline = Annotated[
+    str | None, typer.Argument(help=f"One of: {', '.join(PIPELINES)}; all in one process if none.")
+]
 STOPPED = ("STOPPED", "EXITED", "FATAL")
 
 
@@ -30,38 +32,38 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs_app, name="jobs")
 
 
-def _supervisor(line: str | None) -> Supervisor:
+def _supervisor(pipeline: str | None) -> Supervisor:
     values = settings.load()
-    if line is not None:
-        _require_known(line)
-    if line is not None and line not in values.lines:
-        raise StackError(f"{line} is left out; name it in ENABLED_LINES, then: make down, make up")
+    if pipeline is not None:
+        _require_known(pipeline)
+    if pipeline is not None and pipeline not in values.pipelines:
+        raise StackError(f"{pipeline} is left out; name it in ENABLED_PIPELINES, then: make down, make up")
     supervisor = Supervisor(values)
     if not supervisor.runs():
         raise StackError("the stack is down; start it with: make up")
     return supervisor
 
 
-def _program(line: str | None) -> str:
-    return ALL_JOBS if line is None else job_program(line)
+def _program(pipeline: str | None) -> str:
+    return ALL_JOBS if pipeline is None else job_program(pipeline)
 
 
 @jobs_app.command()
-def start(line: MaybeLine = None) -> None:
+def start(pipeline: MaybePipeline = None) -> None:
     """Start the continuous jobs of all enabled lines in one process, or that of one line; restarted should it end."""
-    supervisor, name = _supervisor(line), _program(line)
+    supervisor, name = _supervisor(pipeline), _program(pipeline)
     _refuse_second(supervisor, name)
     supervisor.start(name)
     say(f"{name} runs; its log and live view: eventmill logs {name} -f")
 
 
 def _refuse_second(supervisor: Supervisor, name: str) -> None:
-    """Refuse a second process for a line.
+    """Refuse a second process for a pipeline.
 
     Raises:
         StackError: naming the one that runs.
     """
-    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(line) for line in LINES]
+    rivals = [ALL_JOBS] if name != ALL_JOBS else [job_program(pipeline) for pipeline in PIPELINES]
     programs = supervisor.programs()
     for rival in rivals:
         if programs[rival].state not in STOPPED:
@@ -70,25 +72,25 @@ def _refuse_second(supervisor: Supervisor, name: str) -> None:
 
 
 @jobs_app.command()
-def stop(line: MaybeLine = None) -> None:
+def stop(pipeline: MaybePipeline = None) -> None:
     """Stop what `start` started with the same words; it goes on from its checkpoints when started again."""
-    name = _program(line)
-    _supervisor(line).stop(name)
+    name = _program(pipeline)
+    _supervisor(pipeline).stop(name)
     say(f"{name} is stopped")
 
 
 @jobs_app.command("status")
 def show_status() -> None:
-    """Show each line's continuous job, how many records it has still to process, and why it fails if it does."""
+    """Show each pipeline's continuous job, how many records it has still to process, and why it fails if it does."""
     values = settings.load()
     programs = {} if values.services_by == "compose" else _supervisor(None).programs()
     states = job_state.read(values)
-    table = Table("line", "job", "state", "since", "process", "waiting records")
-    for line in values.lines:
-        program = of_line(programs, line) if programs else None
-        table.add_row(line, *_status(program, states.get(line)), _left(values, line))
+    table = Table("pipeline", "job", "state", "since", "process", "waiting records")
+    for pipeline in values.pipelines:
+        program = of_pipeline(programs, pipeline) if programs else None
+        table.add_row(pipeline, *_status(program, states.get(pipeline)), _left(values, pipeline))
     wide().print(table)
-    for state in (states[line] for line in values.lines if line in states):
+    for state in (states[pipeline] for pipeline in values.pipelines if pipeline in states):
         if state.reason:
             say(_why(state))
 
@@ -107,35 +109,35 @@ def _why(state: JobState) -> str:
     return f"{state.pipeline} is {state.state} since {state.since:%Y-%m-%d %H:%M:%S} UTC{times}: {state.reason}"
 
 
-def _left(values: settings.Settings, line: str) -> str:
+def _left(values: settings.Settings, pipeline: str) -> str:
     """How many records wait, or ? where Kafka or HDFS do not say."""
     try:
-        return str(waiting(values, line))
+        return str(waiting(values, pipeline))
     except Exception as error:
         if errors.explain(error) is None:
             raise
         return "?"
 
 
-def of_line(programs: Mapping[str, Program], line: str) -> Program:
-    """The job that runs a line, the one for all lines unless it has one of its own."""
-    own = programs[job_program(line)]
+def of_pipeline(programs: Mapping[str, Program], pipeline: str) -> Program:
+    """The job that runs a pipeline, the one for all pipelines unless it has one of its own."""
+    own = programs[job_program(pipeline)]
     return programs[ALL_JOBS] if own.state in ("STOPPED", "EXITED") else own
 
 
-def waiting(values: settings.Settings, line: str) -> int:
-    """How many records Kafka holds behind the line's committed offsets."""
-    return checkpoint_progress.waiting(values, line)
+def waiting(values: settings.Settings, pipeline: str) -> int:
+    """How many records Kafka holds behind the pipeline's committed offsets."""
+    return checkpoint_progress.waiting(values, pipeline)
 
 
 @jobs_app.command("skip-lost")
-def skip_lost(line: LineArgument) -> None:
-    """Let a line's job go on without records that Kafka removed before they were read; `verify` counts them as lost."""
+def skip_lost(pipeline: PipelineArgument) -> None:
+    """Let a job go on without records that Kafka removed before it read them; `verify` counts them as lost."""
     values = settings.load()
-    _require_known(line)
+    _require_known(pipeline)
     found = {
         query: (topic, lost_records.skip(values, query, topic))
-        for query, topic in checkpoint_progress.all_topics(values, line).items()
+        for query, topic in checkpoint_progress.all_topics(values, pipeline).items()
     }
     for query, (topic, gaps) in found.items():
         told = (
@@ -144,17 +146,17 @@ def skip_lost(line: LineArgument) -> None:
         say(f"{query}: {told}")
 
 
-def _require_known(line: str) -> None:
-    if line not in LINES:
-        raise StackError(f"no job is called {line!r}; there are {', '.join(LINES)}")
+def _require_known(pipeline: str) -> None:
+    if pipeline not in PIPELINES:
+        raise StackError(f"no job is called {pipeline!r}; there are {', '.join(PIPELINES)}")
 
 
 @jobs_app.command()
 def run(
-    line: LineArgument, bounded: Annotated[bool, typer.Option("--bounded", help="End when caught up.")] = False
+    pipeline: PipelineArgument, bounded: Annotated[bool, typer.Option("--bounded", help="End when caught up.")] = False
 ) -> None:
-    """Run a line's job here, in the foreground."""
-    _supervisor(line)
+    """Run a pipeline's job here, in the foreground."""
+    _supervisor(pipeline)
     environment = os.environ | service_environment(settings.load())
-    command = [sys.executable, "-m", "spark_jobs", "run", line, *(["--bounded"] if bounded else [])]
+    command = [sys.executable, "-m", "spark_jobs", "run", pipeline, *(["--bounded"] if bounded else [])]
     os.execve(sys.executable, command, environment)

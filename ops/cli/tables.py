@@ -1,4 +1,4 @@
-"""Commands for a line's tables in Hive: made, compacted, and told about in a report."""
+"""Commands for a pipeline's tables in Hive: made, compacted, and told about in a report."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def register(app: typer.Typer) -> None:
     app.command("report")(write_report)
 
 
-def make_tables(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
-    """Make a line's Hive tables where they are missing, and let Hive find the days that HDFS has."""
-    for name in hive_tables.apply(settings.load(), line):
+def make_tables(pipeline: Annotated[str, typer.Argument(help="A pipeline such as game.")]) -> None:
+    """Make a pipeline's Hive tables where they are missing, and let Hive find the days that HDFS has."""
+    for name in hive_tables.apply(settings.load(), pipeline):
         say(name)
 
 
-def compact(line: Annotated[str, typer.Argument(help="A line such as game.")]) -> None:
-    """Write the files of a line's closed days anew, as few large ones; its job and its readers go on meanwhile."""
-    found = compaction.compact(settings.load(), line, lambda table, day: say(f"{table} {day}"))
+def compact(pipeline: Annotated[str, typer.Argument(help="A pipeline such as game.")]) -> None:
+    """Write the files of a pipeline's closed days anew, as few large ones; its job and its readers go on meanwhile."""
+    found = compaction.compact(settings.load(), pipeline, lambda table, day: say(f"{table} {day}"))
     if found:
         _show(found)
     else:
-        say(f"{line}: no closed day has small files")
+        say(f"{pipeline}: no closed day has small files")
 
 
 def _show(found: Iterable[compaction.Compacted]) -> None:
@@ -61,16 +61,16 @@ def _show(found: Iterable[compaction.Compacted]) -> None:
 
 
 def write_report(
-    line: Annotated[str, typer.Argument(help="A line: game.")],
+    pipeline: Annotated[str, typer.Argument(help="A pipeline: game.")],
     out: OutOption = None,
     engine: Annotated[Engine, typer.Option(help="Who is asked.")] = Engine.presto,
 ) -> None:
-    """Write a line's report from its named queries: a page, the same as Markdown, and the charts. Times are UTC."""
+    """Write a pipeline's report from its named queries: a page, the same as Markdown, and the charts. Times are UTC."""
     values = settings.load()
-    asked = analytics_report.questions(line, engine)
+    asked = analytics_report.questions(pipeline, engine)
     with progress_bar() as bar:
         sections = [analytics_report.answer(values, query, engine) for query in bar.track(asked, description="queries")]
-    steps = analytics_report.pipeline(values, line, engine)
-    made = analytics_report.Report(line, engine.value, datetime.now(UTC), steps, sections)
+    steps = analytics_report.steps(values, pipeline, engine)
+    made = analytics_report.Report(pipeline, engine.value, datetime.now(UTC), steps, sections)
     for path in analytics_report.write(made, out or values.state_dir / "reports"):
         say(path)

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from eventmill.config import settings
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from eventmill.kafka.topic_reader import Bounds
 from eventmill.lake import committed_batches
 from ops.cli.data import progress_bar
@@ -33,21 +33,23 @@ from ops.reconciliation import (
 from ops.reconciliation.click_checks import Report
 from ops.reconciliation.event_checks import EventReport
 from ops.reconciliation.last_check import Found, Note
-from ops.reconciliation.snapshot import LineEvidence
+from ops.reconciliation.snapshot import PipelineEvidence
 from ops.stack.supervisor import StackError
 
 WINDOWS = "clicks"
-"""The line that counts by windows; the others store single events."""
+"""The pipeline that counts by windows; the others store single events."""
 
 STAR_SCHEMA = "visits"
-"""The line whose events are stored in PostgreSQL, not in Hive's tables."""
+"""The pipeline whose events are stored in PostgreSQL, not in Hive's tables."""
 
 SHOWN = 20
 Again = TypeVar("Again")
 Count = Callable[[Settings, str, Mapping[int, Bounds], Callable[[int], object]], Again]
-LinesArgument = Annotated[
+PipelinesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="LINE", help=f"Of {', '.join(LINES)}; all that run and have processed anything if none."),
+    typer.Argument(
+        metavar="PIPELINE", help=f"Of {', '.join(PIPELINES)}; all that run and have processed anything if none."
+    ),
 ]
 
 
@@ -65,7 +67,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    lines: LinesArgument = None,
+    pipelines: PipelinesArgument = None,
     truth: Annotated[Path | None, typer.Option(help="What `eventmill generate` wrote about the clicks sent.")] = None,
     allow_waiting: Annotated[bool, typer.Option("--allow-waiting", help="Records may still be waiting.")] = False,
     recount: Annotated[bool, typer.Option(help="Count Kafka's records again, without Spark.")] = True,
@@ -78,9 +80,9 @@ def verify(
     """
     values = settings.load()
     expected = _truth(values, truth) if truth else None
-    wanted = _lines(values, lines or [], [WINDOWS] if expected else [])
+    wanted = _pipelines(values, pipelines or [], [WINDOWS] if expected else [])
     how = How(recount, allow_waiting, everything)
-    reports = [_check(values, line, expected, how) for line in wanted]
+    reports = [_check(values, pipeline, expected, how) for pipeline in wanted]
     if shape is Shape.json:
         data(msgspec.json.encode(reports))
     else:
@@ -96,35 +98,38 @@ def _truth(values: Settings, path: Path) -> Truth:
     return expected
 
 
-def _lines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> list[str]:
-    """The lines named, or else all that run and have processed anything, and those that are needed.
+def _pipelines(values: Settings, named: Sequence[str], needed: Sequence[str]) -> list[str]:
+    """The pipelines named, or else all that run and have processed anything, and those that are needed.
 
     Raises:
-        StackError: when there is no such line, one that is needed is not named, or none has processed anything.
+        StackError: when there is no such pipeline, one that is needed is not named, or none has processed anything.
     """
-    if unknown := [name for name in named if name not in LINES]:
-        raise StackError(f"no line is called {unknown[0]!r}; there are {', '.join(LINES)}")
+    if unknown := [name for name in named if name not in PIPELINES]:
+        raise StackError(f"no pipeline is called {unknown[0]!r}; there are {', '.join(PIPELINES)}")
     if named and (missing := [name for name in needed if name not in named]):
-        raise StackError(f"the truth is about {missing[0]}: name that line too, or none")
+        raise StackError(f"the truth is about {missing[0]}: name that pipeline too, or none")
     wanted = named or [
-        line for line in values.lines if line in needed or committed_batches.newest(values, line) is not None
+        pipeline
+        for pipeline in values.pipelines
+        if pipeline in needed or committed_batches.newest(values, pipeline) is not None
     ]
     if not wanted:
-        raise StackError("no line has processed anything yet; start the jobs with: eventmill jobs start")
+        raise StackError("no pipeline has processed anything yet; start the jobs with: eventmill jobs start")
     return list(dict.fromkeys(wanted))
 
 
-def _check(values: Settings, line: str, truth: Truth | None, how: How) -> Report | EventReport:
-    """Check a line, and note what was found when it holds."""
-    noted = last_check.NOT_NOTED if how.everything else last_check.read(values, line)
-    check = partial(_check_windows, truth=truth) if line == WINDOWS else partial(_check_events, line=line)
+def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> Report | EventReport:
+    """Check a pipeline, and note what was found when it holds."""
+    noted = last_check.NOT_NOTED if how.everything else last_check.read(values, pipeline)
+    check = partial(_check_windows, truth=truth) if pipeline == WINDOWS else partial(_check_events, pipeline=pipeline)
     report, note = check(values, how, noted)
     if not report.differences and note:
         try:
-            last_check.write(values, line, note)
+            last_check.write(values, pipeline, note)
         except requests.RequestException as error:
             say(
-                f"the next check of {line} begins where this one did, for HDFS did not take its note: {error}", err=True
+                f"the next check of {pipeline} begins where this one did, for HDFS did not take its note: {error}",
+                err=True,
             )
     return report
 
@@ -140,15 +145,15 @@ def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None
     return report, found.note(counted, again.views() if again else None)
 
 
-def _check_events(values: Settings, how: How, noted: Found, line: str) -> tuple[EventReport, Note]:
-    found = (visit_snapshot if line == STAR_SCHEMA else event_snapshot).gather(values, line, noted)
+def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tuple[EventReport, Note]:
+    found = (visit_snapshot if pipeline == STAR_SCHEMA else event_snapshot).gather(values, pipeline, noted)
     new = _counted(values, found, recount.count) if how.recount else None
     counted = None if new is None else found.before.counted.records + new
     found = offset_gaps.count(values, found, counted)
-    return event_checks.report(line, found, allow_waiting=how.allow_waiting), found.note(counted)
+    return event_checks.report(pipeline, found, allow_waiting=how.allow_waiting), found.note(counted)
 
 
-def _counted(values: Settings, found: LineEvidence, count: Count[Again]) -> Again | None:
+def _counted(values: Settings, found: PipelineEvidence, count: Count[Again]) -> Again | None:
     """What the records come to that the job's state has counted, and no check before; None when some are removed."""
     if found.removed():
         return None
@@ -160,12 +165,12 @@ def _counted(values: Settings, found: LineEvidence, count: Count[Again]) -> Agai
 
 def _show(report: Report | EventReport) -> None:
     console = wide()
-    table = Table("records", "number", title=report.line)
+    table = Table("records", "number", title=report.pipeline)
     for name, number in report.rows():
         table.add_row(name, str(number))
     console.print(table, *report.notes, sep="\n")
     if not report.differences:
-        console.print(f"{report.line}: every record is accounted for")
+        console.print(f"{report.pipeline}: every record is accounted for")
         return
     table = Table("what differs", "expected", "found", title=f"{len(report.differences)} differences")
     for difference in report.differences[:SHOWN]:

@@ -28,7 +28,7 @@ from eventmill.databases import query_engines
 from eventmill.lake import checkpoint_progress, hive_tables, partition_locations, webhdfs
 from eventmill.lake.partition_locations import Place, Places
 from ops.reconciliation.snapshot import batch_in, newest_state
-from spark_jobs.state.lock import LineLock
+from spark_jobs.state.lock import PipelineLock
 
 FOLDER = "compacted"
 REWRITTEN = "_rewritten.json"
@@ -68,8 +68,8 @@ class Compacted(NamedTuple):
     scan_after: Scan
 
 
-def compact(settings: Settings, line: str, on_day: Callable[[str, str], None] = lambda *_: None) -> list[Compacted]:
-    """Compact the closed days of a line's tables that have more than one file of finished batches.
+def compact(settings: Settings, pipeline: str, on_day: Callable[[str, str], None] = lambda *_: None) -> list[Compacted]:
+    """Compact the closed days of a pipeline's tables that have more than one file of finished batches.
 
     Makes the tables where they are missing, goes on with what an earlier run has left unfinished, and removes what days
     have left longer ago than COMPACTION_KEEP_SECONDS.
@@ -78,39 +78,39 @@ def compact(settings: Settings, line: str, on_day: Callable[[str, str], None] = 
         on_day: is told each table and day before it is rewritten.
 
     Raises:
-        CompactionError: when another process compacts the line, or the rows differ after it.
-        tables.TablesError: when no line of that name has tables.
+        CompactionError: when another process compacts the pipeline, or the rows differ after it.
+        tables.TablesError: when no pipeline of that name has tables.
         requests.RequestException: when HDFS is away.
         sql.SqlError: when Hive or Presto refuses.
     """
-    hive_tables.script(line)
-    lock = LineLock(settings, f"{line}-compaction")
+    hive_tables.script(pipeline)
+    lock = PipelineLock(settings, f"{pipeline}-compaction")
     if not lock.take("compaction"):
-        raise CompactionError(f"{line} is being compacted ({lock.owner()})")
+        raise CompactionError(f"{pipeline} is being compacted ({lock.owner()})")
     try:
-        return list(_Line(settings, line, on_day).compact())
+        return list(_Pipeline(settings, pipeline, on_day).compact())
     finally:
         lock.release()
 
 
-class _Line:
-    """The tables of a line that nobody else compacts."""
+class _Pipeline:
+    """The tables of a pipeline that nobody else compacts."""
 
-    def __init__(self, settings: Settings, line: str, on_day: Callable[[str, str], None]) -> None:
+    def __init__(self, settings: Settings, pipeline: str, on_day: Callable[[str, str], None]) -> None:
         self._settings = settings
-        self._line = line
+        self._pipeline = pipeline
         self._on_day = on_day
-        self._places = partition_locations.read(settings, line)
+        self._places = partition_locations.read(settings, pipeline)
         # Batches up to this one are never done again.
-        self._finished = checkpoint_progress.newest_commit(settings, line)
-        state = newest_state(settings, line)
+        self._finished = checkpoint_progress.newest_commit(settings, pipeline)
+        state = newest_state(settings, pipeline)
         closed = max(0, state.progress.closed) if state else 0
         self._open_day = f"day={datetime.fromtimestamp(closed / 1_000_000, UTC):%Y-%m-%d}"
 
     def compact(self) -> Iterator[Compacted]:
         if self._finished is None:
             return
-        names = hive_tables.apply(self._settings, self._line)
+        names = hive_tables.apply(self._settings, self._pipeline)
         for moving in list(self._places.moving()):
             self._settle(*moving)
         self._remove_left()
@@ -135,8 +135,8 @@ class _Line:
         return Compacted(table, len(todo), before, after, scanned, scanned_after)
 
     def _closed(self, table: str) -> Iterator[tuple[str, Place]]:
-        """The days that end before the line's watermark, each with its place."""
-        for day in partition_locations.days(self._settings, self._line, table):
+        """The days that end before the pipeline's watermark, each with its place."""
+        for day in partition_locations.days(self._settings, self._pipeline, table):
             if day < self._open_day:
                 yield day, self._places.place(table, day)
 
@@ -183,7 +183,7 @@ class _Line:
             # The job may bring it first.
             with suppress(webhdfs.HdfsError):
                 self._copy(f"{place.folder}/{name}", f"{place.next}/{name}")
-        query_engines.hive(self._settings, hive_tables.move_day(self._settings, self._line, table, day, place.next))
+        query_engines.hive(self._settings, hive_tables.move_day(self._settings, self._pipeline, table, day, place.next))
         moved = self._places.set(table, day, Place(place.next))
         self._note(msgspec.structs.replace(moved, left=self._places.left | {place.folder: time.time()}))
 
@@ -216,7 +216,7 @@ class _Line:
         return Size(len(found), sum(entry.size for entry in found))
 
     def _path(self, folder: str) -> str:
-        return partition_locations.path(self._line, folder)
+        return partition_locations.path(self._pipeline, folder)
 
 
 def rewrite(contents: Iterator[bytes], folder: Path, target: int) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""A line's final table on its way from Hive to MySQL: publishing what was staged, and comparing both sides.
+"""A pipeline's final table on its way from Hive to MySQL: publishing what was staged, and comparing both sides.
 
 The staging table is there from `make_staging` to `publish`, so its being there says that it is still to be published.
 Table names come from the code, never from data. Times are UTC.
@@ -37,12 +37,12 @@ class ReconcileError(RuntimeError):
     """Hive and MySQL differ; the message says on which days and by how much."""
 
 
-def final_until(settings: Settings, line: str) -> str | None:
-    """The time (`yyyy-MM-dd HH:mm:ss`) up to which all windows of a line are final; None before the first batch."""
-    batch = committed_batches.newest(settings, line)
+def final_until(settings: Settings, pipeline: str) -> str | None:
+    """The time (`yyyy-MM-dd HH:mm:ss`) up to which all windows of a pipeline are final; None before the first batch."""
+    batch = committed_batches.newest(settings, pipeline)
     if batch is None:
         return None
-    return closed_until(webhdfs.read_json(settings, f"{committed_batches.states(line)}/{batch}/state.json"))
+    return closed_until(webhdfs.read_json(settings, f"{committed_batches.states(pipeline)}/{batch}/state.json"))
 
 
 def closed_until(state: dict[str, Any]) -> str:

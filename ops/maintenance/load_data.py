@@ -1,4 +1,4 @@
-"""A line's final table from HDFS into MySQL's staging table by LOAD DATA, instead of by Sqoop (`EXPORT_BY`).
+"""A pipeline's final table from HDFS into MySQL's staging table by LOAD DATA, instead of by Sqoop (`EXPORT_BY`).
 
     python -m ops.maintenance.load_data clicks commerce
 
@@ -39,7 +39,7 @@ class LoadError(RuntimeError):
     """MySQL did not take all rows as they are; the message says how many, and what it says of the first."""
 
 
-def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], None] = lambda _: None) -> int:
+def stage(settings: Settings, pipeline: str, table: str, on_rows: Callable[[int], None] = lambda _: None) -> int:
     """Fill the table's new staging table with what Hive's table of that name has; returns how many rows.
 
     Args:
@@ -53,7 +53,8 @@ def stage(settings: Settings, line: str, table: str, on_rows: Callable[[int], No
     with mysql.connect(settings) as connection:
         export.make_staging(connection, table)
     folders = [
-        partition_locations.path(line, folder) for folder in partition_locations.days(settings, line, table).values()
+        partition_locations.path(pipeline, folder)
+        for folder in partition_locations.days(settings, pipeline, table).values()
     ]
     done = 0
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -112,9 +113,9 @@ def _load(connection: Any, table: str, rows: pa.Table, file: Path) -> None:
         raise LoadError(f"of {rows.num_rows} rows MySQL took {loaded} into {table}{said}")
 
 
-def main(line: str, table: str) -> None:
-    """Stage a table of a line."""
-    stage(load(), line, table, lambda rows: typer.echo(f"{rows:,} rows staged"))
+def main(pipeline: str, table: str) -> None:
+    """Stage a table of a pipeline."""
+    stage(load(), pipeline, table, lambda rows: typer.echo(f"{rows:,} rows staged"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The checks that hold for every line; pure comparisons. Each yields the differences that it found."""
+"""The checks that hold for every pipeline; pure comparisons. Each yields the differences that it found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ops.reconciliation.snapshot import LineEvidence, next_offsets
+from ops.reconciliation.snapshot import PipelineEvidence, next_offsets
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -23,31 +23,31 @@ def equal(what: str, expected: int, found: int) -> Iterator[Difference]:
         yield Difference(what, expected, found)
 
 
-def is_balanced(evidence: LineEvidence) -> bool:
+def is_balanced(evidence: PipelineEvidence) -> bool:
     """Whether as many records came in as something became of."""
     return not list(balance(evidence))
 
 
-def balance(evidence: LineEvidence) -> Iterator[Difference]:
+def balance(evidence: PipelineEvidence) -> Iterator[Difference]:
     """What came in against what became of it."""
     came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
 
-def waiting(evidence: LineEvidence, allowed: bool) -> Iterator[Difference]:
+def waiting(evidence: PipelineEvidence, allowed: bool) -> Iterator[Difference]:
     """That nothing waits, unless it may."""
     if not allowed:
         yield from equal("waiting to be processed", 0, evidence.waiting())
 
 
-def job(evidence: LineEvidence, found: Mapping[str, int]) -> Iterator[Difference]:
+def job(evidence: PipelineEvidence, found: Mapping[str, int]) -> Iterator[Difference]:
     """What the job has counted by itself against what the engines hold, by the names of its totals."""
     if evidence.state:
         for name, number in found.items():
             yield from equal(f"{name}, by the job", getattr(evidence.state.totals, name), number)
 
 
-def offsets(evidence: LineEvidence) -> Iterator[Difference]:
+def offsets(evidence: PipelineEvidence) -> Iterator[Difference]:
     """That Kafka has come as far as the job has."""
     for partition, done in sorted(next_offsets(evidence.state).items()):
         end = evidence.kafka[partition].end if partition in evidence.kafka else 0
@@ -55,8 +55,8 @@ def offsets(evidence: LineEvidence) -> Iterator[Difference]:
             yield Difference(f"end of partition {partition} of {evidence.topic}, at least", done, end)
 
 
-def notes(evidence: LineEvidence) -> Iterator[str]:
-    """The notes on any line: what is from the last check, or why nothing is, and what Kafka has removed."""
+def notes(evidence: PipelineEvidence) -> Iterator[str]:
+    """The notes on any pipeline: what is from the last check, or why nothing is, and what Kafka has removed."""
     if taken := evidence.from_before():
         yield taken.text()
     if evidence.ignored:
@@ -64,7 +64,7 @@ def notes(evidence: LineEvidence) -> Iterator[str]:
     yield from removed(evidence)
 
 
-def removed(evidence: LineEvidence) -> Iterator[str]:
+def removed(evidence: PipelineEvidence) -> Iterator[str]:
     """The note that not all of the records can be counted again."""
     if number := evidence.removed():
         yield (

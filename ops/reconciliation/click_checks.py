@@ -1,6 +1,6 @@
-"""Whether every record of the clicks line is accounted for, from the evidence of all engines; pure comparisons.
+"""Whether every record of the clicks pipeline is accounted for, from the evidence of all engines; pure comparisons.
 
-Each check yields the differences that it found; a line is in order when there are none.
+Each check yields the differences that it found; a pipeline is in order when there are none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class VerifyError(RuntimeError):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One line's balance: accepted = stored + open + rejected + duplicates + late + lost + waiting.
+    """One pipeline's balance: accepted = stored + open + rejected + duplicates + late + lost + waiting.
 
     Attributes:
         accepted: records that Kafka has taken.
@@ -45,7 +45,7 @@ class Report(msgspec.Struct, frozen=True):
         taken: how much of it is from the last check that held.
     """
 
-    line: str
+    pipeline: str = msgspec.field(name="line")  # the name in JSON, which programs read
     accepted: int
     stored: int
     open: int
@@ -72,9 +72,9 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(
-    line: str, evidence: Evidence, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
+    pipeline: str, evidence: Evidence, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
 ) -> Report:
-    """All checks of a line: the balance, and where given the count from Kafka and the truth."""
+    """All checks of a pipeline: the balance, and where given the count from Kafka and the truth."""
     checks = [
         balance.balance(evidence),
         _job(evidence),
@@ -88,7 +88,7 @@ def report(
     if truth:
         checks.append(_truth(evidence, truth))
     return Report(
-        line=line,
+        pipeline=pipeline,
         accepted=evidence.accepted(),
         stored=evidence.stored.total(),
         open=evidence.open.total(),

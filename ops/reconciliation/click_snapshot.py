@@ -1,4 +1,4 @@
-"""What each engine holds of the clicks line at one moment: a batch's state, and all windows that go with it."""
+"""What each engine holds of the clicks pipeline at one moment: a batch's state, and all windows that go with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ops.reconciliation import mysql_export, snapshot, table_days
 from ops.reconciliation.last_check import NOT_NOTED, Cell, Found
 from ops.reconciliation.snapshot import (
     MICROS,
-    LineEvidence,
+    PipelineEvidence,
     batch_in,
     next_offsets,
     rejected_until,
@@ -37,13 +37,13 @@ Key = tuple[str, str]
 """A window's start as `yyyy-MM-dd HH:mm:ss` in UTC, and a source."""
 
 Counts = Counter[Key]
-HOW = "make the line's tables with: eventmill tables clicks"
+HOW = "make the pipeline's tables with: eventmill tables clicks"
 """What is said when Hive has none of the tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence(LineEvidence):
-    """What is there of a line that counts by windows.
+class Evidence(PipelineEvidence):
+    """What is there of a pipeline that counts by windows.
 
     Attributes:
         open: events in windows that are open, by the job's state.
@@ -68,21 +68,21 @@ class Evidence(LineEvidence):
         return sum(each.total() for each in counts) + self.rejected_by_job
 
 
-def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
+def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> Evidence:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
 
     What `noted` has of days that are as they were then is taken from there.
     """
-    begun = snapshot.begin(settings, line, noted)
+    begun = snapshot.begin(settings, pipeline, noted)
     state, before, batch = begun.state, begun.before, begun.after.batch
     exported, digests = mysql_export.read(settings, before)
     require_table(settings, "commerce", HOW)
-    wait_for_days(settings, line, ["commerce"], batch)
+    wait_for_days(settings, pipeline, ["commerce"], batch)
     require_table(settings, "commerce_faults", HOW)
-    days = table_days.look(settings, line, "commerce", before)
-    whole = table_days.look_at_whole(settings, line, "commerce_faults", "faults", before, batch)
+    days = table_days.look(settings, pipeline, "commerce", before)
+    whole = table_days.look_at_whole(settings, pipeline, "commerce_faults", "faults", before, batch)
     commerce, faults = _hive(settings, days, "source_number"), _hive(settings, whole, "late", "duplicates")
-    found = rejected_until(settings, line, begun.topic, next_offsets(state))
+    found = rejected_until(settings, pipeline, begun.topic, next_offsets(state))
     stored, faulty = _until(batch, commerce), _until(batch, faults)
     to_note = {
         "commerce": days.note(_cells(commerce, batch), begun.after),
@@ -91,22 +91,22 @@ def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> Evidence:
     after = replace(begun.after, days=to_note, exported=mysql_export.whole(exported, digests, to_note["commerce"]))
     return Evidence(
         **vars(begun) | {"after": after},
-        open=_open(settings, line, state) if state else Counter(),
+        open=_open(settings, pipeline, state) if state else Counter(),
         stored=_sums(stored),
         late=_sums(faulty, 0),
         duplicates=_sums(faulty, 1),
         **vars(found),
         exported=exported,
         in_hive=_sums(_until(None, commerce)),
-        unknown=tuple(unknown_days(settings, line, "commerce", batch)),
+        unknown=tuple(unknown_days(settings, pipeline, "commerce", batch)),
         days=len(days.there) + len(whole.there),
         taken=len(days.taken) + len(whole.taken),
     )
 
 
-def _open(settings: Settings, line: str, state: State) -> Counts:
+def _open(settings: Settings, pipeline: str, state: State) -> Counts:
     """The events of the state whose window is still open."""
-    folder = f"{committed_batches.states(line)}/{state.batch}/rows"
+    folder = f"{committed_batches.states(pipeline)}/{state.batch}/rows"
     files = [name for name in webhdfs.names(settings, folder) if name.endswith(".parquet")]
     return sum((_open_in(webhdfs.read(settings, f"{folder}/{name}"), state) for name in files), Counter())
 

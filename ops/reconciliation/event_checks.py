@@ -1,6 +1,6 @@
-"""Whether every record of a line of single events is accounted for; pure comparisons.
+"""Whether every record of a pipeline of single events is accounted for; pure comparisons.
 
-Each check yields the differences that it found; a line is in order when there are none.
+Each check yields the differences that it found; a pipeline is in order when there are none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ops.reconciliation.last_check import Taken
 
 
 class EventReport(msgspec.Struct, frozen=True):
-    """One line's balance: accepted = stored + rejected + duplicates + late + lost + waiting.
+    """One pipeline's balance: accepted = stored + rejected + duplicates + late + lost + waiting.
 
     Attributes:
         accepted: records that Kafka has taken.
@@ -30,7 +30,7 @@ class EventReport(msgspec.Struct, frozen=True):
         taken: how much of it is from the last check that held.
     """
 
-    line: str
+    pipeline: str = msgspec.field(name="line")  # the name in JSON, which programs read
     accepted: int
     stored: int
     rejected: int
@@ -55,8 +55,8 @@ class EventReport(msgspec.Struct, frozen=True):
         yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
 
 
-def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -> EventReport:
-    """All checks of a line."""
+def report(pipeline: str, evidence: EventEvidence, *, allow_waiting: bool = False) -> EventReport:
+    """All checks of a pipeline."""
     checks = [
         balance.balance(evidence),
         _job(evidence),
@@ -68,7 +68,7 @@ def report(line: str, evidence: EventEvidence, *, allow_waiting: bool = False) -
         _days(evidence),
     ]
     return EventReport(
-        line=line,
+        pipeline=pipeline,
         accepted=evidence.accepted(),
         stored=evidence.rows.stored,
         rejected=evidence.rejected_by_job,
@@ -107,7 +107,7 @@ def _parts(evidence: EventEvidence) -> Iterator[Difference]:
 
 
 def _promises(evidence: EventEvidence) -> Iterator[Difference]:
-    """That what a line's database has published is stored, once nothing waits to be."""
+    """That what a pipeline's database has published is stored, once nothing waits to be."""
     if not evidence.waiting():
         yield from equal(f"rows of the database whose events are in {evidence.table}", evidence.promised, evidence.kept)
 

@@ -1,4 +1,4 @@
-"""What each engine holds of a line of single events at one moment: a batch's state, and all rows that go with it."""
+"""What each engine holds of a pipeline of single events at one moment: a batch's state, and all its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ops.reconciliation.shop_orders import Kept, Shop
 from ops.reconciliation.snapshot import (
     FILE,
     MICROS,
-    LineEvidence,
+    PipelineEvidence,
     next_offsets,
     rejected_until,
     require_table,
@@ -37,8 +37,8 @@ IDENTITY = "REGEXP_REPLACE(LOWER(GET_JSON_OBJECT(raw_event, '$.messageid')), '-'
 
 
 @dataclass(frozen=True)
-class EventLine:
-    """The field that a line's events are labelled by, and its tables."""
+class EventPipeline:
+    """The field that a pipeline's events are labelled by, and its tables."""
 
     label: str
     tables: Sequence[EventTable]
@@ -48,7 +48,7 @@ class EventLine:
         return next(self._whole(Verdict.STORED))
 
     def others(self, verdict: Verdict) -> EventTable | None:
-        """The table of all events with that verdict; None where a line has none."""
+        """The table of all events with that verdict; None where a pipeline has none."""
         return next(self._whole(verdict), None)
 
     def parts(self) -> dict[str, frozenset[str]]:
@@ -59,10 +59,10 @@ class EventLine:
         return (table for table in self.tables if table.verdict == verdict and table.labels is None)
 
 
-LINES = {
-    "game": EventLine(game.LABEL, game.TABLES),
-    "carts": EventLine(carts.LABEL, carts.TABLES),
-    "orders": EventLine(orders.LABEL, orders.TABLES),
+PIPELINES = {
+    "game": EventPipeline(game.LABEL, game.TABLES),
+    "carts": EventPipeline(carts.LABEL, carts.TABLES),
+    "orders": EventPipeline(orders.LABEL, orders.TABLES),
 }
 
 
@@ -75,12 +75,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """What a line's tables have, as any reader of Hive gets them.
+    """What a pipeline's tables have, as any reader of Hive gets them.
 
     Attributes:
         stored: rows of the table of stored events.
         identities: distinct ones among them.
-        duplicates: and `late`: rows of their tables; 0 where a line has no such table.
+        duplicates: and `late`: rows of their tables; 0 where a pipeline has no such table.
         parts: the tables of some stored events, by name.
         remote: duplicates that the job had counted as stored, for their first copies came too long before.
     """
@@ -94,14 +94,14 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventEvidence(LineEvidence):
-    """What is there of a line of single events.
+class EventEvidence(PipelineEvidence):
+    """What is there of a pipeline of single events.
 
     Attributes:
         table: the table of stored events.
         rows: of the state's batch and those before it.
         unknown: by table, days on HDFS with such rows that Hive doesn't know.
-        promised: rows of a line's database whose events had come to Kafka before all else was asked.
+        promised: rows of a pipeline's database whose events had come to Kafka before all else was asked.
         kept: those of them whose events are stored.
     """
 
@@ -126,26 +126,26 @@ def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvid
 
 
 def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> EventEvidence:
-    line, begun = LINES[name], snapshot.begin(settings, name, noted)
-    stored = line.stored().name
+    pipeline, begun = PIPELINES[name], snapshot.begin(settings, name, noted)
+    stored = pipeline.stored().name
     found = rejected_until(settings, name, begun.topic, next_offsets(begun.state))
     if not begun.state:
         promised = shop.number() if shop else 0
         return EventEvidence(**vars(begun), **vars(found), table=stored, promised=promised)
     batch = begun.state.batch
-    for table in line.tables:
-        require_table(settings, table.name, f"make the line's tables with: eventmill tables {name}")
-    wait_for_days(settings, name, [table.name for table in line.tables], batch)
-    days = {table.name: _look(settings, name, table, begun.before) for table in line.tables}
-    numbers = {table.name: _numbers(settings, line, table, days[table.name], batch) for table in line.tables}
+    for table in pipeline.tables:
+        require_table(settings, table.name, f"make the pipeline's tables with: eventmill tables {name}")
+    wait_for_days(settings, name, [table.name for table in pipeline.tables], batch)
+    days = {table.name: _look(settings, name, table, begun.before) for table in pipeline.tables}
+    numbers = {table.name: _numbers(settings, pipeline, table, days[table.name], batch) for table in pipeline.tables}
     to_note = {table: each.note(numbers[table], begun.after) for table, each in days.items()}
     kept = _kept(settings, shop, begun.before, days[stored], batch) if shop else Kept()
     return EventEvidence(
         **vars(begun) | {"after": replace(begun.after, days=to_note, promised=kept.days)},
         **vars(found),
         table=stored,
-        rows=rows(line, numbers, _distinct(settings, days[stored], batch)),
-        unknown=unknown(settings, name, line, batch),
+        rows=rows(pipeline, numbers, _distinct(settings, days[stored], batch)),
+        unknown=unknown(settings, name, pipeline, batch),
         promised=kept.promised,
         kept=kept.kept,
         days=sum(len(each.there) for each in days.values()),
@@ -167,17 +167,19 @@ def _kept(settings: Settings, shop: Shop, before: Note, days: TableDays, batch: 
 def _look(settings: Settings, name: str, table: EventTable, before: Note) -> TableDays:
     """A table's days; of the stored events none is taken of which a copy may have been stored in another one since."""
     days = table_days.look(settings, name, table.name, before)
-    if table != LINES[name].stored():
+    if table != PIPELINES[name].stored():
         return days
     return days.without_unsettled(before.progress.closed, getattr(settings, f"{name}_watermark_seconds") * MICROS)
 
 
-def _numbers(settings: Settings, line: EventLine, table: EventTable, days: TableDays, batch: int) -> table_days.Rows:
+def _numbers(
+    settings: Settings, pipeline: EventPipeline, table: EventTable, days: TableDays, batch: int
+) -> table_days.Rows:
     """By day, the number of a table's rows up to that batch, and of the stored events those of each part's labels."""
     if not days.is_asked:
         return days.rows
-    labels = line.parts().values() if table == line.stored() else ()
-    wanted = ", ".join(["`day`", "COUNT(*)", *(_labelled(line.label, each) for each in labels)])
+    labels = pipeline.parts().values() if table == pipeline.stored() else ()
+    wanted = ", ".join(["`day`", "COUNT(*)", *(_labelled(pipeline.label, each) for each in labels)])
     statement = f"SELECT {wanted} FROM {table.name}{_asked(days, batch)} GROUP BY `day`"  # noqa: S608 - all of it is ours
     found = query_engines.hive(settings, statement).rows
     return {**days.rows, **{table_days.named(str(day)): [tuple(int(str(n)) for n in rest)] for day, *rest in found}}
@@ -201,15 +203,15 @@ def _labelled(label: str, labels: frozenset[str]) -> str:
     return f"COUNT(CASE WHEN `{label}` IN ({query_engines.texts(labels)}) THEN 1 END)"
 
 
-def rows(line: EventLine, numbers: Mapping[str, table_days.Rows], identities: int) -> Rows:
+def rows(pipeline: EventPipeline, numbers: Mapping[str, table_days.Rows], identities: int) -> Rows:
     """The sums over all days of each table's numbers."""
     total = {table: _sums(by_day.values()) for table, by_day in numbers.items()}
-    stored, *labelled = total[line.stored().name] or [0] * (1 + len(line.parts()))
+    stored, *labelled = total[pipeline.stored().name] or [0] * (1 + len(pipeline.parts()))
     duplicates, late = (
-        sum(total[table.name][:1]) if (table := line.others(verdict)) else 0
+        sum(total[table.name][:1]) if (table := pipeline.others(verdict)) else 0
         for verdict in (Verdict.DUPLICATE, Verdict.LATE)
     )
-    parts = {name: Part(number, sum(total[name][:1])) for name, number in zip(line.parts(), labelled, strict=True)}
+    parts = {name: Part(number, sum(total[name][:1])) for name, number in zip(pipeline.parts(), labelled, strict=True)}
     return Rows(stored=stored, identities=identities, duplicates=duplicates, late=late, parts=parts)
 
 
@@ -218,7 +220,7 @@ def _sums(days: Iterable[Sequence[tuple[Cell, ...]]]) -> list[int]:
     return [sum(map(int, column)) for column in zip(*(row for rows in days for row in rows), strict=True)]
 
 
-def unknown(settings: Settings, name: str, line: EventLine, batch: int) -> dict[str, list[str]]:
+def unknown(settings: Settings, name: str, pipeline: EventPipeline, batch: int) -> dict[str, list[str]]:
     """By table, the days that Hive doesn't know and that have a file of that batch or one before it."""
-    found = {table.name: unknown_days(settings, name, table.name, batch) for table in line.tables}
+    found = {table.name: unknown_days(settings, name, table.name, batch) for table in pipeline.tables}
     return {table: missing for table, missing in found.items() if missing}

@@ -1,8 +1,8 @@
-"""The note on HDFS of the last check of a line that held, for the next check to go on from.
+"""The note on HDFS of the last check of a pipeline that held, for the next check to go on from.
 
-The note lies in the line's folder, so who starts the line over by deleting that deletes the note too. It says how far
-the job was then, what Kafka's records came to, and by table and day what Hive gave. Nothing is taken from it that may
-have changed since: whoever uses a part of it looks whether that part still holds.
+The note lies in the pipeline's folder, so who starts the pipeline over by deleting that deletes the note too. It says
+how far the job was then, what Kafka's records came to, and by table and day what Hive gave. Nothing is taken from it
+that may have changed since: whoever uses a part of it looks whether that part still holds.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ FILE = "checked.json"
 VERSION = 1
 Cell = str | int
 RULES = ("{}_window_seconds", "{}_watermark_seconds")
-"""The settings of a line that decide what becomes of its records."""
+"""The settings of a pipeline that decide what becomes of its records."""
 
 AHEAD = "max_event_time_ahead_seconds"
-"""Another one, the same for all lines."""
+"""Another one, the same for all pipelines."""
 
 
 class Views(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Counted(msgspec.Struct, frozen=True):
     Attributes:
         offsets: by partition, the offset of the next record that is to be counted.
         records: the number of those before.
-        views: what they are, of the line that counts by windows.
+        views: what they are, of the pipeline that counts by windows.
     """
 
     offsets: Mapping[int, int] = {}
@@ -100,7 +100,7 @@ class Note(msgspec.Struct, frozen=True):
 
     Attributes:
         time: when it was made, in UTC.
-        topic: the name of the line's topic, and `topic_id` the identity that Kafka gave it when it was made.
+        topic: the name of the pipeline's topic, and `topic_id` the identity that Kafka gave it when it was made.
         rules: the settings that decide what becomes of records.
         batch: of the job's state; -1 before the first.
         progress: of that state.
@@ -132,7 +132,7 @@ class Taken(msgspec.Struct, frozen=True):
     """The share of a check that comes from the note of an earlier one, made at `time`: days of tables and records.
 
     Attributes:
-        days: of the line's tables that are as they were then, of `of_days`.
+        days: of the pipeline's tables that are as they were then, of `of_days`.
         records: that were counted then, of `of_records`; none where no records were counted again.
     """
 
@@ -159,15 +159,15 @@ class Found(NamedTuple):
 NOT_NOTED = Found()
 
 
-def rules(settings: Settings, line: str) -> dict[str, int]:
-    """The settings by which the line judges its records now, with their values."""
-    names = [rule.format(line) for rule in RULES if hasattr(settings, rule.format(line))]
+def rules(settings: Settings, pipeline: str) -> dict[str, int]:
+    """The settings by which the pipeline judges its records now, with their values."""
+    names = [rule.format(pipeline) for rule in RULES if hasattr(settings, rule.format(pipeline))]
     return {name: getattr(settings, name) for name in (*names, AHEAD)}
 
 
-def read(settings: Settings, line: str) -> Found:
-    """The note about a line."""
-    path = partition_locations.path(line, FILE)
+def read(settings: Settings, pipeline: str) -> Found:
+    """The note about a pipeline."""
+    path = partition_locations.path(pipeline, FILE)
     if not webhdfs.exists(settings, path):
         return Found()
     content = webhdfs.read(settings, path)
@@ -203,10 +203,10 @@ def _is_behind(state: State, note: Note) -> bool:
     return state.batch < note.batch or state.progress.closed < note.progress.closed or any(further)
 
 
-def write(settings: Settings, line: str, note: Note) -> None:
+def write(settings: Settings, pipeline: str, note: Note) -> None:
     """Leave the note for the next check.
 
     Raises:
         requests.RequestException: when HDFS does not take it.
     """
-    webhdfs.write(settings, msgspec.json.encode(note), partition_locations.path(line, FILE))
+    webhdfs.write(settings, msgspec.json.encode(note), partition_locations.path(pipeline, FILE))

@@ -14,9 +14,9 @@ from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
 from eventmill.kafka.topic_reader import Bounds
 from ops.reconciliation import checks
-from ops.reconciliation.snapshot import LineEvidence
+from ops.reconciliation.snapshot import PipelineEvidence
 
-Found = TypeVar("Found", bound=LineEvidence)
+Found = TypeVar("Found", bound=PipelineEvidence)
 
 
 def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:

@@ -1,4 +1,4 @@
-"""Counts a line's records in Kafka once more, without Spark, to compare with what the job made of them.
+"""Counts a pipeline's records in Kafka once more, without Spark, to compare with what the job made of them.
 
 It applies the contract and the rule of lateness that looks at one Kafka partition: a record is late when it lies the
 watermark or more behind the newest one before it. What else makes the job call a record late, a window that closed

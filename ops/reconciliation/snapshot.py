@@ -1,4 +1,4 @@
-"""What there is of any line at one moment: its job's state after a batch, what Kafka holds, and what was rejected."""
+"""What there is of a pipeline at one moment: its job's state after a batch, what Kafka holds, what was rejected."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class EvidenceError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LineEvidence(ABC):
-    """What is there of a line.
+class PipelineEvidence(ABC):
+    """What is there of a pipeline.
 
     Attributes:
-        topic: what the line reads.
+        topic: what the pipeline reads.
         kafka: the bounds of its partitions, taken after the state.
         state: of its job; None before the first batch.
         rejected_by_job: distinct rejected records that the state's batch and those before it had read.
@@ -49,7 +49,7 @@ class LineEvidence(ABC):
         gaps_behind: such offsets behind the state.
         before: what the last check has noted, empty where that does not count any more, and `ignored` says why.
         after: what this check notes if it holds, but for what Kafka's records come to.
-        days: of the line's tables, and `taken` those of them whose rows are from the note.
+        days: of the pipeline's tables, and `taken` those of them whose rows are from the note.
     """
 
     topic: str
@@ -130,13 +130,13 @@ class LineEvidence(ABC):
         return self.counted() + self.waiting()
 
 
-def newest_state(settings: Settings, line: str) -> State | None:
-    """The newest state of a line's job; None before its first batch."""
-    batch = committed_batches.newest(settings, line)
+def newest_state(settings: Settings, pipeline: str) -> State | None:
+    """The newest state of a pipeline's job; None before its first batch."""
+    batch = committed_batches.newest(settings, pipeline)
     if batch is None:
         return None
     return msgspec.json.decode(
-        webhdfs.read(settings, f"{committed_batches.states(line)}/{batch}/state.json"), type=State
+        webhdfs.read(settings, f"{committed_batches.states(pipeline)}/{batch}/state.json"), type=State
     )
 
 
@@ -159,7 +159,7 @@ def batch_in(file: str) -> int:
 
 @dataclass(frozen=True)
 class Begun:
-    """What every check of a line begins with: the fields of `LineEvidence` with these names."""
+    """What every check of a pipeline begins with: the fields of `PipelineEvidence` with these names."""
 
     topic: str
     kafka: dict[int, topic_reader.Bounds]
@@ -170,16 +170,16 @@ class Begun:
     gaps: int
 
 
-def begin(settings: Settings, line: str, noted: last_check.Found) -> Begun:
+def begin(settings: Settings, pipeline: str, noted: last_check.Found) -> Begun:
     """Take the job's state, then the bounds of the topic, and what was noted if it is about these."""
-    topic, state = checkpoint_progress.topic(settings, line), newest_state(settings, line)
+    topic, state = checkpoint_progress.topic(settings, pipeline), newest_state(settings, pipeline)
     with topic_reader.consumer(settings) as client:
         kafka = topic_reader.bounds(client, topic)
     after = Note(
         time=datetime.now(UTC).replace(microsecond=0),
         topic=topic,
         topic_id=topic_reader.topic_id(settings, topic),
-        rules=last_check.rules(settings, line),
+        rules=last_check.rules(settings, pipeline),
         batch=batch_of(state),
         progress=state.progress if state else Progress(),
     )
@@ -190,18 +190,18 @@ def begin(settings: Settings, line: str, noted: last_check.Found) -> Begun:
 
 @dataclass(frozen=True)
 class RejectedUntil:
-    """The distinct rejected records of a topic before some offsets: the fields of `LineEvidence` with these names."""
+    """The distinct rejected records of a topic before some offsets: fields of `PipelineEvidence` by these names."""
 
     rejected_by_job: int = 0
     rejected_at_entry: int = 0
     refused: frozenset[tuple[int, int]] = frozenset()
 
 
-def rejected_until(settings: Settings, line: str, topic: str, done: Mapping[int, int]) -> RejectedUntil:
-    """Count what the line's job rejected before those offsets, and what was held back before the topic."""
+def rejected_until(settings: Settings, pipeline: str, topic: str, done: Mapping[int, int]) -> RejectedUntil:
+    """Count what the pipeline's job rejected before those offsets, and what was held back before the topic."""
     by_job, at_entry, refused = 0, 0, set()
-    # What a sink of another query on the topic refused, this line has stored.
-    own = (record for record in dead_letters.read(settings, topic) if record.refused_by in ("", line))
+    # What a sink of another query on the topic refused, this pipeline has stored.
+    own = (record for record in dead_letters.read(settings, topic) if record.refused_by in ("", pipeline))
     for record in dead_letters.distinct(own):
         if record.origin != dead_letters.SPARK:
             at_entry += 1
@@ -218,11 +218,11 @@ def require_table(settings: Settings, table: str, how: str) -> None:
         raise EvidenceError(f"Hive has no table {table} yet: {how}")
 
 
-def unknown_days(settings: Settings, line: str, table: str, batch: int) -> list[str]:
-    """The days of a line's table with a file of that batch or one before it that Hive doesn't know."""
+def unknown_days(settings: Settings, pipeline: str, table: str, batch: int) -> list[str]:
+    """The days of a pipeline's table with a file of that batch or one before it that Hive doesn't know."""
     in_hive = hive_tables.known_days(settings, table)
-    on_hdfs = partition_locations.days(settings, line, table)
-    folders = {day: partition_locations.path(line, folder) for day, folder in on_hdfs.items() if day not in in_hive}
+    on_hdfs = partition_locations.days(settings, pipeline, table)
+    folders = {day: partition_locations.path(pipeline, folder) for day, folder in on_hdfs.items() if day not in in_hive}
     return [day for day, path in folders.items() if _has_any(webhdfs.names(settings, path), batch)]
 
 
@@ -230,7 +230,7 @@ def _has_any(files: Sequence[str], batch: int) -> bool:
     return any(batch_in(f"/{file}") <= batch for file in files)
 
 
-def wait_for_days(settings: Settings, line: str, names: Iterable[str], batch: int) -> None:
+def wait_for_days(settings: Settings, pipeline: str, names: Iterable[str], batch: int) -> None:
     """Wait until Hive knows the days of these tables, for as long as the job may take to register a new one.
 
     What Hive does not know after that is for the checks to report.
@@ -238,8 +238,8 @@ def wait_for_days(settings: Settings, line: str, names: Iterable[str], batch: in
     waiting = set(names)
 
     def known() -> bool:
-        waiting.intersection_update([table for table in waiting if unknown_days(settings, line, table, batch)])
+        waiting.intersection_update([table for table in waiting if unknown_days(settings, pipeline, table, batch)])
         return not waiting
 
     with suppress(DeadlineError):
-        until(known, REGISTERED_SECONDS, f"Hive does not know all days of {line}", every=2)
+        until(known, REGISTERED_SECONDS, f"Hive does not know all days of {pipeline}", every=2)

@@ -1,4 +1,4 @@
-"""The days of a line's tables: those whose files are as the last check has found them, and the others, to ask Hive for.
+"""The days of a pipeline's tables: those whose files are as the last check found them, and the others, to ask Hive for.
 
 A day's rows are taken from the note only where its folder has the same files, of the same lengths and times, and Hive
 reads that very folder.
@@ -112,26 +112,26 @@ class TableDays:
         return min(now.progress.closed, found.modified * 1_000 + now.rules[AHEAD] * MICROS)
 
 
-def look(settings: Settings, line: str, table: str, before: Note) -> TableDays:
+def look(settings: Settings, pipeline: str, table: str, before: Note) -> TableDays:
     """A table's days now, with what the last check has noted of them."""
     noted = before.days.get(table, {})
     there = _folders(
         settings,
         {
-            day: partition_locations.path(line, at)
-            for day, at in partition_locations.days(settings, line, table).items()
+            day: partition_locations.path(pipeline, at)
+            for day, at in partition_locations.days(settings, pipeline, table).items()
         },
     )
     known = frozenset(hive_tables.known_days(settings, table))
     return TableDays(table, there, noted, _taken(settings, table, there, noted) & known, known)
 
 
-def look_at_whole(settings: Settings, line: str, table: str, folder: str, before: Note, batch: int) -> TableDays:
-    """The same of a table without days, whose files lie in that folder of the line, as of that batch.
+def look_at_whole(settings: Settings, pipeline: str, table: str, folder: str, before: Note, batch: int) -> TableDays:
+    """The same of a table without days, whose files lie in that folder of the pipeline, as of that batch.
 
     It is taken where the files of the batches that were noted are the same, whatever later ones have made.
     """
-    path, noted = partition_locations.path(line, folder), before.days.get(table, {})
+    path, noted = partition_locations.path(pipeline, folder), before.days.get(table, {})
     files = webhdfs.entries(settings, path)
     then = _folder(path, (file for file in files if _batch(file) <= before.batch))
     taken = _taken(settings, table, {WHOLE: then}, noted)

@@ -1,4 +1,4 @@
-"""What each engine holds of the visits line at one moment: a batch's state, and PostgreSQL's rows that go with it."""
+"""What each engine holds of the visits pipeline at one moment: a batch's state, and its rows in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DUPLICATES += "USING (kafka_partition) "
 BEFORE = "WHERE kafka_offset < next_offset"
 
 
-def gather(settings: Settings, line: str, noted: Found = NOT_NOTED) -> EventEvidence:
+def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventEvidence:
     """Ask every engine. What the job does in the meantime belongs to later offsets and is left out."""
-    begun = begin(settings, line, noted)
+    begun = begin(settings, pipeline, noted)
     done = next_offsets(begun.state)
-    found = rejected_until(settings, line, begun.topic, done)
+    found = rejected_until(settings, pipeline, begun.topic, done)
     return EventEvidence(
         **vars(begun),
         **vars(found),

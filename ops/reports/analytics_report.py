@@ -1,4 +1,4 @@
-"""A line's analytics report: the answers to its named queries as tables and charts, in HTML and in Markdown."""
+"""A pipeline's analytics report: the answers to its named queries as tables and charts, in HTML and in Markdown."""
 
 from __future__ import annotations
 
@@ -79,16 +79,16 @@ class Section:
         return f"{self.name}.svg"
 
 
-def questions(line: str, engine: str) -> list[Query]:
-    """The queries of a line's report.
+def questions(pipeline: str, engine: str) -> list[Query]:
+    """The queries of a pipeline's report.
 
     Raises:
-        ReportError: when the line has none.
+        ReportError: when the pipeline has none.
         QueryError: when the engine cannot answer one of them.
     """
-    if line not in TITLES:
-        raise ReportError(f"there is no report on {line!r}; there are {', '.join(TITLES)}")
-    asked = list(named_queries.read(_file(line)))
+    if pipeline not in TITLES:
+        raise ReportError(f"there is no report on {pipeline!r}; there are {', '.join(TITLES)}")
+    asked = list(named_queries.read(_file(pipeline)))
     for query in asked:
         query.require(engine)
     return asked
@@ -103,7 +103,7 @@ def answer(settings: Settings, query: Query, engine: str) -> Section:
     try:
         return section(query, query.ask(settings, engine))
     except query_engines.SqlError as error:
-        raise ReportError(f"{error} (query {query.name}); `eventmill tables` makes a line's tables") from error
+        raise ReportError(f"{error} (query {query.name}); `eventmill tables` makes a pipeline's tables") from error
 
 
 def section(query: Query, result: query_engines.Result) -> Section:
@@ -143,15 +143,15 @@ def markdown(text: object) -> str:
     return html.escape(MARKDOWN.sub(r"\\\g<0>", str(text)), quote=False)
 
 
-def pipeline(settings: Settings, line: str, engine: str) -> list[Step]:
+def steps(settings: Settings, pipeline: str, engine: str) -> list[Step]:
     """The steps from the players to this report, by the names and places that are set."""
     topic = next(
-        known for known in topics.declared(settings) if known.name == checkpoint_progress.topic(settings, line)
+        known for known in topics.declared(settings) if known.name == checkpoint_progress.topic(settings, pipeline)
     )
-    made = hive_tables.script(line).read_text(encoding="utf-8")
+    made = hive_tables.script(pipeline).read_text(encoding="utf-8")
     folder = os.path.commonpath(LOCATION.findall(made))
-    service = f"http://{getattr(settings, f'{line}_host')}:{getattr(settings, f'{line}_port')}"
-    seconds = getattr(settings, f"{line}_trigger_seconds")
+    service = f"http://{getattr(settings, f'{pipeline}_host')}:{getattr(settings, f'{pipeline}_port')}"
+    seconds = getattr(settings, f"{pipeline}_trigger_seconds")
     engines = {"presto": f"http://{settings.presto_host}:{settings.presto_port}", "spark": settings.spark_master}
     return [
         Step("service", service, "answers the players' requests and publishes an event for each"),
@@ -161,29 +161,29 @@ def pipeline(settings: Settings, line: str, engine: str) -> list[Step]:
             f"{topic.about}, in {topic.partitions} partitions by {topic.key}; "
             f"what breaks the contract goes to {topics.rejected(topic.name)}",
         ),
-        Step("Spark", f"job {line}, {settings.spark_master}", f"takes new events every {seconds} s, and each once"),
+        Step("Spark", f"job {pipeline}, {settings.spark_master}", f"takes new events every {seconds} s, and each once"),
         Step("HDFS", f"{settings.hdfs_url}{folder}", "Parquet files, a folder for each table and day"),
-        Step("Hive", f"{settings.hive_server_host}:{settings.hive_server_port}", _external(line)),
-        Step(engine.capitalize(), engines[engine], f"answers the queries of {_file(line).relative_to(ROOT)}"),
+        Step("Hive", f"{settings.hive_server_host}:{settings.hive_server_port}", _external(pipeline)),
+        Step(engine.capitalize(), engines[engine], f"answers the queries of {_file(pipeline).relative_to(ROOT)}"),
     ]
 
 
-def _external(line: str) -> str:
-    return f"external tables {', '.join(hive_tables.partitioned(line))}"
+def _external(pipeline: str) -> str:
+    return f"external tables {', '.join(hive_tables.partitioned(pipeline))}"
 
 
-def _file(line: str) -> Path:
-    return named_queries.FOLDER / f"{line}.sql"
+def _file(pipeline: str) -> Path:
+    return named_queries.FOLDER / f"{pipeline}.sql"
 
 
 @dataclass(frozen=True)
 class Report:
     """A report, ready to be written."""
 
-    line: str
+    pipeline: str
     engine: str
     made: datetime
-    pipeline: Sequence[Step]
+    steps: Sequence[Step]
     sections: Sequence[Section]
 
     def html(self, charts: bool = True) -> str:
@@ -208,7 +208,7 @@ class Report:
         environment.filters |= {"markdown": markdown, "inline": svg_chart.inline}
         return environment.get_template(template).render(
             report=self,
-            title=TITLES[self.line],
+            title=TITLES[self.pipeline],
             made=query_engines.time(self.made.replace(microsecond=0)),
             sections=self.sections if any(section.counts for section in self.sections) else (),
             charts=charts,
@@ -220,9 +220,9 @@ def write(report: Report, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     images = {section.svg_file: section.svg for section in report.sections if section.svg is not None}
     texts = images | {
-        f"{report.line}.md": report.markdown(),
-        mail_file(report.line): report.html(charts=False),
-        page_file(report.line): report.html(),
+        f"{report.pipeline}.md": report.markdown(),
+        mail_file(report.pipeline): report.html(charts=False),
+        page_file(report.pipeline): report.html(),
     }
     return list(_write(folder, texts.items()))
 
@@ -234,11 +234,11 @@ def _write(folder: Path, texts: Iterable[tuple[str, str]]) -> Iterable[Path]:
         yield folder / name
 
 
-def page_file(line: str) -> str:
+def page_file(pipeline: str) -> str:
     """The name of the page."""
-    return f"{line}.html"
+    return f"{pipeline}.html"
 
 
-def mail_file(line: str) -> str:
+def mail_file(pipeline: str) -> str:
     """The name of the page without charts."""
-    return f"{line}-mail.html"
+    return f"{pipeline}-mail.html"

@@ -27,14 +27,14 @@ def folder(settings: Settings) -> Path:
     return path
 
 
-def next_start(settings: Settings, line: str = "clicks") -> datetime:
+def next_start(settings: Settings, pipeline: str = "clicks") -> datetime:
     """A start for sample data that makes none of it late: the day after the newest event that was counted, or the
     next full hour when that day hasn't begun.
     """
-    batch = committed_batches.newest(settings, line)
+    batch = committed_batches.newest(settings, pipeline)
     if batch is None:
         return FIRST_START
-    state = webhdfs.read_json(settings, f"{committed_batches.states(line)}/{batch}/state.json")
+    state = webhdfs.read_json(settings, f"{committed_batches.states(pipeline)}/{batch}/state.json")
     newest = max((partition["newest"] for partition in state["progress"]["partitions"].values()), default=0)
     if newest / MICROSECONDS < FIRST_START.timestamp():
         return FIRST_START

@@ -18,10 +18,10 @@ def queued(settings: Settings) -> int:
     return int(reply.json()["controllerStatus"]["flowFilesQueued"])
 
 
-def delivered(settings: Settings, line: str, name: str) -> bool:
+def delivered(settings: Settings, pipeline: str, name: str) -> bool:
     """Whether Kafka has all of the inbox's file of that name: it was taken, and nothing is queued any more.
 
     NiFi removes a file from the inbox after its content is in the first queue, so the order of the two questions
     matters.
     """
-    return not (nifi_inbox.folder(settings, line) / name).exists() and not queued(settings)
+    return not (nifi_inbox.folder(settings, pipeline) / name).exists() and not queued(settings)

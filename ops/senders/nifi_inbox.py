@@ -39,20 +39,24 @@ class Receipt:
     sent: bool
 
 
-def folder(settings: Settings, line: str) -> Path:
-    """Where NiFi takes the files of a line from."""
-    return settings.state_dir / "nifi" / "inbox" / line
+def folder(settings: Settings, pipeline: str) -> Path:
+    """Where NiFi takes the files of a pipeline from."""
+    return settings.state_dir / "nifi" / "inbox" / pipeline
 
 
-def ledger(settings: Settings, line: str) -> Path:
+def ledger(settings: Settings, pipeline: str) -> Path:
     """Where it is kept which contents were sent."""
-    return settings.state_dir / "nifi" / "sent" / line
+    return settings.state_dir / "nifi" / "sent" / pipeline
 
 
 def send(
-    path: Path, settings: Settings, line: str = "clicks", again: bool = False, on_progress: Progress = lambda _: None
+    path: Path,
+    settings: Settings,
+    pipeline: str = "clicks",
+    again: bool = False,
+    on_progress: Progress = lambda _: None,
 ) -> Receipt:
-    """Put a copy of the file into the line's inbox unless its content was sent before; `again` sends it all the same.
+    """Put a copy of the file into the pipeline's inbox unless its content was sent before; `again` sends it anyway.
 
     `on_progress` gets the number of bytes copied so far.
 
@@ -60,7 +64,7 @@ def send(
         InboxError: when there is no such file or it cannot be read.
     """
     _check(path)
-    inbox, entries = folder(settings, line), ledger(settings, line)
+    inbox, entries = folder(settings, pipeline), ledger(settings, pipeline)
     inbox.mkdir(parents=True, exist_ok=True)
     entries.mkdir(parents=True, exist_ok=True)
     with _locked(entries / ".lock"):

@@ -23,7 +23,7 @@ class Service:
 
     `name` is also the argument of the engine's `run` and `ready`; `ports` are names of settings, the first is the one
     that users meet; `memory_mb` is the resident memory in MB seen with the default heaps; `stop_signal` ends it,
-    and what has not ended `stop_seconds` later is killed; `lines` are those that need it, all when there are none.
+    and what has not ended `stop_seconds` later is killed; `pipelines` are those that need it, all when there are none.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Service:
     memory_mb: int = 0
     stop_signal: str = "TERM"
     stop_seconds: int = 30
-    lines: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()
 
     @property
     def run(self) -> Path:
@@ -62,18 +62,20 @@ SERVICES = (
     ),
     Service("mysql", "mysql", (), ("mysql_port",), 290),
     Service("postgres", "postgres", (), ("postgres_port",), 60, "INT"),
-    Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680, lines=("orders",)),
+    Service("cassandra", "cassandra", (), ("cassandra_port", "cassandra_storage_port"), 680, pipelines=("orders",)),
     Service("metastore", "hive", ("datanode", "postgres"), ("hive_metastore_port",), 230),
     Service("hiveserver2", "hive", ("metastore",), ("hive_server_port",), 350),
     Service("presto", "presto", ("metastore", "mysql"), ("presto_port",), 480),
-    Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600, lines=("clicks",)),
+    Service("nifi", "nifi", (), ("nifi_port", "nifi_management_port"), 600, pipelines=("clicks",)),
     Service("api", "api", ("kafka", "mysql"), ("api_port",), 170),
-    Service("game", "api", ("kafka", "mysql"), ("game_port",), 170, lines=("game",)),
+    Service("game", "api", ("kafka", "mysql"), ("game_port",), 170, pipelines=("game",)),
     Service("dashboard", "dashboard", (), ("dashboard_port",), 240),
     Service("mail", "mail", (), ("mail_port",), 30),
-    Service("source", "source", (), ("source_port",), 20, lines=("clicks",)),
-    Service("source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210, lines=("visits",)),
-    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200, lines=("visits",)),
+    Service("source", "source", (), ("source_port",), 20, pipelines=("clicks",)),
+    Service(
+        "source-kafka", "kafka", (), ("source_kafka_port", "source_kafka_controller_port"), 210, pipelines=("visits",)
+    ),
+    Service("forwarder", "mirrormaker", ("kafka", "source-kafka"), ("forward_port",), 200, pipelines=("visits",)),
     Service(
         "resourcemanager",
         "yarn",
@@ -141,7 +143,7 @@ def _is_wanted(s: Service, settings: Settings) -> bool:
         return settings.spark_master == "yarn"
     if s.name == "source-kafka" and settings.forward_bootstrap:
         return False
-    return not s.lines or not set(s.lines).isdisjoint(settings.lines)
+    return not s.pipelines or not set(s.pipelines).isdisjoint(settings.pipelines)
 
 
 def service_environment(settings: Settings) -> dict[str, str]:

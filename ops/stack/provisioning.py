@@ -11,7 +11,7 @@ from eventmill.lake import hive_tables as tables
 from eventmill.lake import warehouse
 from nifi import deploy
 
-OF_LINES = (
+OF_PIPELINES = (
     ("visits", "topics of the forwarder", forwarder.apply_topics),
     ("visits", "PostgreSQL tables", postgres.apply_tables),
     ("orders", "Cassandra tables", cassandra.apply_tables),
@@ -26,8 +26,8 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
     topics.apply(settings)
     on_step("MySQL tables")
     mysql.apply_tables(settings)
-    for line, what, make in OF_LINES:
-        if line in settings.lines:
+    for pipeline, what, make in OF_PIPELINES:
+        if pipeline in settings.pipelines:
             on_step(what)
             make(settings)
     on_step("Hive tables")
@@ -35,9 +35,13 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
 
 
 def hive_tables(settings: Settings) -> int:
-    """Make the Hive tables of all enabled lines and find their days; returns how many Hive did not know."""
-    found = sum(sum(tables.apply(settings, line).values()) for line in settings.lines if line in tables.lines())
-    if "orders" in settings.lines:
+    """Make the Hive tables of all enabled pipelines and find their days; returns how many Hive did not know."""
+    found = sum(
+        sum(tables.apply(settings, pipeline).values())
+        for pipeline in settings.pipelines
+        if pipeline in tables.pipelines()
+    )
+    if "orders" in settings.pipelines:
         tables.apply(settings, "warehouse")
         found += warehouse.restore(settings)
     return found
@@ -59,7 +63,7 @@ def before(settings: Settings, service: str) -> None:
 
 
 def main() -> None:
-    """Prepare the stack of the settings, with a line a step."""
+    """Prepare the stack of the settings, with a pipeline a step."""
     settings = load()
     found = prepare(settings, lambda step: print(f"preparing {step}"))  # noqa: T201
     if said := notice(settings, found):

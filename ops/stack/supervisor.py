@@ -19,12 +19,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from eventmill.config.polling import until
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from ops.stack.engines import SERVICES, Service, first_to_end, service_environment
 
 STOP_SECONDS = 180
 ALL_JOBS = "jobs"
-"""The job that runs all enabled lines in one process."""
+"""The job that runs all enabled pipelines in one process."""
 
 
 class StackError(RuntimeError):
@@ -46,14 +46,14 @@ ALIVE = {"RUNNING", "STARTING", "BACKOFF"}
 """The states of a program that runs or is about to, and has not been asked to end."""
 
 
-def job_program(line: str) -> str:
-    """The supervisor's name for a line's continuous job."""
-    return f"job-{line}"
+def job_program(pipeline: str) -> str:
+    """The supervisor's name for a pipeline's continuous job."""
+    return f"job-{pipeline}"
 
 
 def job_programs() -> list[str]:
-    """Every job: the one for all enabled lines, and one a line."""
-    return [ALL_JOBS, *map(job_program, LINES)]
+    """Every job: the one for all enabled pipelines, and one a pipeline."""
+    return [ALL_JOBS, *map(job_program, PIPELINES)]
 
 
 def socket_path(settings: Settings) -> Path:

@@ -1,4 +1,4 @@
-"""The carts line: what shoppers do as tables of single actions, a leader board, and carts that were abandoned."""
+"""The carts pipeline: what shoppers do as tables of single actions, a leader board, and carts that were abandoned."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ ADVANCED = pa.schema(
 
 @dataclass(frozen=True)
 class Times:
-    """The leader board's windows and the time after which a cart is abandoned, in seconds, and the line's pace."""
+    """The leader board's windows and the time after which a cart is abandoned, in seconds, and the pipeline's pace."""
 
     window: int
     timeout: int

@@ -1,4 +1,4 @@
-"""The clicks line: product views per platform in tumbling windows, each counted once, late and broken ones apart."""
+"""The clicks pipeline: product views per platform in tumbling windows, each once, late and broken ones apart."""
 
 from __future__ import annotations
 

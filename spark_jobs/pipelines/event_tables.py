@@ -1,6 +1,6 @@
 """Parquet tables of single events, each event once for every reader.
 
-In a line without windows every record that keeps the contract and is no duplicate is stored, however late it comes.
+In a pipeline without windows every record that keeps the contract and is no duplicate is stored, however late it comes.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class EventTable:
 
 @dataclass(frozen=True)
 class Source:
-    """The events of a line: their contract, the path of the field that they are labelled by, and when one is late.
+    """The events of a pipeline: their contract, the path of the field that they are labelled by, and when one is late.
 
-    An event is late when the window of so many seconds that it falls in is closed; none is in a line without windows.
+    An event is late when the window of so many seconds that it falls in is closed; none is without windows.
     """
 
     contract: type[Event]
@@ -83,7 +83,7 @@ class Source:
 
 
 class EventTables(MicroBatch):
-    """Stores each event of a line in those of its tables that want it."""
+    """Stores each event of a pipeline in those of its tables that want it."""
 
     layout = IDENTITIES
 
@@ -183,7 +183,7 @@ def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizo
         records = pa.concat_batches([rows(schema, dict(zip(old.schema.names, old.columns, strict=True))), new])
         if len(records):
             ordered, verdicts = find_duplicates(records)
-            # A line without windows is as one with a window that never ends.
+            # A pipeline without windows is as one with a window that never ends.
             yield tally(result, ordered, verdicts, np.zeros(len(ordered), np.int64), ahead)
             yield _identities(result, horizon.from_now(ordered.filter(verdicts <= Verdict.STORED)))
             yield _events(result, ordered, verdicts)

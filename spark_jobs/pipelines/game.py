@@ -1,4 +1,4 @@
-"""The game line: what players bought and which guilds they joined and left, as tables of single events."""
+"""The game pipeline: what players bought and which guilds they joined and left, as tables of single events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The orders line: the orders that the shop reports, as tables of single events."""
+"""The orders pipeline: the orders that the shop reports, as tables of single events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines that have a job, and how the settings wire each."""
+"""The pipelines that have a job, and how the settings wire each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BatchFunction = Callable[[DataFrame, int], None]
 
 @dataclass(frozen=True)
 class Filter:
-    """A query of its own beside a line's, from the line's topic to another one, each record as soon as it's there.
+    """A query of its own beside a pipeline's, from its topic to another one, each record as soon as it's there.
 
     Attributes:
         name: of the query and of the folder that holds its checkpoint.
@@ -53,7 +53,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Line:
+class Pipeline:
     """What a streaming query needs: the topic it reads, its pace, and what is done with each batch.
 
     `filters` are further queries on the same topic, `beside` such with a topic of their own, by their names.
@@ -64,21 +64,21 @@ class Line:
     max_offsets: int
     process: BatchFunction
     filters: Sequence[Filter] = ()
-    beside: Mapping[str, Line] = field(default_factory=dict)
+    beside: Mapping[str, Pipeline] = field(default_factory=dict)
 
 
-def root(settings: Settings, line: str) -> str:
-    """The folder on HDFS that holds a line's tables, state and checkpoint."""
-    return f"{settings.hdfs_url}/eventmill/{line}"
+def root(settings: Settings, pipeline: str) -> str:
+    """The folder on HDFS that holds a pipeline's tables, state and checkpoint."""
+    return f"{settings.hdfs_url}/eventmill/{pipeline}"
 
 
-def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
-    """The line of product views."""
+def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
+    """The pipeline of product views."""
     idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
     pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, settings.clicks_partitions, _ahead(settings))
     windows = Windows(settings.clicks_window_seconds, pace)
     process = Clicks(Files(spark, root(settings, "clicks")), windows, _clicks_outputs(settings))
-    return Line(
+    return Pipeline(
         settings.clicks_topic, settings.clicks_trigger_seconds, settings.clicks_max_offsets_per_trigger, process
     )
 
@@ -94,16 +94,16 @@ def _clicks_outputs(settings: Settings) -> Outputs:
     return Outputs(_reject(settings, settings.clicks_topic, "clicks"), show)
 
 
-def game(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
-    """The line of the game's events; a bounded run and a continuous one are the same to it."""
+def game(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:  # noqa: ARG001
+    """The pipeline of the game's events; a bounded run and a continuous one are the same to it."""
     watermark = settings.game_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.game_partitions, _ahead(settings))
     process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic, "game"))
-    return Line(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
+    return Pipeline(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
 
 
-def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
-    """The line of shoppers' actions."""
+def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
+    """The pipeline of shoppers' actions."""
     idle = None if bounded else settings.carts_idle_seconds * 1_000_000
     pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions, _ahead(settings))
     times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
@@ -113,7 +113,7 @@ def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     def added(records: DataFrame) -> DataFrame:
         return shopping_carts(records, settings.carts_topic)
 
-    return Line(
+    return Pipeline(
         settings.carts_topic,
         settings.carts_trigger_seconds,
         settings.carts_max_offsets_per_trigger,
@@ -131,12 +131,12 @@ def _carts_results(settings: Settings) -> Results:
     return Results(lambda scores: leaderboard.upsert(settings, scores), timed_out)
 
 
-def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
-    """The line of the shop's orders, and of looks at products and orders."""
+def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
+    """The pipeline of the shop's orders, and of looks at products and orders."""
     watermark = settings.orders_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.orders_partitions, _ahead(settings))
     process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic, "orders"))
-    return Line(
+    return Pipeline(
         settings.orders_topic,
         settings.orders_trigger_seconds,
         settings.orders_max_offsets_per_trigger,
@@ -148,8 +148,8 @@ def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
     )
 
 
-def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
-    """The clicks once more, by product. What breaks the contract, the line of the clicks rejects."""
+def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
+    """The clicks once more, by product. What breaks the contract, the pipeline of the clicks rejects."""
     table = ViewTable(settings, PRODUCT_VIEW, str)
     files = Files(spark, f"{root(settings, 'orders')}/product_views")
     windows = _view_windows(settings, settings.clicks_partitions, bounded)
@@ -159,15 +159,17 @@ def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Li
         reject(tagged.where("refused"))
 
     process = Views(files, PRODUCT_VIEWS, windows, reject_refused, table.put)
-    return Line(settings.clicks_topic, settings.views_trigger_seconds, settings.clicks_max_offsets_per_trigger, process)
+    return Pipeline(
+        settings.clicks_topic, settings.views_trigger_seconds, settings.clicks_max_offsets_per_trigger, process
+    )
 
 
-def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Line:
+def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
     topic, table = settings.order_views_topic, ViewTable(settings, ORDER_VIEW, int)
     files = Files(spark, f"{root(settings, 'orders')}/order_views")
     windows = _view_windows(settings, settings.order_views_partitions, bounded)
     process = Views(files, ORDER_VIEWS, windows, _reject(settings, topic, "orders/order_views"), table.put)
-    return Line(topic, settings.views_trigger_seconds, settings.orders_max_offsets_per_trigger, process)
+    return Pipeline(topic, settings.views_trigger_seconds, settings.orders_max_offsets_per_trigger, process)
 
 
 def _view_windows(settings: Settings, partitions: int, bounded: bool) -> Windows:
@@ -177,8 +179,8 @@ def _view_windows(settings: Settings, partitions: int, bounded: bool) -> Windows
     return Windows(settings.views_window_seconds, pace)
 
 
-def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # noqa: ARG001
-    """The line of page logs; a bounded run and a continuous one are the same to it."""
+def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:  # noqa: ARG001
+    """The pipeline of page logs; a bounded run and a continuous one are the same to it."""
     watermark = settings.visits_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.visits_partitions, _ahead(settings))
     files = Files(spark, root(settings, "visits"))
@@ -187,7 +189,7 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Line:  # n
     )
     reject = _reject(settings, settings.visits_topic, "visits")
     process = Visits(files, pace, reject, enrichment, StarSchema(settings).load)
-    return Line(
+    return Pipeline(
         settings.visits_topic, settings.visits_trigger_seconds, settings.visits_max_offsets_per_trigger, process
     )
 
@@ -204,7 +206,7 @@ def _reject(settings: Settings, topic: str, query: str) -> Reject:
     return reject
 
 
-LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
+PIPELINES: dict[str, Callable[[SparkSession, Settings, bool], Pipeline]] = {
     "clicks": clicks,
     "game": game,
     "carts": carts,
@@ -213,7 +215,7 @@ LINES: dict[str, Callable[[SparkSession, Settings, bool], Line]] = {
 }
 
 
-def queries(line: str) -> list[str]:
-    """The names of a line's queries, which are their folders too: its own, its filters and those beside it."""
-    parts = (*checkpoint_progress.FILTERS.get(line, ()), *checkpoint_progress.BESIDE.get(line, ()))
-    return [line, *(f"{line}/{part}" for part in parts)]
+def queries(pipeline: str) -> list[str]:
+    """The names of a pipeline's queries, which are their folders too: its own, its filters and those beside it."""
+    parts = (*checkpoint_progress.FILTERS.get(pipeline, ()), *checkpoint_progress.BESIDE.get(pipeline, ()))
+    return [pipeline, *(f"{pipeline}/{part}" for part in parts)]

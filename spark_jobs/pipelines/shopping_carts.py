@@ -1,4 +1,4 @@
-"""The filter of the carts line: products put into a cart, from topic to topic as soon as they come.
+"""The filter of the carts pipeline: products put into a cart, from topic to topic as soon as they come.
 
 It works on Spark's own columns alone, so that a record is on its way in milliseconds.
 """

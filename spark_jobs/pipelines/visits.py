@@ -1,4 +1,4 @@
-"""The visits line: page logs, each once, enriched and loaded into the star schema of PostgreSQL."""
+"""The visits pipeline: page logs, each once, enriched and loaded into the star schema of PostgreSQL."""
 
 from __future__ import annotations
 

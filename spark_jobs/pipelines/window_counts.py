@@ -1,4 +1,4 @@
-"""Lines that count: events by tumbling window and label, each counted once, late and broken ones apart."""
+"""Pipelines that count: events by tumbling window and label, each counted once, late and broken ones apart."""
 
 from __future__ import annotations
 

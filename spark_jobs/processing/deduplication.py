@@ -1,4 +1,4 @@
-"""Verdicts on the records of a batch, each identity once, and the batch in numbers; shared by all lines."""
+"""Verdicts on the records of a batch, each identity once, and the batch in numbers; shared by all pipelines."""
 
 from __future__ import annotations
 

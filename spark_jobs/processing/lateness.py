@@ -67,7 +67,7 @@ class Rule:
 
     @classmethod
     def of(cls, window: int, pace: Pace, before: Progress) -> Rule:
-        """The rule for windows of that length at a line's pace, after what was read before."""
+        """The rule for windows of that length at a pipeline's pace, after what was read before."""
         return cls(window, pace.watermark, before.closed, before.newest(pace.ahead), pace.ahead)
 
 

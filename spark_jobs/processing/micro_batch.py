@@ -1,4 +1,4 @@
-"""The steps of a micro-batch, the same for each line: judge, publish, reject, keep the state.
+"""The steps of a micro-batch, the same for each pipeline: judge, publish, reject, keep the state.
 
 Each step may be the last before a crash: the batch is then replayed from the state before it, and every step replaces
 what it wrote before. A batch of which a sink refuses some records is replayed in the same way, with these rejected.
@@ -45,7 +45,7 @@ class Outcome:
 
 
 class MicroBatch(ABC):
-    """What a line does with each micro-batch; an instance is the function for `foreachBatch`.
+    """What a pipeline does with each micro-batch; an instance is the function for `foreachBatch`.
 
     `keyed_by` is the path of the contract's field that the rows of its aggregates go by, if it has a sink for such.
     """
@@ -91,7 +91,7 @@ class MicroBatch(ABC):
         self._may_be_replay = False
 
     def _final(self, summary: Summary, before: Progress, after: Progress) -> int:  # noqa: ARG002
-        """How many stored records became final; none in a line without windows."""
+        """How many stored records became final; none in a pipeline without windows."""
         return 0
 
     def _state(self, batch_id: int, before: State, summary: Summary) -> State:

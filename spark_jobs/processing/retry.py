@@ -1,4 +1,4 @@
-"""Writing to a store that may be away for a while: the batch at work waits for it, and no other line does."""
+"""Writing to a store that may be away for a while: the batch at work waits for it, and no other pipeline does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs lines as streaming queries in one driver, until they have caught up if bounded, else until SIGTERM."""
+"""Runs pipelines as streaming queries in one driver, until they have caught up if bounded, else until SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from eventmill.config.settings import Settings
 from eventmill.lake import lost_records
 from eventmill.lake.hadoop_files import Files
 from eventmill.spark.configuration import kafka_sink
-from spark_jobs.pipelines.registry import LINES, BatchFunction, Filter, Line, queries, root
+from spark_jobs.pipelines.registry import PIPELINES, BatchFunction, Filter, Pipeline, queries, root
 from spark_jobs.runtime.error_messages import explain
 from spark_jobs.runtime.restarts import STEP_SECONDS, Board, Restarts
 from spark_jobs.source.kafka_stream import kafka_stream, records
@@ -101,22 +101,22 @@ class Running:
 
 
 def start(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
-    """Start one query of a line, from its checkpoint; `query` is of `lines.queries`.
+    """Start one query of a pipeline, from its checkpoint; `query` is of `pipelines.queries`.
 
     Raises:
         LostRecordsError: when Kafka has not got the records that come next.
     """
     name, _, part = query.partition("/")
-    line = LINES[name](spark, settings, bounded)
-    lost_records.require_none(settings, query, line.beside.get(part, line).topic)
-    for each in line.filters:
+    pipeline = PIPELINES[name](spark, settings, bounded)
+    lost_records.require_none(settings, query, pipeline.beside.get(part, pipeline).topic)
+    for each in pipeline.filters:
         if each.name == part:
-            return Running(_start_filter(spark, settings, line, root(settings, query), each, bounded), bounded)
-    return _start_batches(spark, settings, line.beside[part] if part else line, query, bounded)
+            return Running(_start_filter(spark, settings, pipeline, root(settings, query), each, bounded), bounded)
+    return _start_batches(spark, settings, pipeline.beside[part] if part else pipeline, query, bounded)
 
 
-def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: str, bounded: bool) -> Running:
-    """Start the query that hands a line its batches; its name is also its folder."""
+def _start_batches(spark: SparkSession, settings: Settings, pipeline: Pipeline, name: str, bounded: bool) -> Running:
+    """Start the query that hands a pipeline its batches; its name is also its folder."""
     folder = root(settings, name)
     files = Files(spark, folder)
     reserve = Reserve.of(settings)
@@ -125,23 +125,23 @@ def _start_batches(spark: SparkSession, settings: Settings, line: Line, name: st
         reserve.wait(lambda shortage: log.warning("%s waits: %s", name, shortage))
 
     def process(batch: DataFrame, batch_id: int) -> None:
-        line.process(records(batch, batch_id, settings, line.topic, files), batch_id)
+        pipeline.process(records(batch, batch_id, settings, pipeline.topic, files), batch_id)
 
     batches = Batches(process, wait_for_room)
-    writer = kafka_stream(spark, settings, line.topic, line.max_offsets).writeStream.foreachBatch(batches)
-    writer = _trigger(writer, bounded, f"{line.trigger_seconds} seconds")
+    writer = kafka_stream(spark, settings, pipeline.topic, pipeline.max_offsets).writeStream.foreachBatch(batches)
+    writer = _trigger(writer, bounded, f"{pipeline.trigger_seconds} seconds")
     return Running(_begin(writer, name, folder), bounded, batches)
 
 
 def _start_filter(
-    spark: SparkSession, settings: Settings, line: Line, folder: str, wanted: Filter, bounded: bool
+    spark: SparkSession, settings: Settings, pipeline: Pipeline, folder: str, wanted: Filter, bounded: bool
 ) -> StreamingQuery:
     """Start a filter, in real time if that is set and it has no end."""
     real_time = settings.real_time and not bounded
     # What its note calls lost, it must not stop for; whatever else is lost, it was checked for before the start.
     lossy = Files(spark, folder).exists(lost_records.NOTE)
-    most = None if real_time else line.max_offsets
-    stream = wanted.select(kafka_stream(spark, settings, line.topic, most, lossy=lossy))
+    most = None if real_time else pipeline.max_offsets
+    stream = wanted.select(kafka_stream(spark, settings, pipeline.topic, most, lossy=lossy))
     sink = kafka_sink(settings, wanted.topic)
     writer = stream.writeStream.format("kafka").options(**sink).outputMode("update")
     writer = (
@@ -164,7 +164,7 @@ def _begin(writer: DataStreamWriter, name: str, folder: str) -> StreamingQuery:
 
 
 def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
-    """Run the lines until SIGTERM; if bounded, until all have caught up.
+    """Run the pipelines until SIGTERM; if bounded, until all have caught up.
 
     A query that fails is started again, alone, and ends a bounded run.
 

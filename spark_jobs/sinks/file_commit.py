@@ -1,4 +1,4 @@
-"""Files written aside become part of a line's tables: in the table's folder, or where their day was moved to."""
+"""Files written aside become part of a pipeline's tables: in the table's folder, or where their day was moved to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def remove_others(files: Files, table: str, pattern: str, names: Collection[str]
 
 
 def read(files: Files) -> Places:
-    """Where the days of the line's tables are."""
+    """Where the days of the pipeline's tables are."""
     return (
         partition_locations.decode(files.read(partition_locations.NOTE))
         if files.exists(partition_locations.NOTE)

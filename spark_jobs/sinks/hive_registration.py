@@ -1,4 +1,4 @@
-"""New days of the lines' tables become known to Hive, and so to Presto, while the jobs run.
+"""New days of the pipelines' tables become known to Hive, and so to Presto, while the jobs run.
 
 A thread of the driver compares the days on HDFS with those that it has registered, again and again, so what fails
 because Hive is away, or is cut off by a kill, is made good by the next look or by the next start.
@@ -24,9 +24,9 @@ Days = Mapping[str, Mapping[str, str]]
 
 
 @contextmanager
-def registered(settings: Settings, lines: Sequence[str]) -> Iterator[None]:
-    """Register the days of these lines' tables as long as the block runs, and once more at its end."""
-    registrar = Registrar(settings, [line for line in lines if line in hive_tables.lines()])
+def registered(settings: Settings, pipelines: Sequence[str]) -> Iterator[None]:
+    """Register the days of these pipelines' tables as long as the block runs, and once more at its end."""
+    registrar = Registrar(settings, [pipeline for pipeline in pipelines if pipeline in hive_tables.pipelines()])
     ended = threading.Event()
     thread = threading.Thread(target=registrar.run, args=(ended,), name="registering", daemon=True)
     thread.start()
@@ -38,11 +38,11 @@ def registered(settings: Settings, lines: Sequence[str]) -> Iterator[None]:
 
 
 class Registrar:
-    """Knows which days of some lines' tables are registered with Hive."""
+    """Knows which days of some pipelines' tables are registered with Hive."""
 
-    def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, pipelines: Sequence[str]) -> None:
         self._settings = settings
-        self._lines = lines
+        self._pipelines = pipelines
         self._done: dict[str, Days] = {}
         self._failing: set[str] = set()
 
@@ -55,18 +55,18 @@ class Registrar:
 
     def look(self) -> None:
         """Register the days that are new since the last look that did not fail."""
-        for line in self._lines:
+        for pipeline in self._pipelines:
             try:
-                self._look(line)
-                self._failing.discard(line)
+                self._look(pipeline)
+                self._failing.discard(pipeline)
             except Exception as error:  # Whatever fails is tried again, and must not end the thread.
                 # Once for as long as it lasts.
-                level = logging.DEBUG if line in self._failing else logging.WARNING
-                LOG.log(level, "%s: Hive may not know new days yet: %s", line, error)
-                self._failing.add(line)
+                level = logging.DEBUG if pipeline in self._failing else logging.WARNING
+                LOG.log(level, "%s: Hive may not know new days yet: %s", pipeline, error)
+                self._failing.add(pipeline)
 
-    def _look(self, line: str) -> None:
-        days = partition_locations.days_of(self._settings, line, hive_tables.partitioned(line))
-        if self._done.get(line) != days:
-            hive_tables.apply(self._settings, line)
-            self._done[line] = days
+    def _look(self, pipeline: str) -> None:
+        days = partition_locations.days_of(self._settings, pipeline, hive_tables.partitioned(pipeline))
+        if self._done.get(pipeline) != days:
+            hive_tables.apply(self._settings, pipeline)
+            self._done[pipeline] = days

@@ -50,7 +50,7 @@ class Shopper(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True)
 class Clock:
-    """How far the line has come.
+    """How far the pipeline has come.
 
     Attributes:
         window: length of the leader board's windows.

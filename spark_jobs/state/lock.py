@@ -1,4 +1,4 @@
-"""One owner a line: a lock file says who processes it, and ends with the process that holds it."""
+"""One owner a pipeline: a lock file says who processes it, and ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import IO
 from eventmill.config.settings import Settings
 
 
-class LineLock:
-    """The lock of one line."""
+class PipelineLock:
+    """The lock of one pipeline."""
 
-    def __init__(self, settings: Settings, line: str) -> None:
-        self.path: Path = settings.state_dir / "jobs" / f"{line}.lock"
+    def __init__(self, settings: Settings, pipeline: str) -> None:
+        self.path: Path = settings.state_dir / "jobs" / f"{pipeline}.lock"
         self._file: IO[str] | None = None
 
     def take(self, who: str, *, wait: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""What a line carries from one micro-batch to the next, as files beside its tables.
+"""What a pipeline carries from one micro-batch to the next, as files beside its tables.
 
 The folder `state/<batch>` appears in one step, as the last of a batch. It holds `state.json` and the rows that are
 still needed, as Parquet. A replayed batch starts from the folder before its own.
@@ -20,7 +20,7 @@ KEPT = 3
 
 @dataclass(frozen=True)
 class Layout:
-    """The form of the rows of a line's state: a number that changes with it, and the schema as Spark writes it."""
+    """The form of the rows of a pipeline's state: a number that changes with it, and the schema as Spark writes it."""
 
     number: int
     rows: str
@@ -32,8 +32,8 @@ class StateError(RuntimeError):
 
 class Totals(msgspec.Struct, frozen=True):
     """Counts of records since the start: each record is stored, rejected, late or a duplicate; `final` of the stored
-    ones are in closed windows, none where a line has no windows. `lost` offsets, no part of `records`, were removed by
-    Kafka before they were read.
+    ones are in closed windows, none where a pipeline has no windows. `lost` offsets, no part of `records`, were removed
+    by Kafka before they were read.
     """
 
     records: int = 0

@@ -36,7 +36,7 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a line has come.
+    """How far a pipeline has come.
 
     Attributes:
         closed: the closing watermark; windows that end by then are final.

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 
 from eventmill.config.polling import until
-from eventmill.config.settings import LINES, ROOT, Settings
+from eventmill.config.settings import PIPELINES, ROOT, Settings
 from ops.stack.preflight import is_free
 
 BUILD_SECONDS = 2400
@@ -26,7 +26,7 @@ class Containers:
         self,
         project: str,
         first_port: int,
-        profiles: str = ",".join(LINES),
+        profiles: str = ",".join(PIPELINES),
         override: str = "",
         **values: str,
     ) -> None:

@@ -1,4 +1,4 @@
-"""The lines in containers: the same truth as on the native stack, whatever is killed, and no secret in sight."""
+"""The pipelines in containers: the same truth as on the native stack, whatever is killed, and no secret in sight."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ import sys
 from eventmill.config import settings
 from eventmill.lake import checkpoint_progress
 from ops.reports import demo
-values, line = settings.load(), sys.argv[1]
+values, pipeline = settings.load(), sys.argv[1]
 """
-NEXT_START = ASK + "print(demo.next_start(values, line).isoformat())"
-HELD = ASK + "print(sum(checkpoint_progress.held(values, line).values()))"
-WAITING = ASK + "print(checkpoint_progress.waiting(values, line))"
+NEXT_START = ASK + "print(demo.next_start(values, pipeline).isoformat())"
+HELD = ASK + "print(sum(checkpoint_progress.held(values, pipeline).values()))"
+WAITING = ASK + "print(checkpoint_progress.waiting(values, pipeline))"
 SOUND = ("--late", "0%", "--duplicates", "0%", "--broken", "0%")
 CORES_AT_WORK = """
 import requests
@@ -69,17 +69,17 @@ def held(stack: Containers) -> int:
     return int(stack.python(HELD, "clicks"))
 
 
-def generate(stack: Containers, name: str, count: int, *options: str, line: str = "clicks") -> tuple[str, str]:
+def generate(stack: Containers, name: str, count: int, *options: str, pipeline: str = "clicks") -> tuple[str, str]:
     """A sample in the demo's volume that is newer than all that was counted: its path and its truth's."""
-    sample, truth = f"/data/demo/{line}-{name}.json", f"/data/demo/{line}-{name}-truth.json"
-    start = ("--start", stack.python(NEXT_START, line), "--span", "2h")
-    stack.eventmill("generate", line, "--count", str(count), *start, "--out", sample, "--truth", truth, *options)
+    sample, truth = f"/data/demo/{pipeline}-{name}.json", f"/data/demo/{pipeline}-{name}-truth.json"
+    start = ("--start", stack.python(NEXT_START, pipeline), "--span", "2h")
+    stack.eventmill("generate", pipeline, "--count", str(count), *start, "--out", sample, "--truth", truth, *options)
     return sample, truth
 
 
-def wait_until_processed(stack: Containers, line: str) -> None:
-    """Wait until the line's job has processed all that Kafka holds."""
-    until(lambda: stack.python(WAITING, line) == "0", 300, f"the job of the {line} has not caught up", every=1)
+def wait_until_processed(stack: Containers, pipeline: str) -> None:
+    """Wait until the pipeline's job has processed all that Kafka holds."""
+    until(lambda: stack.python(WAITING, pipeline) == "0", 300, f"the job of the {pipeline} has not caught up", every=1)
 
 
 def number(stack: Containers, query: str) -> int:
@@ -125,7 +125,7 @@ def test_other_services_are_killed_and_cost_no_record(containers: Containers) ->
 
 
 def survive(containers: Containers, rounds: Sequence[Sequence[str]], first_seed: int) -> list[tuple[str, str]]:
-    """Kill services while every line gets records, and see that none is lost; returns the samples of clicks."""
+    """Kill services while every pipeline gets records, and see that none is lost; returns the samples of clicks."""
     samples, loads = [], []
     stored, viewed = number(containers, ACTIONS), facts(containers)
     for seed, services in enumerate(rounds, first_seed):
@@ -133,8 +133,8 @@ def survive(containers: Containers, rounds: Sequence[Sequence[str]], first_seed:
         samples.append(generate(containers, name, 10_000, *SOUND))
         loads.append(Load(containers.api, f"{name}.{HOST}", batches=40, seed=seed))
         # Samples of one seed have the same identities.
-        actions, _ = generate(containers, name, 5_000, *SOUND, "--seed", str(seed), line="carts")
-        logs, _ = generate(containers, name, 2_000, "--seed", str(seed), line="visits")
+        actions, _ = generate(containers, name, 5_000, *SOUND, "--seed", str(seed), pipeline="carts")
+        logs, _ = generate(containers, name, 2_000, "--seed", str(seed), pipeline="visits")
         before = held(containers)
         with ThreadPoolExecutor(4) as pool:
             containers.eventmill("send", "clicks", samples[-1][0], "--no-wait")
@@ -149,10 +149,10 @@ def survive(containers: Containers, rounds: Sequence[Sequence[str]], first_seed:
         wait_until_processed(containers, "clicks")
         wait_until_processed(containers, "carts")
     until(lambda: containers.python(LAG) == "0", 300, "not all page logs are forwarded", every=1)
-    for line in ("game", "orders", "visits"):
-        wait_until_processed(containers, line)
-    for line in ("clicks", "game", "carts", "orders"):
-        containers.eventmill("tables", line)
+    for pipeline in ("game", "orders", "visits"):
+        wait_until_processed(containers, pipeline)
+    for pipeline in ("clicks", "game", "carts", "orders"):
+        containers.eventmill("tables", pipeline)
     for _, truth in samples:
         containers.eventmill("verify", "clicks", "--truth", truth)
     containers.eventmill("verify", "game", "carts", "orders", "visits")
@@ -209,8 +209,8 @@ def test_compaction_changes_no_row(containers: Containers) -> None:
 
 
 @pytest.mark.parametrize("listed", ["tables", "columns"])
-def test_presto_lists_every_table_of_the_lines(listed: str, containers: Containers) -> None:
-    scripts = (hive_tables.script(line).read_text("utf-8") for line in hive_tables.lines())
+def test_presto_lists_every_table_of_the_pipelines(listed: str, containers: Containers) -> None:
+    scripts = (hive_tables.script(pipeline).read_text("utf-8") for pipeline in hive_tables.pipelines())
     made = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
     answer = containers.eventmill("sql", "presto", LISTING.format(listed), "--format", "json")
     assert made <= {row["name"] for row in json.loads(answer)}
@@ -230,7 +230,7 @@ def test_no_secret_is_in_the_configuration_the_images_or_the_logs(containers: Co
 def test_down_keeps_the_data_with_which_the_clicks_go_on_alone_on_a_cluster(containers: Containers) -> None:
     before = [counts(containers, engine) for engine in ("hive", "mysql")]
     containers.down()
-    containers.environment |= {"ENABLED_LINES": "clicks", "COMPOSE_PROFILES": "clicks,spark-cluster"}
+    containers.environment |= {"ENABLED_PIPELINES": "clicks", "COMPOSE_PROFILES": "clicks,spark-cluster"}
     containers.environment["SPARK_MASTER"] = "spark://spark-master:7077"
     containers.up()
     assert "cassandra" not in containers.compose("ps", "--services").split()

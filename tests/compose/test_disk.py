@@ -69,8 +69,8 @@ def on_small_disk(disk: SmallDisk) -> Iterator[Containers]:
 def test_a_full_disk_costs_nothing_but_time(on_small_disk: Containers, disk: SmallDisk) -> None:
     stack = on_small_disk
     views, truth = generate(stack, "disk", 10_000, *SOUND)
-    actions, _ = generate(stack, "disk", 10_000, *SOUND, line="carts")
-    logs, _ = generate(stack, "disk", 2_000, line="visits")
+    actions, _ = generate(stack, "disk", 10_000, *SOUND, pipeline="carts")
+    logs, _ = generate(stack, "disk", 2_000, pipeline="visits")
     load = Load(stack.api, HOST, batches=400, seed=41, patience=900)
     with ThreadPoolExecutor(5) as pool:
         stack.eventmill("send", "clicks", views, "--no-wait")
@@ -88,10 +88,10 @@ def test_a_full_disk_costs_nothing_but_time(on_small_disk: Containers, disk: Sma
         for sent in sending:
             sent.result()
     until(lambda: held(stack) >= 10_000, 300, "Kafka has not got all clicks", every=1)
-    for line in ("clicks", "game", "carts", "orders", "visits"):
-        wait_until_processed(stack, line)
-    for line in ("clicks", "game", "carts", "orders"):
-        stack.eventmill("tables", line)
+    for pipeline in ("clicks", "game", "carts", "orders", "visits"):
+        wait_until_processed(stack, pipeline)
+    for pipeline in ("clicks", "game", "carts", "orders"):
+        stack.eventmill("tables", pipeline)
     stack.eventmill("verify", "clicks", "--truth", truth)
     stack.eventmill("verify", "game", "carts", "orders", "visits")
     assert [number(stack, query.format(HOST)) for query in (EVENTS, IDENTITIES)] == [len(load.sent)] * 2

@@ -42,5 +42,5 @@ def dagbag() -> Any:
 
 @pytest.fixture
 def clicks(dagbag: Any) -> Any:
-    """The DAG of the clicks line."""
+    """The DAG of the clicks pipeline."""
     return dagbag.dags["ecommerce_platform"]

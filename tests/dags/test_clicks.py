@@ -108,9 +108,9 @@ def test_spark_runs_the_continuous_job_bounded(clicks: Any) -> None:
     assert task.conf["spark.jars"].endswith("connector.jar")
 
 
-def test_hive_gets_the_line_s_tables_and_their_partitions(clicks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hive_gets_the_pipeline_s_tables_and_their_partitions(clicks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     task = clicks.task_dict["hive_table"]
-    monkeypatch.setattr(hive_tables, "find_days", lambda _settings, line: f"the days of {line};")
+    monkeypatch.setattr(hive_tables, "find_days", lambda _settings, pipeline: f"the days of {pipeline};")
     hql = clicks.get_template_env().from_string(task.hql).render()
     assert re.search(r"CREATE EXTERNAL TABLE IF NOT EXISTS\s+`?commerce\b", hql)
     assert hql.rstrip().endswith("the days of clicks;")

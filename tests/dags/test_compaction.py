@@ -1,4 +1,4 @@
-"""The DAG that makes small files large ones: a task for each line with days, one at a time."""
+"""The DAG that makes small files large ones: a task for each pipeline with days, one at a time."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ def compaction(dagbag: Any) -> Any:
     return dagbag.dags["compaction"]
 
 
-def test_each_line_with_days_is_compacted(compaction: Any) -> None:
-    assert set(compaction.task_dict) == {f"compact_{line}" for line in ("clicks", "game", "carts", "orders")}
+def test_each_pipeline_with_days_is_compacted(compaction: Any) -> None:
+    assert set(compaction.task_dict) == {f"compact_{pipeline}" for pipeline in ("clicks", "game", "carts", "orders")}
     for name, task in compaction.task_dict.items():
         assert task.bash_command.endswith(f"ops.cli.main compact {name.removeprefix('compact_')}")
         assert task.doc_md.strip().endswith(".")

@@ -11,7 +11,7 @@ ORDER = ["store_events", "newest_batch", "hive_tables", "check_tables", "write_r
 
 @pytest.fixture
 def game(dagbag: Any) -> Any:
-    """The DAG of the game line."""
+    """The DAG of the game pipeline."""
     return dagbag.dags["game_report"]
 
 

@@ -14,7 +14,7 @@ ORDER = ["anything_new", "clean", "hive_tables", "publish", "reconcile"]
 
 @pytest.fixture
 def orders(dagbag: Any) -> Any:
-    """The DAG of the orders line."""
+    """The DAG of the orders pipeline."""
     return dagbag.dags["orders_warehouse"]
 
 

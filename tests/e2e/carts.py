@@ -1,4 +1,4 @@
-"""What the tests of the carts line do with its stack."""
+"""What the tests of the carts pipeline do with its stack."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.contracts.events import CartTimedOut
 from eventmill.kafka import topic_reader
@@ -17,7 +18,6 @@ from ops.datagen.cart_truth import CartsTruth
 from ops.reconciliation import snapshot
 from ops.reports import demo
 from ops.stack.isolated_stack import StackBeside
-from tests.e2e.line import Line
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -38,8 +38,8 @@ class Sample:
         return min(cart.opened_at for cart in self.truth.carts)
 
 
-class Carts(Line):
-    """The carts line of one stack."""
+class Carts(Pipeline):
+    """The carts pipeline of one stack."""
 
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "carts")

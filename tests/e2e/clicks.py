@@ -1,4 +1,4 @@
-"""What the tests of the clicks line do with its stack."""
+"""What the tests of the clicks pipeline do with its stack."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.pipeline import Pipeline
+
 from eventmill.airflow import rest_client
 from eventmill.kafka import dead_letters
 from ops.datagen import ground_truth
@@ -14,7 +16,6 @@ from ops.datagen.ground_truth import Truth
 from ops.reports import demo
 from ops.stack.engines import service_environment
 from ops.stack.isolated_stack import StackBeside
-from tests.e2e.line import Line
 
 Counts = dict[tuple[str, str], int]
 """Product views by start of the window (`yyyy-MM-dd HH:mm:ss`) and source."""
@@ -37,8 +38,8 @@ class Sample:
         return {(f"{w.window_start:%Y-%m-%d %H:%M:%S}", w.source): w.count for w in self.truth.windows if w.count}
 
 
-class Clicks(Line):
-    """The clicks line of one stack."""
+class Clicks(Pipeline):
+    """The clicks pipeline of one stack."""
 
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "clicks")
@@ -72,7 +73,7 @@ class Clicks(Line):
         self.stack.eventmill("tables", "clicks")
 
     def run_bounded(self, **settings: str) -> None:
-        """Run the line's job to the end of what Kafka holds, with settings that differ."""
+        """Run the pipeline's job to the end of what Kafka holds, with settings that differ."""
         environment = self.stack.environment | service_environment(self.stack.settings) | settings
         subprocess.run([sys.executable, "-m", "spark_jobs", "run", "clicks", "--bounded"], env=environment, check=True)
 

@@ -1,4 +1,4 @@
-"""One stack of its own for all tests of whole lines."""
+"""One stack of its own for all tests of whole pipelines."""
 
 from __future__ import annotations
 
@@ -63,26 +63,26 @@ def stack(doors: StackBeside) -> StackBeside:
 
 @pytest.fixture
 def clicks(stack: StackBeside) -> Clicks:
-    """The clicks line of the stack, its continuous job running and with nothing left to do."""
-    line = Clicks(stack)
-    line.start()
-    return line
+    """The clicks pipeline of the stack, its continuous job running and with nothing left to do."""
+    pipeline = Clicks(stack)
+    pipeline.start()
+    return pipeline
 
 
 @pytest.fixture
 def game(stack: StackBeside) -> Game:
-    """The game line of the stack, likewise."""
-    line = Game(stack)
-    line.start()
-    return line
+    """The game pipeline of the stack, likewise."""
+    pipeline = Game(stack)
+    pipeline.start()
+    return pipeline
 
 
 @pytest.fixture
 def carts(stack: StackBeside) -> Carts:
-    """The carts line of the stack, likewise."""
-    line = Carts(stack)
-    line.start()
-    return line
+    """The carts pipeline of the stack, likewise."""
+    pipeline = Carts(stack)
+    pipeline.start()
+    return pipeline
 
 
 @pytest.fixture(scope="module")

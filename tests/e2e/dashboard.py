@@ -46,10 +46,10 @@ class Dashboard:
         page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def open(self, line: str) -> None:
-        """Go to the page of a line."""
-        self.page.goto(f"{self.address}/{line.removeprefix(FIRST)}")
-        self.page.get_by_role("heading", name=line.capitalize(), exact=True).wait_for()
+    def open(self, pipeline: str) -> None:
+        """Go to the page of a pipeline."""
+        self.page.goto(f"{self.address}/{pipeline.removeprefix(FIRST)}")
+        self.page.get_by_role("heading", name=pipeline.capitalize(), exact=True).wait_for()
 
     def bars(self, chart: str, number: str = "views") -> list[Bar]:
         """The bars of a chart, once it has some."""

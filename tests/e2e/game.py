@@ -1,4 +1,4 @@
-"""What the tests of the game line do with its stack."""
+"""What the tests of the game pipeline do with its stack."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 import psutil
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.airflow import rest_client
 from eventmill.config.settings import ROOT
@@ -17,11 +18,10 @@ from eventmill.kafka import dead_letters
 from eventmill.lake import hive_tables
 from eventmill.spark.session import session
 from ops.stack.isolated_stack import StackBeside
-from tests.e2e.line import Line
 
 
-class Game(Line):
-    """The game line of one stack."""
+class Game(Pipeline):
+    """The game pipeline of one stack."""
 
     def __init__(self, stack: StackBeside) -> None:
         super().__init__(stack, "game")

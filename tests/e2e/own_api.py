@@ -1,4 +1,4 @@
-"""An event API of its own on the stack's Kafka, with topics that no line reads, and with a shop of its own."""
+"""An event API of its own on the stack's Kafka, with topics that no pipeline reads, and with a shop of its own."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_the_first_page_shows_what_answers_and_where_the_records_are(chromium: B
     nifi = f"http://{settings.nifi_host}:{settings.nifi_port}/nifi/"
     expect(page.get_by_role("link", name="NiFi")).to_have_attribute("href", nifi)
     numbers = [f"{report[name]:,}" for name in ("accepted", "stored", "rejected", "duplicates", "late", "waiting")]
-    cells = page.locator("#lines tr", has_text="game").locator("td")
+    cells = page.locator("#pipelines tr", has_text="game").locator("td")
     at_entry = f"{report['rejected_at_entry']:,}"
     expect(cells).to_have_text([settings.game_topic, *numbers, "0", at_entry, "0", re.compile("running|not started")])
     expect(page.locator("#reasons li", has_text="game:")).to_have_count(0)

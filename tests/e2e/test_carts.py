@@ -1,4 +1,4 @@
-"""The carts line from its shoppers to the tables, the leader board and the topics, also while its parts are killed."""
+"""The carts pipeline from its shoppers to tables, leader board and topics, also while its parts are killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "0.5%")
 
 
 def assert_exact(carts: Carts, sample: Sample) -> None:
-    """Everything that the line makes of the sample is what it was planned to be."""
+    """Everything that the pipeline makes of the sample is what it was planned to be."""
     carts.in_tables()
     carts.stack.eventmill("verify", "carts")
     expected = {cart.messageid: cart for cart in sample.truth.carts}

@@ -1,4 +1,4 @@
-"""The clicks line from a file to MySQL, on real engines: the result is the truth, whatever happens on the way."""
+"""The clicks pipeline from a file to MySQL, on real engines: the result is the truth, whatever happens on the way."""
 
 from __future__ import annotations
 

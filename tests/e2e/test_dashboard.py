@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from babel import Locale
 from playwright.sync_api import Browser, expect
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.databases import newest
@@ -25,7 +26,6 @@ from ops.stack.preflight import is_free
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.dashboard import Dashboard, own_dashboard
-from tests.e2e.line import Line
 
 DAY = "2026-02-01"
 SOUND = ("--broken", "0%", "--duplicates", "0%")
@@ -75,13 +75,13 @@ AGENTS = {row["user_agent"]: (row["browser"], row["os"]) for row in read("user_a
 @pytest.fixture(scope="module")
 def logs(stack: StackBeside, tmp_path_factory: pytest.TempPathFactory) -> Logs:
     """Page logs of one day, which the star schema has."""
-    line, file = Line(stack, "visits"), tmp_path_factory.mktemp("visits") / "logs.json"
-    line.start()
+    pipeline, file = Pipeline(stack, "visits"), tmp_path_factory.mktemp("visits") / "logs.json"
+    pipeline.start()
     options = ("--count", "1500", "--seed", "17", "--start", f"{DAY}T00:00:00Z", "--span", "23h", *SOUND)
     stack.eventmill("generate", "visits", "--out", str(file), "--truth", str(file.with_suffix(".truth")), *options)
     stack.eventmill("send", "visits", str(file))
     until(lambda: forwarder.lag(stack.settings) == 0, 120, "not all is forwarded")
-    line.wait_until_processed()
+    pipeline.wait_until_processed()
     return Logs(file)
 
 
@@ -137,7 +137,7 @@ def test_the_newest_day_with_most_views_is_shown_at_first(dashboard: Dashboard, 
     query = (
         "SELECT day, COUNT(*) AS views FROM fact_product_views JOIN dim_date USING (date_key) GROUP BY day ORDER BY day"
     )
-    views = {str(row["day"]): int(str(row["views"])) for row in Line(stack, "visits").rows("postgres", query)}
+    views = {str(row["day"]): int(str(row["views"])) for row in Pipeline(stack, "visits").rows("postgres", query)}
     first = newest.day(views)
     assert first is not None
     dashboard.open("visits")
@@ -152,8 +152,8 @@ def test_platforms_and_products_are_what_mysql_and_cassandra_have(
 ) -> None:
     sample = clicks.generate(tmp_path, "shown", "--count", "2000", "--span", "1h", "--seed", "19")
     clicks.send(sample.file)
-    for line in (clicks, Line(clicks.stack, "orders")):
-        line.wait_until_processed()
+    for pipeline in (clicks, Pipeline(clicks.stack, "orders")):
+        pipeline.wait_until_processed()
     live = clicks.rows("mysql", "SELECT window_start, source, source_number FROM platform_counts_live")
     windows = sorted({str(row["window_start"]) for row in live})[-12:]
     expected = {
@@ -174,11 +174,11 @@ def test_platforms_and_products_are_what_mysql_and_cassandra_have(
     dashboard.assert_alone()
 
 
-def looks_of(line: Line, table: str, column: str) -> Counter[str]:
+def looks_of(pipeline: Pipeline, table: str, column: str) -> Counter[str]:
     """How often each was looked at in the newest six hours with looks."""
-    rows = line.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
+    rows = pipeline.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
     starts = {str(row["created_at"]): datetime.fromisoformat(str(row["created_at"])) for row in rows}
-    length = timedelta(seconds=line.stack.settings.views_window_seconds)
+    length = timedelta(seconds=pipeline.stack.settings.views_window_seconds)
     end = newest.end(set(starts.values()), length, timedelta(hours=6))
     assert end is not None
     begin = end - timedelta(hours=6)
@@ -229,16 +229,16 @@ def test_the_leader_board_is_what_mysql_has(dashboard: Dashboard, carts: Carts, 
 
 
 def test_orders_are_what_presto_and_cassandra_have(dashboard: Dashboard, stack: StackBeside) -> None:
-    line = Line(stack, "orders")
-    line.start()
+    pipeline = Pipeline(stack, "orders")
+    pipeline.start()
     stack.eventmill("shop", "run", "--rate", "1000", "--steps", "120", "--seed", "23")
-    line.wait_until_processed()
+    pipeline.wait_until_processed()
     stack.eventmill("tables", "orders")
-    days = line.rows("presto", "SELECT day, COUNT(*) AS orders FROM order_events GROUP BY day ORDER BY day")
+    days = pipeline.rows("presto", "SELECT day, COUNT(*) AS orders FROM order_events GROUP BY day ORDER BY day")
     dashboard.open("orders")
     shown = dashboard.numbers("orders by day", "day", "orders")
     assert shown == [(str(row["day"]), int(str(row["orders"]))) for row in days]
-    looks = looks_of(line, "order_view", "order_id")
+    looks = looks_of(pipeline, "order_view", "order_id")
     assert dashboard.numbers("views by order", "order") == top(looks)
     assert dashboard.metric("Looks") == f"{looks.total():,}"
 

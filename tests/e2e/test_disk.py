@@ -1,4 +1,4 @@
-"""A full disk costs nothing but time: all lines under way while somebody fills the disk of the whole stack."""
+"""A full disk costs nothing but time: all pipelines under way while somebody fills the disk of the whole stack."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_full_disk_costs_nothing_but_time(
     actions = carts.generate(tmp_path, "actions", "--count", "10000", "--users", "500", *options)
     logs, _ = generate(stack, tmp_path, "--count", "5000", "--start", "2026-05-01T00:00:00Z", "--seed", "31")
     load = Load(game.api, HOST, batches=600, seed=31, patience=PATIENCE)
-    patience, begun = ("--patience", str(PATIENCE)), [line.held() for line in (game, carts, visits)]
+    patience, begun = ("--patience", str(PATIENCE)), [pipeline.held() for pipeline in (game, carts, visits)]
     commands = (
         ("send", "carts", str(actions.file), "--batch", "100", *patience),
         ("send", "visits", str(logs), *patience),
@@ -53,8 +53,8 @@ def test_a_full_disk_costs_nothing_but_time(
     with ThreadPoolExecutor(5) as pool:
         sending: list[Future[Any]] = [pool.submit(load.send)]
         sending += [pool.submit(stack.eventmill, *command, seconds=PATIENCE + 300) for command in commands]
-        for line, before in zip((game, carts, visits), begun, strict=True):
-            until(lambda: line.held() > before, 180, f"nothing comes to {line.name}")  # noqa: B023 - called at once
+        for pipeline, before in zip((game, carts, visits), begun, strict=True):
+            until(lambda: pipeline.held() > before, 180, f"nothing comes to {pipeline.name}")  # noqa: B023 - called at once
 
         reserve = Reserve.of(stack.settings).tightest().reserve
         with disk.filled(leave=reserve // 2):
@@ -73,8 +73,8 @@ def test_a_full_disk_costs_nothing_but_time(
             sent.result()
     stack.eventmill("up", seconds=900)
     clicks.wait_until_held(published + views.truth.lines)
-    for line in (clicks, game, carts, visits):
-        line.wait_until_processed(600)
+    for pipeline in (clicks, game, carts, visits):
+        pipeline.wait_until_processed(600)
     for name in ("clicks", "game", "carts", "orders"):
         stack.eventmill("tables", name)
     clicks.verify("--truth", str(views.truth_file))

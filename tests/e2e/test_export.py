@@ -14,6 +14,7 @@ from threading import Event
 import pyarrow as pa
 import pytest
 from mysql.connector import Error
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.databases import mysql
@@ -23,10 +24,9 @@ from ops.maintenance.load_data import LoadError
 from ops.stack.engines import service_environment
 from ops.stack.isolated_stack import StackBeside
 from spark_jobs.sinks.parquet_tables import TIME, parquet
-from tests.e2e.line import Line
 
-LINE, TABLE = "load", "loaded"
-FOLDER = f"/eventmill/{LINE}/{TABLE}"
+PIPELINE, TABLE = "load", "loaded"
+FOLDER = f"/eventmill/{PIPELINE}/{TABLE}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUOTES = ('"', 'say "hi"', "'", "a,b", "\\", "\\n", "\\N", "NULL", "two\nlines", "\r\n", "\t", " ")
 NAMES = ("desktop", "téléphone", "手机", "📱", "x" * 255, *QUOTES)
@@ -38,7 +38,7 @@ from eventmill.config import settings
 from eventmill.databases import mysql
 from ops.maintenance import export, load_data
 values = settings.load()
-load_data.stage(values, "{LINE}", "{TABLE}")
+load_data.stage(values, "{PIPELINE}", "{TABLE}")
 with mysql.connect(values) as connection:
     export.publish(connection, "{TABLE}")
 """
@@ -52,7 +52,7 @@ class Table:
     def __init__(self, stack: StackBeside) -> None:
         self.stack = stack
         self.settings = stack.settings
-        self.line = Line(stack, "clicks")
+        self.pipeline = Pipeline(stack, "clicks")
 
     def put(self, folder: Path, rows: list[Row], day: str = "2026-01-01") -> None:
         """Make these rows the only ones on HDFS."""
@@ -64,7 +64,7 @@ class Table:
 
     def export(self) -> int:
         """Bring them to MySQL; returns how many were staged."""
-        staged = load_data.stage(self.settings, LINE, TABLE)
+        staged = load_data.stage(self.settings, PIPELINE, TABLE)
         with mysql.connect(self.settings) as connection:
             export.publish(connection, TABLE)
         return staged
@@ -186,7 +186,7 @@ def export_and_kill(table: Table, after: float, victim: str) -> None:
             process.wait(after)
         except subprocess.TimeoutExpired:
             if victim == "mysql":
-                table.line.kill("mysql")
+                table.pipeline.kill("mysql")
                 process.wait(120)
             process.kill()
     until(lambda: is_served(table), 120, "MySQL does not serve again")

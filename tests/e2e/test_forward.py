@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import Producer
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.config.settings import load
@@ -21,7 +22,6 @@ from eventmill.kafka.topic_reader import Bounds
 from ops.stack.engines import service, service_environment
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.native_stack import why_not_ready
-from tests.e2e.line import Line
 from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
 
 SLICE = 6000
@@ -44,7 +44,7 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-class Visits(Line):
+class Visits(Pipeline):
     """The source's topic and its copy, from where both are equally far."""
 
     def __init__(self, stack: StackBeside) -> None:

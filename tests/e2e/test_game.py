@@ -1,4 +1,4 @@
-"""The game line from its players to three engines, and the API under load while its parts are killed."""
+"""The game pipeline from its players to three engines, and the API under load while its parts are killed."""
 
 from __future__ import annotations
 

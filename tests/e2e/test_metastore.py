@@ -26,9 +26,9 @@ COUNT = "SELECT `day`, COUNT(*) FROM game_events GROUP BY `day`"
 HOST = "metastore.example.org"
 
 
-def test_presto_lists_every_table_of_the_enabled_lines(stack: StackBeside) -> None:
+def test_presto_lists_every_table_of_the_enabled_pipelines(stack: StackBeside) -> None:
     provisioning.hive_tables(stack.settings)
-    scripts = (hive_tables.script(line).read_text("utf-8") for line in hive_tables.lines())
+    scripts = (hive_tables.script(pipeline).read_text("utf-8") for pipeline in hive_tables.pipelines())
     expected = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
     for listing in LISTINGS:
         assert expected <= {str(row[0]) for row in query_engines.presto(stack.settings, listing).rows}, listing

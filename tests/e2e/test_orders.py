@@ -1,4 +1,4 @@
-"""The orders line: an order and its event never part, and looks are counted right, while its parts are killed."""
+"""The orders pipeline: an order and its event never part, and looks are counted right, while its parts are killed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eventmill.kafka import topic_reader
 from ops.senders.shop_customers import Customers
 from ops.stack.isolated_stack import StackBeside
 from tests.e2e.clicks import Clicks
-from tests.e2e.line import Line
+from tests.e2e.pipeline import Pipeline
 
 STEPS = 3000
 DAG = "orders_warehouse"
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     completed: bool
 
 
-class Shop(Line):
+class Shop(Pipeline):
     """The shop of one stack, and what came to its topics since."""
 
     def __init__(self, stack: StackBeside) -> None:

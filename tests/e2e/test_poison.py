@@ -10,9 +10,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 from confluent_kafka import Producer
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
-from eventmill.config.settings import LINES
+from eventmill.config.settings import PIPELINES
 from eventmill.databases import mysql, postgres
 from eventmill.kafka import dead_letters, producer, topic_reader
 from eventmill.kafka.record_sizes import RECORD_BYTES
@@ -21,7 +22,6 @@ from eventmill.spark import job_state
 from ops.reports import demo
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.supervisor import ALL_JOBS
-from tests.e2e.line import Line
 
 GOOD = 10_000
 MARK = uuid4().hex[:8]
@@ -43,18 +43,18 @@ Record = tuple[bytes | None, Event | bytes]
 """Key and value."""
 
 
-def base(line: str, time: datetime, text: str = MARK) -> Event:
-    """An event of the line's contract with a text where it has one that goes into a table."""
+def base(pipeline: str, time: datetime, text: str = MARK) -> Event:
+    """An event of the pipeline's contract with a text where it has one that goes into a table."""
     identity, moment = str(uuid4()), f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
     event: Event = {"messageid": identity, "timestamp": moment}
-    if line == "clicks":
+    if pipeline == "clicks":
         context, product = {"source": text}, {"productid": text}
         return event | {"event": "ProductView", "userid": text, "properties": product, "context": context}
-    if line == "game":
+    if pipeline == "game":
         return event | {"event_type": "join_guild", "Host": text, "guild_name": text, "User-Agent": text}
-    if line == "carts":
+    if pipeline == "carts":
         return event | {"userid": text, "lastAction": "SHOPPING_CART", "productid": text}
-    if line == "orders":
+    if pipeline == "orders":
         items = [{"productid": text, "quantity": 1}]
         return event | {"event": "OrderEvent", "userid": text, "orderid": 1, "lineitems": items}
     log = {"id": identity, "time_stamp": moment, "api_version": "1.0", "collection": "view_product_detail"}
@@ -63,24 +63,24 @@ def base(line: str, time: datetime, text: str = MARK) -> Event:
     return log | place | more | {"referrer_url": f"https://{text}/", "option": []}
 
 
-def poisons(line: str, time: datetime) -> Iterator[Record]:
+def poisons(pipeline: str, time: datetime) -> Iterator[Record]:
     """Every record that has stopped a job of this trade."""
     for text in (*UGLY, NUL):
-        yield b"k", base(line, time, text)
+        yield b"k", base(pipeline, time, text)
     for filler in (LARGE, LARGEST):
-        yield b"k", base(line, time) | {"filler": filler}
-    yield KEY, base(line, time)
-    yield None, base(line, time)
+        yield b"k", base(pipeline, time) | {"filler": filler}
+    yield KEY, base(pipeline, time)
+    yield None, base(pipeline, time)
     yield KEY, b"no event"
     yield b"k", LARGEST.encode()
     yield b"k", b""
-    if line == "visits":
+    if pipeline == "visits":
         for clock in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
-            yield b"k", base(line, time) | {"local_time": clock}
+            yield b"k", base(pipeline, time) | {"local_time": clock}
 
 
-class Poisoned(Line):
-    """A line that gets good records with poisons among them."""
+class Poisoned(Pipeline):
+    """A pipeline that gets good records with poisons among them."""
 
     def __init__(self, stack: StackBeside, name: str) -> None:
         super().__init__(stack, name)
@@ -114,25 +114,25 @@ class Poisoned(Line):
 
 
 @pytest.fixture(scope="module")
-def lines(stack: StackBeside) -> dict[str, Poisoned]:
-    """All lines, after they have got and processed their poisons in one process that was never started again."""
-    Line(stack, "clicks").start()
-    supervisor = Line(stack, "clicks").supervisor
+def pipelines(stack: StackBeside) -> dict[str, Poisoned]:
+    """All pipelines, after they have got and processed their poisons in one process that was never started again."""
+    Pipeline(stack, "clicks").start()
+    supervisor = Pipeline(stack, "clicks").supervisor
     before, restarts = supervisor.programs()[ALL_JOBS].pid, restarted(stack)
-    lines = {name: Poisoned(stack, name) for name in LINES}
-    for line in lines.values():
-        line.send()
-    for line in lines.values():
-        line.wait_until_processed()
+    pipelines = {name: Poisoned(stack, name) for name in PIPELINES}
+    for pipeline in pipelines.values():
+        pipeline.send()
+    for pipeline in pipelines.values():
+        pipeline.wait_until_processed()
     assert supervisor.programs()[ALL_JOBS].pid == before
     assert {name: number - restarts.get(name, 0) for name, number in restarted(stack).items()} == dict.fromkeys(
-        LINES, 0
+        PIPELINES, 0
     )
-    return lines
+    return pipelines
 
 
 def restarted(stack: StackBeside) -> dict[str, int]:
-    """How often queries of each line were restarted."""
+    """How often queries of each pipeline were restarted."""
     return {name: state.restarts for name, state in job_state.read(stack.settings).items()}
 
 
@@ -143,34 +143,34 @@ def number(connection: Any, statement: str, value: str) -> int:
     return int(cursor.fetchone()[0] or 0)
 
 
-@pytest.mark.parametrize("name", LINES)
-def test_every_record_is_accounted_for(lines: dict[str, Poisoned], name: str) -> None:
-    line = lines[name]
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_record_is_accounted_for(pipelines: dict[str, Poisoned], name: str) -> None:
+    pipeline = pipelines[name]
     if name != "visits":
-        line.stack.eventmill("tables", name)
-    line.stack.eventmill("verify", name)
-    found = [record.value for record in line.rejected() if record.key in (b"k", KEY)]
+        pipeline.stack.eventmill("tables", name)
+    pipeline.stack.eventmill("verify", name)
+    found = [record.value for record in pipeline.rejected() if record.key in (b"k", KEY)]
     assert {b"no event", b"", LARGEST.encode()}.issubset(found)
-    assert job_state.read(line.stack.settings)[name].state == "running"
+    assert job_state.read(pipeline.stack.settings)[name].state == "running"
 
 
-def test_texts_are_counted_under_exactly_what_they_are(lines: dict[str, Poisoned]) -> None:
+def test_texts_are_counted_under_exactly_what_they_are(pipelines: dict[str, Poisoned]) -> None:
     # The largest ones and those with other keys have the text of the good ones.
     expected = [*[1] * len(UGLY), GOOD + 4]
-    with mysql.connect(lines["clicks"].stack.settings) as connection:
+    with mysql.connect(pipelines["clicks"].stack.settings) as connection:
         assert [number(connection, SOURCES, text) for text in (*UGLY, MARK)] == expected
         assert [number(connection, USERS, text) for text in (*UGLY, MARK)] == expected
 
 
-def test_products_put_into_carts_come_whole_whatever_their_size(lines: dict[str, Poisoned]) -> None:
-    line = lines["carts"]
-    events = [(key, event) for key, event in line.poisons if isinstance(event, dict) and event["userid"] != NUL]
+def test_products_put_into_carts_come_whole_whatever_their_size(pipelines: dict[str, Poisoned]) -> None:
+    pipeline = pipelines["carts"]
+    events = [(key, event) for key, event in pipeline.poisons if isinstance(event, dict) and event["userid"] != NUL]
     expected = {event["messageid"]: (key, len(msgspec.json.encode(event))) for key, event in events}
     found: dict[str, tuple[bytes | None, int]] = {}
 
     def all_there() -> bool:
-        topic = line.stack.settings.carts_abandoned_topic
-        with topic_reader.consumer(line.stack.settings) as client:
+        topic = pipeline.stack.settings.carts_abandoned_topic
+        with topic_reader.consumer(pipeline.stack.settings) as client:
             for record in topic_reader.between(client, topic, topic_reader.bounds(client, topic)):
                 identity = (dict(record.headers)["source.messageid"] or b"").decode()
                 if identity in expected:
@@ -181,14 +181,14 @@ def test_products_put_into_carts_come_whole_whatever_their_size(lines: dict[str,
     assert found == expected
 
 
-def test_page_logs_are_stored_or_rejected_with_a_reason(lines: dict[str, Poisoned]) -> None:
-    line = lines["visits"]
-    events = {event["id"]: event for _, event in line.poisons if isinstance(event, dict)}
+def test_page_logs_are_stored_or_rejected_with_a_reason(pipelines: dict[str, Poisoned]) -> None:
+    pipeline = pipelines["visits"]
+    events = {event["id"]: event for _, event in pipeline.poisons if isinstance(event, dict)}
     refused = {}
-    for record in line.rejected():
+    for record in pipeline.rejected():
         if MARK.encode() in record.value:
             refused[msgspec.json.decode(record.value)["id"]] = record
-    with postgres.connect(line.stack.settings) as connection:
+    with postgres.connect(pipeline.stack.settings) as connection:
         assert number(connection, VIEWS, MARK) == GOOD + len(events) - len(refused)
     doubtful = {
         identity

@@ -1,4 +1,4 @@
-"""The visits line: the star schema is what the page logs tell, while its parts are killed."""
+"""The visits pipeline: the star schema is what the page logs tell, while its parts are killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.datagen import page_logs
 from ops.datagen.ground_truth import PageLogsTruth
 from ops.stack.isolated_stack import StackBeside
 from spark_jobs.processing.enrichment import UNKNOWN
-from tests.e2e.line import Line
+from tests.e2e.pipeline import Pipeline
 
 COUNT = 20_000
 KILLED = ("forwarder", "postgres", "source-kafka", "jobs", "kafka")
@@ -38,7 +38,7 @@ JOIN dim_location USING (location_key) WHERE to_char(viewed_at, 'YYYY-MM') = %s 
 """
 
 
-class Visits(Line):
+class Visits(Pipeline):
     """The visits of one stack."""
 
     def __init__(self, stack: StackBeside) -> None:

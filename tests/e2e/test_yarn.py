@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.config.settings import ROOT
@@ -17,14 +18,13 @@ from eventmill.kafka import forwarder
 from ops.stack.engines import service_environment
 from ops.stack.isolated_stack import StackBeside
 from tests.e2e.clicks import Clicks
-from tests.e2e.line import Line
 
 EXECUTOR = "YarnCoarseGrainedExecutorBackend"
 FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "1%")
 
 
 class Jobs:
-    """The jobs of both lines in one process, whose executors run on YARN."""
+    """The jobs of both pipelines in one process, whose executors run on YARN."""
 
     def __init__(self, stack: StackBeside) -> None:
         self._folder = stack.state_dir
@@ -78,8 +78,8 @@ def jobs(stack: StackBeside, clicks: Clicks) -> Iterator[Jobs]:
 
 
 @pytest.mark.long
-def test_killed_parts_of_yarn_leave_both_lines_exact(jobs: Jobs, clicks: Clicks, tmp_path: Path) -> None:
-    stack, visits = clicks.stack, Line(clicks.stack, "visits")
+def test_killed_parts_of_yarn_leave_both_pipelines_exact(jobs: Jobs, clicks: Clicks, tmp_path: Path) -> None:
+    stack, visits = clicks.stack, Pipeline(clicks.stack, "visits")
     sample = clicks.generate(tmp_path, "yarn", "--count", "20000", "--span", "2h", "--seed", "61", *FAULTS)
     logs, truth = tmp_path / "logs.json", tmp_path / "logs-truth.json"
     options = ("--count", "3000", "--seed", "62", "--start", "2026-05-01T00:00:00Z")
@@ -95,8 +95,8 @@ def test_killed_parts_of_yarn_leave_both_lines_exact(jobs: Jobs, clicks: Clicks,
     clicks.kill("nodemanager")
     until(jobs.has_ended, 180, "the jobs have not lost their node")
     jobs.start()
-    for line in (clicks, visits):
-        line.wait_until_processed()
+    for pipeline in (clicks, visits):
+        pipeline.wait_until_processed()
     clicks.find_days()
     clicks.verify("--truth", str(sample.truth_file))
     stack.eventmill("verify", "visits")

@@ -60,7 +60,7 @@ def test_a_dockerfile_that_breaks_a_rule_is_found(line: str, problem: str) -> No
 
 
 def test_the_containers_get_every_setting_that_is_not_secret() -> None:
-    expected = {name.upper() for name in Settings.model_fields if name not in SECRETS} - PLACES
+    expected = {name.upper() for name in Settings.model_fields if name not in SECRETS} - PLACES - {"ENABLED_LINES"}
     assert set(COMPOSE["x-settings"]) == expected
 
 
@@ -77,12 +77,12 @@ def test_every_service_of_the_stack_runs_in_a_container_of_its_name() -> None:
     }
 
 
-def test_a_service_is_in_the_profiles_of_the_lines_that_need_it() -> None:
+def test_a_service_is_in_the_profiles_of_the_pipelines_that_need_it() -> None:
     # YARN has a profile of its own.
     others = {"resourcemanager": ("yarn",), "nodemanager": ("yarn",)}
     for service in SERVICES:
         profiles = COMPOSE["services"][service.name].get("profiles", [])
-        assert tuple(profiles) == others.get(service.name, service.lines)
+        assert tuple(profiles) == others.get(service.name, service.pipelines)
 
 
 def test_the_containers_wait_for_what_their_services_need() -> None:

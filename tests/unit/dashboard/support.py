@@ -45,10 +45,10 @@ def result(columns: str, *rows: tuple[Any, ...]) -> Result:
     return Result(tuple(columns.split()), rows)
 
 
-def page_of(line: str) -> AppTest:
-    """The page of a line as it is at first, with nothing kept from before."""
+def page_of(pipeline: str) -> AppTest:
+    """The page of a pipeline as it is at first, with nothing kept from before."""
     st.cache_data.clear()
-    page = AppTest.from_string(f"from dashboard import {line}\n{line}.page()\n", default_timeout=60).run()
+    page = AppTest.from_string(f"from dashboard import {pipeline}\n{pipeline}.page()\n", default_timeout=60).run()
     assert not page.exception, page.exception
     return page
 

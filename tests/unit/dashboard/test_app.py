@@ -44,8 +44,8 @@ def test_an_answer_is_kept_for_all_and_a_failure_is_not(engines: Engines) -> Non
     assert len(asked) == 2
 
 
-def test_the_pages_are_those_of_the_lines_that_run(engines: Engines) -> None:
-    engines.set(settings, "load", lambda: made_up(enabled_lines="clicks,game"))
+def test_the_pages_are_those_of_the_pipelines_that_run(engines: Engines) -> None:
+    engines.set(settings, "load", lambda: made_up(enabled_pipelines="clicks,game"))
     engines.answers = {"live-platforms": lambda: result("window_start source source_number closed updated_at")}
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()

@@ -1,4 +1,4 @@
-"""A local Spark for all tests of the jobs, and lines on a folder of their own."""
+"""A local Spark for all tests of the jobs, and pipelines on a folder of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from eventmill.spark.configuration import sql_configuration
 from eventmill.spark.session import use_this_python
 from tests.support import settings
-from tests.unit.spark_jobs.support import CartsLine, ClicksLine, GameLine, ViewsLine, VisitsLine
+from tests.unit.spark_jobs.support import CartsPipeline, ClicksPipeline, GamePipeline, ViewsPipeline, VisitsPipeline
 
 
 @pytest.fixture(scope="session")
@@ -40,38 +40,38 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def clicks(spark: SparkSession, tmp_path: Path) -> Callable[..., ClicksLine]:
-    """Makes clicks lines; each that names no folder gets one of its own."""
-    made: list[ClicksLine] = []
+def clicks(spark: SparkSession, tmp_path: Path) -> Callable[..., ClicksPipeline]:
+    """Makes clicks pipelines; each that names no folder gets one of its own."""
+    made: list[ClicksPipeline] = []
 
-    def make(folder: Path | None = None, **options: object) -> ClicksLine:
-        made.append(ClicksLine(spark, folder or tmp_path / str(len(made)), **options))  # type: ignore[arg-type]
+    def make(folder: Path | None = None, **options: object) -> ClicksPipeline:
+        made.append(ClicksPipeline(spark, folder or tmp_path / str(len(made)), **options))  # type: ignore[arg-type]
         return made[-1]
 
     return make
 
 
 @pytest.fixture
-def views(spark: SparkSession, tmp_path: Path) -> Callable[..., ViewsLine]:
-    """Makes lines of views, one a test."""
-    return lambda **options: ViewsLine(spark, tmp_path / "views", **options)
+def views(spark: SparkSession, tmp_path: Path) -> Callable[..., ViewsPipeline]:
+    """Makes pipelines of views, one a test."""
+    return lambda **options: ViewsPipeline(spark, tmp_path / "views", **options)
 
 
 @pytest.fixture
-def game(spark: SparkSession, tmp_path: Path) -> GameLine:
-    """A game line."""
-    return GameLine(spark, tmp_path / "game")
+def game(spark: SparkSession, tmp_path: Path) -> GamePipeline:
+    """A game pipeline."""
+    return GamePipeline(spark, tmp_path / "game")
 
 
 @pytest.fixture
-def visits(spark: SparkSession, tmp_path: Path) -> Callable[[], VisitsLine]:
+def visits(spark: SparkSession, tmp_path: Path) -> Callable[[], VisitsPipeline]:
     """Makes visits lines, each on a folder of its own."""
     numbers = count()
-    return lambda: VisitsLine(spark, tmp_path / f"visits-{next(numbers)}")
+    return lambda: VisitsPipeline(spark, tmp_path / f"visits-{next(numbers)}")
 
 
 @pytest.fixture
-def carts(spark: SparkSession, tmp_path: Path) -> Callable[[], CartsLine]:
-    """Makes carts lines, each on a folder of its own."""
+def carts(spark: SparkSession, tmp_path: Path) -> Callable[[], CartsPipeline]:
+    """Makes carts pipelines, each on a folder of its own."""
     numbers = count()
-    return lambda: CartsLine(spark, tmp_path / f"carts-{next(numbers)}")
+    return lambda: CartsPipeline(spark, tmp_path / f"carts-{next(numbers)}")

@@ -1,4 +1,4 @@
-"""Kafka records made up by tests, and lines whose file system is a folder."""
+"""Kafka records made up by tests, and pipelines whose file system is a folder."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ def frame(spark: SparkSession, records: Sequence[Record]) -> DataFrame:
 
 
 @dataclass
-class FolderLine:
-    """A line on a folder, with a dictionary for the rejected records; its sinks refuse what comes from `refused`."""
+class FolderPipeline:
+    """A pipeline on a folder, with a dictionary for rejected records; its sinks refuse what comes from `refused`."""
 
     spark: SparkSession
     folder: Path
@@ -190,7 +190,7 @@ class FolderLine:
         return json.loads((self._newest() / "state.json").read_text())  # type: ignore[no-any-return]
 
     def snapshot(self) -> dict[str, object]:
-        """All that the line has made besides its tables, to be compared."""
+        """All that the pipeline has made besides its tables, to be compared."""
         rows = pq.read_table(self._newest() / "rows").to_pylist()
         return {
             "files": sorted(str(p.relative_to(self.folder)) for p in self.folder.glob("[!s]*/**/*.parquet")),
@@ -205,8 +205,8 @@ class FolderLine:
 
 
 @dataclass
-class ClicksLine(FolderLine):
-    """A clicks line, with a dictionary for the live table."""
+class ClicksPipeline(FolderPipeline):
+    """A clicks pipeline, with a dictionary for the live table."""
 
     window: int = 300
     ahead: int = 86_400 * 1_000_000
@@ -240,13 +240,13 @@ class ClicksLine(FolderLine):
         return counts  # type: ignore[return-value]
 
     def snapshot(self) -> dict[str, object]:
-        """All that the line has made, to be compared."""
+        """All that the pipeline has made, to be compared."""
         tables = {name: self.table(name) for name in ("commerce", "faults")}
         return super().snapshot() | tables | {"live": dict(self.live)}
 
 
 @dataclass
-class ViewsLine(FolderLine):
+class ViewsPipeline(FolderPipeline):
     """Views of products or of orders, with a dictionary for the table."""
 
     of_orders: bool = False
@@ -269,8 +269,8 @@ class ViewsLine(FolderLine):
 
 
 @dataclass
-class GameLine(FolderLine):
-    """A game line."""
+class GamePipeline(FolderPipeline):
+    """A game pipeline."""
 
     watermark: int = 3600
 
@@ -289,13 +289,13 @@ class GameLine(FolderLine):
         return sorted(rows, key=lambda row: (row["timestamp"], row["raw_event"]))
 
     def snapshot(self) -> dict[str, object]:
-        """All that the line has made, to be compared."""
+        """All that the pipeline has made, to be compared."""
         return super().snapshot() | {table.name: self.table(table.name) for table in TABLES}
 
 
 @dataclass
-class CartsLine(FolderLine):
-    """A carts line, with dictionaries for the leader board and for the topic of carts whose time was over."""
+class CartsPipeline(FolderPipeline):
+    """A carts pipeline, with dictionaries for the leader board and for the topic of carts whose time was over."""
 
     idle: int | None = 60 * 1_000_000
     timeout: int = 600
@@ -330,14 +330,14 @@ class CartsLine(FolderLine):
         return sorted(_plain(row["timestamp"]) for row in rows)  # type: ignore[type-var]
 
     def snapshot(self) -> dict[str, object]:
-        """All that the line has made, to be compared."""
+        """All that the pipeline has made, to be compared."""
         made = {"abandoned": self.abandoned(), "board": dict(self.board), "timed out": dict(self.timed_out)}
         return super().snapshot() | made
 
 
 @dataclass
-class VisitsLine(FolderLine):
-    """A visits line, with dictionaries for the star schema: by where in the topic a log is."""
+class VisitsPipeline(FolderPipeline):
+    """A visits pipeline, with dictionaries for the star schema: by where in the topic a log is."""
 
     views: dict[tuple[int, int], dict[str, object]] = field(default_factory=dict)
     copies: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -356,7 +356,7 @@ class VisitsLine(FolderLine):
         self.views |= {_place(row): row for row in views}
 
     def snapshot(self) -> dict[str, object]:
-        """All that the line has made, to be compared."""
+        """All that the pipeline has made, to be compared."""
         return super().snapshot() | {"views": dict(self.views), "copies": dict(self.copies)}
 
 

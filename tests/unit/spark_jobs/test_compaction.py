@@ -24,13 +24,13 @@ from ops.maintenance import compaction
 from ops.maintenance.compaction import CompactionError, Scan
 from spark_jobs.sinks.file_commit import publish, remove_others
 from spark_jobs.sinks.parquet_tables import batch_name, parquet
-from spark_jobs.state.lock import LineLock
+from spark_jobs.state.lock import PipelineLock
 from spark_jobs.state.state_store import State
 from spark_jobs.state.watermark import Progress
 from tests.support import settings
 from tests.unit.spark_jobs.crashes import CrashError
 
-LINE, TABLE = "clicks", "commerce"
+PIPELINE, TABLE = "clicks", "commerce"
 FIRST, SECOND, OPEN = "day=2026-01-01", "day=2026-01-02", "day=2026-01-03"
 CLOSED = datetime(2026, 1, 3, 0, 5, tzinfo=UTC)
 SCHEMA = pa.schema([("window_start", pa.timestamp("us", "UTC")), ("source", pa.string())])
@@ -90,7 +90,7 @@ class Stack:
 
     def compact(self) -> list[compaction.Compacted]:
         """Compact."""
-        return compaction.compact(self.settings, LINE)
+        return compaction.compact(self.settings, PIPELINE)
 
     def before(self, step: int, happens: Callable[[], None]) -> None:
         """Let something happen before that step of the next run, of all that change something."""
@@ -107,7 +107,7 @@ class Stack:
 
     def note(self) -> Places:
         """What the note says."""
-        return partition_locations.read(self.settings, LINE)
+        return partition_locations.read(self.settings, PIPELINE)
 
     def _step(self) -> None:
         self._left -= 1
@@ -115,7 +115,7 @@ class Stack:
             self._happens()
 
     def _path(self, path: str) -> Path:
-        return self.root / path.removeprefix(f"/eventmill/{LINE}/")
+        return self.root / path.removeprefix(f"/eventmill/{PIPELINE}/")
 
     def entries(self, _: Settings, folder: str) -> list[webhdfs.Entry]:
         """As WebHDFS; Hadoop's files with checksums are none on HDFS."""
@@ -170,7 +170,7 @@ def stack(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(query_engines, "hive", made.hive)
     monkeypatch.setattr(hive_tables, "apply", lambda *_: (TABLE,))
     monkeypatch.setattr(compaction, "scan", made.scan)
-    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: made.batch - 1)
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _pipeline: made.batch - 1)
     return made
 
 
@@ -204,7 +204,7 @@ def test_what_comes_late_is_seen_at_once_and_compacted_the_next_time(stack: Stac
 def test_batches_that_are_not_finished_are_left_as_they_are(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         stack.write(FIRST)
-    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: 1)
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _pipeline: 1)
     stack.compact()
     assert stack.names(FIRST) == ["batch-0000000002.parquet", "compacted-00000.parquet"]
     assert stack.seen() == stack.expected
@@ -269,13 +269,13 @@ def test_folders_stay_for_their_time(stack: Stack) -> None:
 
 
 def test_before_the_first_batch_there_is_nothing_to_do(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _line: None)
+    monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _pipeline: None)
     monkeypatch.setattr(hive_tables, "apply", lambda *_: pytest.fail("Hive is asked"))
     assert stack.compact() == []
 
 
-def test_another_process_that_compacts_the_line_is_named(stack: Stack) -> None:
-    lock = LineLock(stack.settings, f"{LINE}-compaction")
+def test_another_process_that_compacts_the_pipeline_is_named(stack: Stack) -> None:
+    lock = PipelineLock(stack.settings, f"{PIPELINE}-compaction")
     assert lock.take("another")
     with pytest.raises(CompactionError, match=r"clicks is being compacted \(another, process"):
         stack.compact()

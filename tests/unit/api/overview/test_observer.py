@@ -52,13 +52,13 @@ class Engines(Topics):
             raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         yield Consumer(self)
 
-    def newest_commit(self, _: object, line: str) -> int | None:
+    def newest_commit(self, _: object, pipeline: str) -> int | None:
         """Only the clicks have a batch."""
-        if line == self.hangs:
+        if pipeline == self.hangs:
             self.release.wait(60)
         if self.hdfs:
             raise self.hdfs
-        return 5 if line == "clicks" else None
+        return 5 if pipeline == "clicks" else None
 
     def read_json(self, _: object, path: str) -> Any:
         """The state of that batch."""
@@ -99,15 +99,15 @@ def look(tmp_path: File, **values: Any) -> Overview:
 
 def test_each_record_of_a_pipeline_is_somewhere(engines: Engines, tmp_path: File) -> None:
     engines.reject("events", dead_letters.API, 1)
-    clicks, game = look(tmp_path, enabled_lines="clicks,game").lines
+    clicks, game = look(tmp_path, enabled_pipelines="clicks,game").pipelines
     assert clicks == Path("clicks", "clicks", 15, 7, 1, 1, 2, 4)
     assert game == Path("game", "events", 15, 0, 0, 0, 0, 15, {"api": 1})
 
 
 def test_a_difference_is_red(engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TOTALS, "stored", 6)
-    seen = look(tmp_path, enabled_lines="clicks")
-    assert (seen.lines[0].accepted, seen.lines[0].difference) == (15, 1)
+    seen = look(tmp_path, enabled_pipelines="clicks")
+    assert (seen.pipelines[0].accepted, seen.pipelines[0].difference) == (15, 1)
     assert "clicks: 1 record in Kafka and in no count of the job" in seen.reasons
 
 
@@ -120,18 +120,18 @@ def test_a_page_that_is_away_is_said(engines: Engines, tmp_path: File) -> None:
 def test_engines_that_are_away_are_said_once(engines: Engines, tmp_path: File) -> None:
     engines.hdfs = requests.ConnectionError("refused")
     seen = look(tmp_path)
-    assert (seen.lines, seen.reasons) == ([], ["NiFi does not answer", "HDFS is away: refused"])
+    assert (seen.pipelines, seen.reasons) == ([], ["NiFi does not answer", "HDFS is away: refused"])
     engines.hdfs, engines.kafka_away = None, True
     seen = look(tmp_path)
-    assert seen.lines == []
+    assert seen.pipelines == []
     assert len(seen.reasons) == 2
     assert seen.reasons[1].startswith("Kafka is away: ")
 
 
 def test_a_pipeline_that_lacks_something_hides_no_other(engines: Engines, tmp_path: File) -> None:
     del engines.partitions["events"]
-    seen = look(tmp_path, enabled_lines="clicks,game")
-    assert [path.line for path in seen.lines] == ["clicks"]
+    seen = look(tmp_path, enabled_pipelines="clicks,game")
+    assert [path.pipeline for path in seen.pipelines] == ["clicks"]
     assert any(reason.startswith("game: there is no topic 'events'") for reason in seen.reasons)
 
 
@@ -141,7 +141,7 @@ def test_a_namenode_that_hangs_holds_up_nobody(
     monkeypatch.setattr(observer, "ANSWER_SECONDS", 0.2)
     engines.hangs = "game"
     begun = monotonic()
-    seen = look(tmp_path, enabled_lines="clicks,game")
+    seen = look(tmp_path, enabled_pipelines="clicks,game")
     assert monotonic() - begun < 10
     assert "HDFS gave no answer in time" in seen.reasons
 
@@ -150,12 +150,12 @@ def test_while_kafka_is_slow_its_last_answer_holds_and_then_it_is_red(
     engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(observer, "FRESH_SECONDS", -1.0)
-    overviews = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks"))
-    before = overviews.now().lines
+    overviews = Overviews(settings(state_dir=tmp_path, enabled_pipelines="clicks"))
+    before = overviews.now().pipelines
     monkeypatch.setattr(observer, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(topic_reader, "bounds", lambda *_: engines.release.wait(60))
     seen = overviews.now()
-    assert (seen.lines, seen.reasons) == (before, ["NiFi does not answer"])
+    assert (seen.pipelines, seen.reasons) == (before, ["NiFi does not answer"])
     monkeypatch.setattr(observer, "PATIENCE_SECONDS", 0.0)
     assert "Kafka gave no answer in time" in overviews.now().reasons
 
@@ -163,15 +163,15 @@ def test_while_kafka_is_slow_its_last_answer_holds_and_then_it_is_red(
 def test_kafkas_first_answer_may_take_longer_however_late_it_is_asked_for(
     engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overviews = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks"))
+    overviews = Overviews(settings(state_dir=tmp_path, enabled_pipelines="clicks"))
     monkeypatch.setattr(observer, "ANSWER_SECONDS", 0.2)
     # As long after the start as the last answer would hold.
     monkeypatch.setattr(observer, "PATIENCE_SECONDS", 0.0)
     bounds = topic_reader.bounds
     monkeypatch.setattr(topic_reader, "bounds", lambda *asked: (engines.release.wait(0.5), bounds(*asked))[1])
-    assert [(path.line, path.waiting) for path in overviews.now().lines] == [("clicks", 4)]
+    assert [(path.pipeline, path.waiting) for path in overviews.now().pipelines] == [("clicks", 4)]
     monkeypatch.setattr(observer, "FIRST_SECONDS", 0.2)
-    late = Overviews(settings(state_dir=tmp_path, enabled_lines="clicks")).now()
+    late = Overviews(settings(state_dir=tmp_path, enabled_pipelines="clicks")).now()
     assert "Kafka gave no answer in time" in late.reasons
 
 
@@ -212,7 +212,7 @@ def test_an_airflow_that_is_away_or_refuses_hides_nothing_else(
 
         monkeypatch.setattr(Airflow, "latest", fail)
         seen = look(tmp_path)
-        assert len(seen.lines) == 5
+        assert len(seen.pipelines) == 5
         assert [reason for reason in seen.reasons if "401" in reason or "Airflow" in reason] == [
             f"Airflow does not tell of its runs: {reason}" for reason in reasons
         ]
@@ -221,7 +221,7 @@ def test_an_airflow_that_is_away_or_refuses_hides_nothing_else(
 def test_many_who_look_ask_the_engines_once(engines: Engines, tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
     overviews, moment = Overviews(settings(state_dir=tmp_path)), [monotonic()]
     monkeypatch.setattr(observer, "monotonic", lambda: moment[0])
-    assert [len(overviews.now().lines) for _ in range(5)] == [5] * 5
+    assert [len(overviews.now().pipelines) for _ in range(5)] == [5] * 5
     assert engines.asked == 1
     moment[0] += observer.FRESH_SECONDS + 1
     overviews.now()
@@ -233,9 +233,9 @@ def test_prometheus_gets_the_same_numbers(engines: Engines, tmp_path: File, monk
     engines.reject("clicks", dead_letters.NIFI, 1)
     engines.runs = [Run("orders_warehouse", "r1", True, NOON)]
     job_state.StateFile(settings(state_dir=tmp_path), "clicks").write(JobState("clicks", "failed", NOON, "no", 2))
-    seen = look(tmp_path, enabled_lines="clicks")
+    seen = look(tmp_path, enabled_pipelines="clicks")
     text = stack_metrics.text(seen).decode()
-    for line in (
+    for pipeline in (
         'eventmill_pipeline_records{outcome="accepted",pipeline="clicks"} 15.0',
         'eventmill_pipeline_records{outcome="waiting",pipeline="clicks"} 4.0',
         'eventmill_pipeline_rejected_at_entry{door="nifi",pipeline="clicks"} 1.0',
@@ -247,4 +247,4 @@ def test_prometheus_gets_the_same_numbers(engines: Engines, tmp_path: File, monk
         'eventmill_page_up{page="NiFi"} 0.0',
         f"eventmill_problems {len(seen.reasons)}.0",
     ):
-        assert f"{line}\n" in text
+        assert f"{pipeline}\n" in text

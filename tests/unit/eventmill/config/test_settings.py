@@ -10,6 +10,7 @@ from eventmill.config.settings import ROOT, Settings, explain
 from tests.support import SECRETS, GivenSettings, settings
 
 EXAMPLE = ROOT / ".env.example"
+OLD_NAMES = ("enabled_lines",)
 
 
 def example_values() -> dict[str, str]:
@@ -24,11 +25,13 @@ def complaint(**values: object) -> str:
 
 def test_the_example_lists_every_setting_once_and_no_other() -> None:
     names = re.findall(r"^([A-Z_0-9]+)=", EXAMPLE.read_text(), re.MULTILINE)
-    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields if name not in OLD_NAMES)
 
 
 def test_the_example_shows_the_defaults() -> None:
     for name, field in Settings.model_fields.items():
+        if name in OLD_NAMES:
+            continue
         value = example_values()[name.upper()]
         if field.is_required():
             assert value == "<random>", name
@@ -55,13 +58,29 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     assert "KAFKA_PROT: is not known" in explain(error.value)
 
 
-def test_a_line_that_does_not_exist_is_named_with_those_that_do() -> None:
-    sentence = "setting ENABLED_LINES: value error, must be of clicks,game,carts,orders,visits, separated by commas"
-    assert complaint(enabled_lines="clicks,swords") == sentence
+def test_a_pipeline_that_does_not_exist_is_named_with_those_that_do() -> None:
+    sentence = "setting ENABLED_PIPELINES: value error, must be of clicks,game,carts,orders,visits, separated by commas"
+    assert complaint(enabled_pipelines="clicks,swords") == sentence
 
 
-def test_lines_keep_their_order() -> None:
-    assert settings(enabled_lines="visits,clicks").lines == ("clicks", "visits")
+def test_the_old_name_of_a_setting_goes_on_working_and_says_the_new_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("ENABLED_LINES=clicks,game\nCOMPOSE_PROFILES=${ENABLED_LINES}\n")
+    values = Settings(_env_file=file, **SECRETS)
+    assert values.pipelines == ("clicks", "game")
+    assert values.environment()["ENABLED_PIPELINES"] == "clicks,game"
+    assert "ENABLED_LINES" not in values.environment()
+    assert "ENABLED_LINES is now called ENABLED_PIPELINES" in caplog.text
+
+
+def test_the_new_name_of_a_setting_wins_over_the_old_one() -> None:
+    assert settings(enabled_lines="game", enabled_pipelines="clicks").pipelines == ("clicks",)
+
+
+def test_pipelines_keep_their_order() -> None:
+    assert settings(enabled_pipelines="visits,clicks").pipelines == ("clicks", "visits")
 
 
 @pytest.mark.parametrize("heap", ["512", "1.5g", "-1m", "0g"])

@@ -1,4 +1,4 @@
-"""The pages of the stack: those of the lines that run, by addresses that a browser finds."""
+"""The pages of the stack: those of the pipelines that run, by addresses that a browser finds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def pages(**values: Any) -> dict[str, Link]:
     return {link.name: link for link in links(settings(**values))}
 
 
-def test_pages_of_lines_that_are_left_out_are_too() -> None:
+def test_pages_of_pipelines_that_are_left_out_are_too() -> None:
     assert {"NiFi", "Game"} <= pages().keys()
-    assert not {"NiFi", "Game"} & pages(enabled_lines="carts").keys()
+    assert not {"NiFi", "Game"} & pages(enabled_pipelines="carts").keys()
 
 
 def test_only_containers_have_adminer() -> None:

@@ -1,4 +1,4 @@
-"""Hive's tables: which lines have some, and how Hive learns of their days."""
+"""Hive's tables: which pipelines have some, and how Hive learns of their days."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_nothing_is_said_when_hive_knows_all(monkeypatch: pytest.MonkeyPatch) ->
     assert found(monkeypatch, Hive("day=2026-01-01", "day=2026-01-02", "day=2026-01-03")) == []
 
 
-def test_an_unknown_line_is_named_with_those_there_are() -> None:
-    with pytest.raises(TablesError, match="no line is called 'visits'; there are carts, clicks, game"):
+def test_an_unknown_pipeline_is_named_with_those_there_are() -> None:
+    with pytest.raises(TablesError, match="no pipeline is called 'visits'; there are carts, clicks, game"):
         hive_tables.script("visits")
 
 

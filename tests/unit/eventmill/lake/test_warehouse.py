@@ -10,7 +10,7 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables, warehouse, webhdfs
-from eventmill.lake.warehouse import LINE, PLANS, STAGED, Plan
+from eventmill.lake.warehouse import PIPELINE, PLANS, STAGED, Plan
 from tests.support import settings
 
 FIRST = Plan({"orders": 5, "completed_orders": 0}, {"orders": {"2026-01-01": "v1", "2026-01-02": "v1"}})
@@ -26,7 +26,7 @@ class Hdfs:
 
     def put(self, folder: str, name: str, plan: Plan) -> None:
         """Write a plan."""
-        self.files[f"{LINE}/{folder}/{name}.json"] = msgspec.json.encode(plan)
+        self.files[f"{PIPELINE}/{folder}/{name}.json"] = msgspec.json.encode(plan)
 
     def names(self, _: Settings, folder: str) -> list[str]:
         """As WebHDFS."""
@@ -104,20 +104,20 @@ def test_days_that_moved_are_told_to_hive_in_both_forms(hdfs: Hdfs) -> None:
         expected.append(f"ALTER TABLE {table} {day} SET {place}")
     assert hdfs.statements == expected
     assert warehouse.newest(settings()) == SECOND
-    assert hdfs.names(settings(), f"{LINE}/{STAGED}") == []
+    assert hdfs.names(settings(), f"{PIPELINE}/{STAGED}") == []
 
 
 def test_of_staged_plans_the_newest_counts(hdfs: Hdfs) -> None:
     hdfs.put(STAGED, "1", FIRST)
     hdfs.put(STAGED, "2", SECOND)
     assert warehouse.publish(settings()) == SECOND
-    assert hdfs.names(settings(), f"{LINE}/{PLANS}") == ["2.json"]
+    assert hdfs.names(settings(), f"{PIPELINE}/{PLANS}") == ["2.json"]
 
 
 def test_folders_of_older_plans_are_removed(hdfs: Hdfs) -> None:
     hdfs.put(PLANS, "1", FIRST)
     hdfs.put(STAGED, "2", SECOND)
-    folder = f"{LINE}/data_warehouse/orders/parquet"
+    folder = f"{PIPELINE}/data_warehouse/orders/parquet"
     hdfs.files |= {f"{folder}/{version}/part": b"" for version in ("v0", "v1", "v2")}
     warehouse.publish(settings())
     assert hdfs.names(settings(), folder) == ["v1", "v2"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventmill.config import settings as settings_module
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from eventmill.kafka.topic_reader import TopicError
 from eventmill.spark.job_state import JobState, StateFile
 from ops.cli import jobs
@@ -24,27 +24,27 @@ Shown = pytest.CaptureFixture[str]
 def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a stack whose jobs run in one process, and no records wait."""
     values = settings(state_dir=tmp_path)
-    programs = {job_program(line): Program(job_program(line), "STOPPED", 0, 0, "") for line in LINES}
+    programs = {job_program(pipeline): Program(job_program(pipeline), "STOPPED", 0, 0, "") for pipeline in PIPELINES}
     programs[ALL_JOBS] = Program(ALL_JOBS, "RUNNING", 4711, 0, "")
     monkeypatch.setattr(settings_module, "load", lambda: values)
     monkeypatch.setattr(Supervisor, "runs", lambda _: True)
     monkeypatch.setattr(Supervisor, "programs", lambda _: programs)
     monkeypatch.setattr(jobs, "waiting", lambda *_: 0)
-    for line in LINES:
-        StateFile(values, line).write(JobState(line, "running", SINCE))
+    for pipeline in PIPELINES:
+        StateFile(values, pipeline).write(JobState(pipeline, "running", SINCE))
     return values
 
 
 def rows(text: str) -> dict[str, list[str]]:
-    """The cells of each line's row."""
+    """The cells of each pipeline's row."""
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in text.splitlines() if row.startswith("│")]
-    return {line: other for line, *other in cells}
+    return {pipeline: other for pipeline, *other in cells}
 
 
 def test_jobs_that_run_are_shown_without_more_words(values: Settings, capsys: Shown) -> None:
     jobs.show_status()
     shown = capsys.readouterr().out
-    assert rows(shown) == {line: ["jobs", "running", "2026-01-01 12:00:00", "4711", "0"] for line in LINES}
+    assert rows(shown) == {pipeline: ["jobs", "running", "2026-01-01 12:00:00", "4711", "0"] for pipeline in PIPELINES}
     assert len([line for line in shown.splitlines() if line[:1].isalpha()]) == 0
 
 
@@ -61,7 +61,7 @@ def test_a_job_that_fails_says_since_when_and_why(values: Settings, capsys: Show
 def test_a_job_that_was_stopped_has_the_state_of_its_process(
     values: Settings, capsys: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped = {name: Program(name, "STOPPED", 0, 0, "") for name in (ALL_JOBS, *map(job_program, LINES))}
+    stopped = {name: Program(name, "STOPPED", 0, 0, "") for name in (ALL_JOBS, *map(job_program, PIPELINES))}
     monkeypatch.setattr(Supervisor, "programs", lambda _: stopped)
     jobs.show_status()
     assert {row[1] for row in rows(capsys.readouterr().out).values()} == {"stopped"}

@@ -128,7 +128,7 @@ def test_an_unknown_command_is_named_with_what_is_like_it(eventmill: Callable[..
         (["sql", "mysql", "SELECT 1"], {"MYSQL_PORT": "1"}, "error: MySQL: "),
         (["sql", "hive", "SELECT 1"], {"HIVE_SERVER_PORT": "1"}, "error: HiveServer2: "),
         (["verify", "--truth", "/nowhere/t.json"], {}, "error: cannot read the truth file /nowhere/t.json"),
-        (["verify", "shop"], {}, "error: no line is called 'shop'; there are clicks, game, carts"),
+        (["verify", "shop"], {}, "error: no pipeline is called 'shop'; there are clicks, game, carts"),
         (["verify"], {"HDFS_HTTP_PORT": "1"}, "error: no answer from http://127.0.0.1:1/webhdfs"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -1,4 +1,4 @@
-"""Which lines are checked, and how the result is shown."""
+"""Which pipelines are checked, and how the result is shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ops.datagen import ground_truth
 from ops.reconciliation import click_snapshot, event_snapshot, last_check, offset_gaps, recount
 from ops.reconciliation.event_snapshot import EventEvidence
 from ops.reconciliation.last_check import Counted, Note
-from ops.reconciliation.snapshot import LineEvidence
+from ops.reconciliation.snapshot import PipelineEvidence
 from ops.stack.supervisor import StackError
 from tests.support import settings
 from tests.unit.ops.reconciliation import test_click_checks as clicks
@@ -30,18 +30,20 @@ from tests.unit.ops.reconciliation import test_event_checks as game
 
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventEvidence]:
-    """Engines where clicks and the game are in order, with what is there of the other lines, for the test to change."""
+    """Engines where clicks and the game are in order, with what is there of the others, for the test to change."""
     found = {"game": game.GOOD, "carts": game.GOOD}
     counted = {game.GOOD.topic: 25}
 
-    def uncounted(_: Settings, found: LineEvidence, counted: int | None = None) -> LineEvidence:
+    def uncounted(_: Settings, found: PipelineEvidence, counted: int | None = None) -> PipelineEvidence:
         assert counted is not None
         return found
 
     monkeypatch.setattr(settings_module, "load", settings)
-    monkeypatch.setattr(committed_batches, "newest", lambda _settings, line: 3 if line in {"clicks", "game"} else None)
+    monkeypatch.setattr(
+        committed_batches, "newest", lambda _settings, pipeline: 3 if pipeline in {"clicks", "game"} else None
+    )
     monkeypatch.setattr(click_snapshot, "gather", lambda *_: clicks.GOOD)
-    monkeypatch.setattr(event_snapshot, "gather", lambda _settings, line, _noted: found[line])
+    monkeypatch.setattr(event_snapshot, "gather", lambda _settings, pipeline, _noted: found[pipeline])
     monkeypatch.setattr(recount, "recount", lambda *_, **__: clicks.again())
     monkeypatch.setattr(recount, "count", lambda _settings, topic, *_: counted[topic])
     monkeypatch.setattr(offset_gaps, "count", uncounted)
@@ -53,7 +55,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventEvidence]:
 Shown = pytest.CaptureFixture[str]
 
 
-def test_all_lines_that_have_processed_anything_are_checked(engines: object, capsys: Shown) -> None:
+def test_all_pipelines_that_have_processed_anything_are_checked(engines: object, capsys: Shown) -> None:
     verify.verify()
     shown = capsys.readouterr().out
     assert "clicks: every record is accounted for" in shown
@@ -61,19 +63,19 @@ def test_all_lines_that_have_processed_anything_are_checked(engines: object, cap
     assert "carts" not in shown
 
 
-def test_the_lines_named_are_checked_once(engines: object, capsys: Shown) -> None:
+def test_the_pipelines_named_are_checked_once(engines: object, capsys: Shown) -> None:
     verify.verify(["carts", "carts"], shape=Shape.json)
     assert [report["line"] for report in json.loads(capsys.readouterr().out)] == ["carts"]
 
 
-def test_a_line_shows_its_tables(engines: object, capsys: Shown) -> None:
+def test_a_pipeline_shows_its_tables(engines: object, capsys: Shown) -> None:
     verify.verify(["game"])
     shown = capsys.readouterr().out
     assert "  duplicates " in shown
     assert "stored, in purchases " in shown
 
 
-def test_one_line_that_differs_is_enough_to_fail(engines: dict[str, EventEvidence], capsys: Shown) -> None:
+def test_one_pipeline_that_differs_is_enough_to_fail(engines: dict[str, EventEvidence], capsys: Shown) -> None:
     engines["game"] = game.with_rows(identities=17)
     with pytest.raises(typer.Exit):
         verify.verify()
@@ -84,16 +86,16 @@ def test_one_line_that_differs_is_enough_to_fail(engines: dict[str, EventEvidenc
 
 
 def test_that_nothing_was_processed_is_no_success(engines: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _line: None)
-    with pytest.raises(StackError, match="no line has processed anything yet"):
+    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _pipeline: None)
+    with pytest.raises(StackError, match="no pipeline has processed anything yet"):
         verify.verify()
 
 
-def test_a_truth_needs_its_line(engines: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
+def test_a_truth_needs_its_pipeline(engines: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
     monkeypatch.setattr(ground_truth, "read", lambda _: clicks.TRUTH)
     with pytest.raises(StackError, match="the truth is about clicks"):
         verify.verify(["game"], truth=Path("t.json"))
-    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _line: None)
+    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _pipeline: None)
     verify.verify(truth=Path("t.json"))
     assert capsys.readouterr().out.count("every record is accounted for") == 1
 
@@ -103,15 +105,15 @@ NOTED = Note(time=datetime(2026, 12, 1, 10, tzinfo=UTC), batch=2, counted=Counte
 
 @pytest.fixture
 def notes(engines: dict[str, EventEvidence], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Note]]:
-    """The notes that are left, each with its line; the game was checked before, with 14 records and an end of one."""
+    """The notes that are left, each with its pipeline; the game was checked before, with 14 records and one end."""
     left: list[tuple[str, Note]] = []
 
-    def gather(_: Settings, line: str, noted: last_check.Found) -> EventEvidence:
-        return replace(engines[line], before=noted.note, after=Note(batch=3))
+    def gather(_: Settings, pipeline: str, noted: last_check.Found) -> EventEvidence:
+        return replace(engines[pipeline], before=noted.note, after=Note(batch=3))
 
     monkeypatch.setattr(event_snapshot, "gather", gather)
     monkeypatch.setattr(last_check, "read", lambda *_: last_check.Found(NOTED))
-    monkeypatch.setattr(last_check, "write", lambda _, line, note: left.append((line, note)))
+    monkeypatch.setattr(last_check, "write", lambda _, pipeline, note: left.append((pipeline, note)))
     monkeypatch.setattr(
         offset_gaps, "count", lambda _settings, found, counted: replace(found, gaps=25 - (counted or 25))
     )
@@ -131,7 +133,9 @@ def test_only_what_is_new_is_counted_and_noted_with_the_rest(
     [report] = json.loads(capsys.readouterr().out)
     assert report["taken"] == {"time": "2026-12-01T10:00:00Z", "days": 0, "of_days": 0, "records": 14, "of_records": 24}
     assert "14 of 24 records" in report["notes"][0]
-    assert [(line, note.batch, note.counted) for line, note in notes] == [("game", 3, Counted({0: 12, 1: 13}, 24))]
+    assert [(pipeline, note.batch, note.counted) for pipeline, note in notes] == [
+        ("game", 3, Counted({0: 12, 1: 13}, 24))
+    ]
 
 
 def test_with_all_nothing_is_taken_from_the_note(notes: list[tuple[str, Note]], capsys: Shown) -> None:

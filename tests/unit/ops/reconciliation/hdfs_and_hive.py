@@ -1,4 +1,4 @@
-"""HDFS with the files of a line's tables, and Hive as it reads them, for tests without either."""
+"""HDFS with the files of a pipeline's tables, and Hive as it reads them, for tests without either."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class File:
 
 @dataclass
 class Stores:
-    """Files by their path below the line's folder, such as `game_events/day=2026-01-01/batch-0000000001.parquet`.
+    """Files by their path below the pipeline's folder, such as `game_events/day=2026-01-01/batch-0000000001.parquet`.
 
     Attributes:
         forgotten: partitions that Hive does not know.
@@ -56,7 +56,7 @@ class Stores:
         brought: the files of late clicks and copies that were read on HDFS.
     """
 
-    line: str
+    pipeline: str
     files: dict[str, File] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     elsewhere: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Stores:
         monkeypatch.setattr(webhdfs, "entries", self.entries)
         monkeypatch.setattr(webhdfs, "read", self.read)
         monkeypatch.setattr(webhdfs, "names", lambda s, folder: [entry.name for entry in self.entries(s, folder)])
-        monkeypatch.setattr(partition_locations, "read", lambda _settings, _line: Places())
+        monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Places())
         monkeypatch.setattr(query_engines, "hive", self.hive)
         monkeypatch.setattr(snapshot, "REGISTERED_SECONDS", 0)
 
@@ -78,14 +78,14 @@ class Stores:
 
     def entries(self, _: Settings, folder: str) -> list[Entry]:
         """What a folder holds."""
-        below = folder.removeprefix(f"/eventmill/{self.line}/") + "/"
+        below = folder.removeprefix(f"/eventmill/{self.pipeline}/") + "/"
         found = {path.removeprefix(below): file for path, file in self.files.items() if path.startswith(below)}
         folders = {Entry(name.split("/")[0], 0) for name in found if "/" in name}
         return sorted([*folders, *(Entry(n, len(f.rows), f.modified) for n, f in found.items() if "/" not in n)])
 
     def read(self, _: Settings, path: str) -> bytes:
         """A file of late clicks and copies as the job writes it."""
-        name = path.removeprefix(f"/eventmill/{self.line}/")
+        name = path.removeprefix(f"/eventmill/{self.pipeline}/")
         self.brought.append(name)
         return parquet((_fault(row, numbers) for row, numbers in self.files[name].rows.items()), FAULTS)
 
@@ -97,10 +97,10 @@ class Stores:
             return Result(rows=tuple((day,) for day in self._folders(statement.split()[-1])))
         if statement.startswith("DESCRIBE FORMATTED"):
             folder = self._folders(statement.split()[-1]).get("", "itself")
-            return Result(rows=(("Location:      ", f"hdfs://h:1/eventmill/{self.line}/{folder}", None),))
+            return Result(rows=(("Location:      ", f"hdfs://h:1/eventmill/{self.pipeline}/{folder}", None),))
         table = statement.partition(" FROM ")[2].split()[0]
         if statement.startswith("EXPLAIN EXTENDED SELECT *"):
-            paths = (f"/eventmill/{self.line}/{folder}" for day, folder in self._folders(table).items() if day)
+            paths = (f"/eventmill/{self.pipeline}/{folder}" for day, folder in self._folders(table).items() if day)
             return Result(rows=tuple((f"      location hdfs://h:1{path}",) for path in paths))
         self.asked.append(statement)
         return Result(rows=tuple(self._answer(statement, table)))

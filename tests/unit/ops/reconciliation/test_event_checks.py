@@ -1,4 +1,4 @@
-"""The checks of a line of single events find a record that went astray, and nothing where all is in order."""
+"""The checks of a pipeline of single events find a record that went astray, and nothing where all is in order."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_record_that_is_lost_or_doubled_is_found(evidence: EventEvidence, expe
     assert differences(evidence) == expected
 
 
-def test_a_line_may_have_late_records() -> None:
+def test_a_pipeline_may_have_late_records() -> None:
     late = with_totals(stored=16, late=2)
     assert differences(replace(late, rows=replace(ROWS, stored=16, identities=16, late=2))) == []
 

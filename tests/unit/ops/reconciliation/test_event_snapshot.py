@@ -1,4 +1,4 @@
-"""What Hive holds of a line of single events is counted as of one batch of the job."""
+"""What Hive holds of a pipeline of single events is counted as of one batch of the job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from eventmill.config.settings import LINES as ALL_LINES
+from eventmill.config.settings import PIPELINES as ALL_PIPELINES
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.databases.query_engines import Result
@@ -15,7 +15,7 @@ from eventmill.kafka import dead_letters, topic_reader
 from eventmill.lake import hive_tables, partition_locations, webhdfs
 from eventmill.lake.partition_locations import Places
 from ops.reconciliation import event_snapshot, snapshot, table_days
-from ops.reconciliation.event_snapshot import LINES, Part, Rows
+from ops.reconciliation.event_snapshot import PIPELINES, Part, Rows
 from ops.reconciliation.snapshot import EvidenceError
 from ops.reconciliation.table_days import TableDays
 from spark_jobs.processing.packed_records import Verdict
@@ -46,21 +46,21 @@ def game(monkeypatch: pytest.MonkeyPatch) -> Stores:
     return stores
 
 
-def test_every_line_with_a_job_is_checked() -> None:
-    assert {"clicks", *LINES, "visits"} == set(ALL_LINES)
+def test_every_pipeline_with_a_job_is_checked() -> None:
+    assert {"clicks", *PIPELINES, "visits"} == set(ALL_PIPELINES)
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", PIPELINES)
 def test_every_table_that_is_counted_is_made(name: str) -> None:
     made = hive_tables.partitioned(name)
-    assert {table.name for table in LINES[name].tables} <= set(made)
+    assert {table.name for table in PIPELINES[name].tables} <= set(made)
     assert any(
-        f" {LINES[name].label} STRING" in line for line in hive_tables.script(name).read_text("utf-8").splitlines()
+        f" {PIPELINES[name].label} STRING" in line for line in hive_tables.script(name).read_text("utf-8").splitlines()
     )
 
 
-def test_a_line_has_a_table_of_late_events_where_it_has_windows() -> None:
-    late = {name: line.others(Verdict.LATE) for name, line in LINES.items()}
+def test_a_pipeline_has_a_table_of_late_events_where_it_has_windows() -> None:
+    late = {name: pipeline.others(Verdict.LATE) for name, pipeline in PIPELINES.items()}
     expected = {"game": None, "carts": "user_actions_late", "orders": None}
     assert {name: table and table.name for name, table in late.items()} == expected
 
@@ -73,7 +73,7 @@ def test_rows_are_counted_by_table_and_label(kafka: None, game: Stores) -> None:
 
 def test_each_table_is_asked_for_what_the_batches_until_then_have_made(kafka: None, game: Stores) -> None:
     event_snapshot.gather(settings(), "game")
-    assert len(game.asked) == len(LINES["game"].tables) + 1
+    assert len(game.asked) == len(PIPELINES["game"].tables) + 1
     assert all(f" WHERE {event_snapshot.BATCH} <= 3" in statement for statement in game.asked)
     [stored] = (each for each in game.asked if "FROM game_events" in each and "DISTINCT" not in each)
     assert "COUNT(CASE WHEN `event_type` IN ('join_guild', 'leave_guild') THEN 1 END)" in stored
@@ -90,12 +90,12 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_reader, "consumer", consumer)
     monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.Bounds(0, 25)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
-    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _line: State(3, None))
+    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: State(3, None))
     monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
 
 
 def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _line: None)
+    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: None)
     found = event_snapshot.gather(settings(), "game")
     assert (found.processed(), found.waiting(), found.rows) == (0, 25, Rows())
     assert not game.asked
@@ -104,7 +104,7 @@ def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Stores, mon
 def test_a_table_that_is_missing_is_named_with_what_to_do(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result())
     with pytest.raises(
-        EvidenceError, match="no table game_events yet: make the line's tables with: eventmill tables game"
+        EvidenceError, match="no table game_events yet: make the pipeline's tables with: eventmill tables game"
     ):
         event_snapshot.gather(settings(), "game")
 
@@ -116,9 +116,9 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
         "/eventmill/game/guilds/day=2026-01-03": ["batch-0000000004-part-00000.parquet"],
     }
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
-    monkeypatch.setattr(partition_locations, "read", lambda _settings, _line: Places())
+    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Places())
     monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
-    assert event_snapshot.unknown(settings(), "game", LINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
+    assert event_snapshot.unknown(settings(), "game", PIPELINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
 
 
 def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
@@ -136,7 +136,7 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     monkeypatch.setattr(mysql, "connect", shop.connect)
     monkeypatch.setattr(query_engines, "hive", hive)
     monkeypatch.setattr(event_snapshot, "unknown", lambda *_: {})
-    monkeypatch.setattr(table_days, "look", lambda _settings, _line, table, _before: NO_DAYS)
+    monkeypatch.setattr(table_days, "look", lambda _settings, _pipeline, table, _before: NO_DAYS)
     waited: list[tuple[object, ...]] = []
     monkeypatch.setattr(event_snapshot, "wait_for_days", lambda _, *what: waited.append(what))
     found = event_snapshot.gather(settings(), "orders")
@@ -146,7 +146,7 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
 
 
 def test_orders_are_promised_before_the_first_batch_too(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _line: None)
+    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: None)
     monkeypatch.setattr(mysql, "connect", Orders({"2026-01-01": ["a", "b"], "2026-01-02": ["c"]}).connect)
     found = event_snapshot.gather(settings(), "orders")
     assert (found.promised, found.kept) == (3, 0)

@@ -114,12 +114,12 @@ def test_that_there_was_no_check_has_no_reason() -> None:
     assert last_check.usable(last_check.NOT_NOTED, NOTE, STATE) == last_check.NOT_NOTED
 
 
-@pytest.mark.parametrize("line", ["clicks", "carts", "game", "orders", "visits"])
-def test_each_line_has_the_rules_that_it_judges_by(line: str) -> None:
-    names = set(last_check.rules(settings(), line))
-    expected = {f"{line}_watermark_seconds", "max_event_time_ahead_seconds"}
-    assert names - {f"{line}_window_seconds"} == expected
-    assert (f"{line}_window_seconds" in names) == (f"{line}_window_seconds" in Settings.model_fields)
+@pytest.mark.parametrize("pipeline", ["clicks", "carts", "game", "orders", "visits"])
+def test_each_pipeline_has_the_rules_that_it_judges_by(pipeline: str) -> None:
+    names = set(last_check.rules(settings(), pipeline))
+    expected = {f"{pipeline}_watermark_seconds", "max_event_time_ahead_seconds"}
+    assert names - {f"{pipeline}_window_seconds"} == expected
+    assert (f"{pipeline}_window_seconds" in names) == (f"{pipeline}_window_seconds" in Settings.model_fields)
 
 
 def test_what_is_taken_is_said_in_a_sentence() -> None:

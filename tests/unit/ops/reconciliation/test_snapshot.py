@@ -1,4 +1,4 @@
-"""What lines have in common is read as of one batch of the job."""
+"""What pipelines have in common is read as of one batch of the job."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.Mon
     assert snapshot.rejected_until(settings(), "clicks", "clicks", {0: 10, 1: 20}) == RejectedUntil(2, 1)
 
 
-def test_what_a_sink_refused_is_rejected_by_the_line_that_the_sink_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_sink_refused_is_rejected_by_the_pipeline_that_the_sink_belongs_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refused(by: str, offset: str) -> dead_letters.Rejected:
         time = datetime(2026, 1, 1, tzinfo=UTC)
         return dead_letters.Rejected("spark", ("clicks", "0", offset), "why", time, b"", refused_by=by)
@@ -66,7 +68,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     folders["/eventmill/clicks/compacted/3"] = ["batch-0000000003.parquet"]
     moved = Places({"commerce": {"day=2026-01-03": Place("compacted/3")}})
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders[folder])
-    monkeypatch.setattr(partition_locations, "read", lambda _settings, _line: moved)
+    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: moved)
 
 
 @pytest.mark.usefixtures("hdfs")

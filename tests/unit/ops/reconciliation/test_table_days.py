@@ -51,7 +51,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[State]:
     monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.Bounds(0, 10)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
     monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
-    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _line: states[-1])
+    monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: states[-1])
     return states
 
 

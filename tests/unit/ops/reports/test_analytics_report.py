@@ -41,7 +41,7 @@ def made() -> Report:
     sections = [
         analytics_report.answer(values, query, "presto") for query in analytics_report.questions("game", "presto")
     ]
-    return Report("game", "presto", MADE, analytics_report.pipeline(values, "game", "presto"), sections)
+    return Report("game", "presto", MADE, analytics_report.steps(values, "game", "presto"), sections)
 
 
 def test_every_query_is_answered_in_both_texts(answers: dict[str, query_engines.Result]) -> None:
@@ -97,7 +97,7 @@ def test_an_empty_game_is_said(answers: dict[str, query_engines.Result]) -> None
         assert "No events yet" in text
 
 
-def test_an_unknown_line_is_told_with_those_that_have_a_report() -> None:
+def test_an_unknown_pipeline_is_told_with_those_that_have_a_report() -> None:
     with pytest.raises(analytics_report.ReportError, match="there is no report on 'clicks'; there are game"):
         analytics_report.questions("clicks", "presto")
 

@@ -75,9 +75,9 @@ def test_again_sends_the_same_content_once_more(values: Settings, clicks: Path) 
     assert not nifi_inbox.send(clicks, values).sent
 
 
-def test_lines_have_inboxes_of_their_own(values: Settings, clicks: Path) -> None:
-    assert nifi_inbox.send(clicks, values, line="clicks").sent
-    assert nifi_inbox.send(clicks, values, line="orders").sent
+def test_pipelines_have_inboxes_of_their_own(values: Settings, clicks: Path) -> None:
+    assert nifi_inbox.send(clicks, values, pipeline="clicks").sent
+    assert nifi_inbox.send(clicks, values, pipeline="orders").sent
 
 
 @pytest.mark.parametrize("moment", ["_copy", "_write", "_enter"])

@@ -145,6 +145,16 @@ def test_each_secret_gets_a_file_in_a_folder_closed_to_others(checkout: Path) ->
     assert (folder / "a_key").read_text() == "changed"
 
 
+def test_an_env_with_the_old_name_of_a_setting_gets_the_new_one(checkout: Path) -> None:
+    with (checkout / ".env.example").open("a") as example:
+        example.write("ENABLED_PIPELINES=clicks,game\nCOMPOSE_PROFILES=${ENABLED_PIPELINES}\n")
+    old = "ENABLED_LINES=clicks\nCOMPOSE_PROFILES=${ENABLED_LINES},yarn\nPORT=1\nA_KEY=first\nB_KEY=second\n"
+    (checkout / ".env").write_text(old)
+    assert make_secrets(checkout).stdout == "ENABLED_LINES is now called ENABLED_PIPELINES: changed in .env\n"
+    assert (checkout / ".env").read_text() == old.replace("ENABLED_LINES", "ENABLED_PIPELINES")
+    assert make_secrets(checkout).stdout == ""
+
+
 def test_an_env_of_before_keeps_its_values_and_gets_what_it_lacks(checkout: Path) -> None:
     (checkout / ".env").write_text("PORT=2\nA_KEY=first\n")
     assert make_secrets(checkout).stdout == "added new settings to .env\n"

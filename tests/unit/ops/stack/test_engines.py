@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from ops.stack.engines import ENGINES, SERVICES, Service, ServiceError, first_to_end, service, wanted, with_needs
 from tests.support import settings
 
@@ -112,7 +112,7 @@ def test_every_service_ends_before_what_it_needs() -> None:
     assert len(turns) <= 5
 
 
-def test_all_lines_want_all_services_but_yarn() -> None:
+def test_all_pipelines_want_all_services_but_yarn() -> None:
     left = {s.name for s in SERVICES} - {s.name for s in wanted(settings())}
     assert left == {"resourcemanager", "nodemanager"}
 
@@ -122,7 +122,7 @@ def test_yarn_runs_where_the_jobs_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "own"),
+    ("pipeline", "own"),
     [
         ("clicks", {"nifi", "source"}),
         ("game", {"game"}),
@@ -131,9 +131,9 @@ def test_yarn_runs_where_the_jobs_do() -> None:
         ("visits", {"source-kafka", "forwarder"}),
     ],
 )
-def test_a_line_that_is_left_out_needs_no_services(line: str, own: set[str]) -> None:
-    others = ",".join(name for name in LINES if name != line)
-    left = {s.name for s in wanted(settings())} - {s.name for s in wanted(settings(enabled_lines=others))}
+def test_a_pipeline_that_is_left_out_needs_no_services(pipeline: str, own: set[str]) -> None:
+    others = ",".join(name for name in PIPELINES if name != pipeline)
+    left = {s.name for s in wanted(settings())} - {s.name for s in wanted(settings(enabled_pipelines=others))}
     assert left == own
 
 
@@ -143,6 +143,6 @@ def test_the_demos_source_cluster_does_not_run_beside_a_real_one() -> None:
     assert "forwarder" in names
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_postgresql_runs_always_for_the_metastore_needs_it(line: str) -> None:
-    assert {"postgres", "metastore"} <= {s.name for s in wanted(settings(enabled_lines=line))}
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_postgresql_runs_always_for_the_metastore_needs_it(pipeline: str) -> None:
+    assert {"postgres", "metastore"} <= {s.name for s in wanted(settings(enabled_pipelines=pipeline))}

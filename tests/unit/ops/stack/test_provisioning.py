@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventmill.config.settings import LINES, Settings
+from eventmill.config.settings import PIPELINES, Settings
 from eventmill.lake import hive_tables, warehouse
 from ops.stack import provisioning
 from tests.support import settings
@@ -18,8 +18,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scripts of tables that were carried out; in each two days are new, in the warehouse three."""
     scripts: list[str] = []
 
-    def apply(_: Settings, line: str) -> Mapping[str, int]:
-        scripts.append(line)
+    def apply(_: Settings, pipeline: str) -> Mapping[str, int]:
+        scripts.append(pipeline)
         return {"commerce": 2, "other": 0}
 
     monkeypatch.setattr(hive_tables, "apply", apply)
@@ -27,16 +27,16 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return scripts
 
 
-def test_every_table_of_the_enabled_lines_is_made(made: list[str]) -> None:
+def test_every_table_of_the_enabled_pipelines_is_made(made: list[str]) -> None:
     assert provisioning.hive_tables(settings()) == 2 * 4 + 3
-    assert set(made) == set(hive_tables.lines())
+    assert set(made) == set(hive_tables.pipelines())
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_line_that_is_left_out_gets_no_tables(line: str, made: list[str]) -> None:
-    provisioning.hive_tables(settings(enabled_lines=line))
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_pipeline_that_is_left_out_gets_no_tables(pipeline: str, made: list[str]) -> None:
+    provisioning.hive_tables(settings(enabled_pipelines=pipeline))
     expected = {"visits": [], "orders": ["orders", "warehouse"]}
-    assert made == expected.get(line, [line])
+    assert made == expected.get(pipeline, [pipeline])
 
 
 @pytest.fixture

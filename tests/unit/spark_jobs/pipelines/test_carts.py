@@ -1,4 +1,4 @@
-"""The carts line from Kafka records to tables, leader board and abandoned carts: each action counts once."""
+"""The carts pipeline from Kafka records to tables, leader board and abandoned carts: each action counts once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pyspark.sql import SparkSession
 
 from eventmill.contracts.events import CartTimedOut
 from spark_jobs.pipelines.shopping_carts import shopping_carts
-from tests.unit.spark_jobs.support import START, CartsLine, Record, action, frame, header_values
+from tests.unit.spark_jobs.support import START, CartsPipeline, Record, action, frame, header_values
 
-Make = Callable[..., CartsLine]
+Make = Callable[..., CartsPipeline]
 
 FIRST = [
     action(10, "SHOPPING_CART", number=1, cart_value=500),
@@ -35,8 +35,8 @@ SECOND = [
 
 
 def test_an_abandoned_cart_is_a_row_and_an_event(carts: Make) -> None:
-    line = carts().feed(*FIRST)
-    (row,) = line.abandoned()
+    pipeline = carts().feed(*FIRST)
+    (row,) = pipeline.abandoned()
     assert row | {"day": None} == {
         "messageid": str(UUID(int=1)),
         "userid": "user-1",
@@ -49,7 +49,7 @@ def test_an_abandoned_cart_is_a_row_and_an_event(carts: Make) -> None:
         "cart_value": 500,
         "day": None,
     }
-    (events,) = line.timed_out.values()
+    (events,) = pipeline.timed_out.values()
     assert events == [
         CartTimedOut(
             messageid=UUID(int=1),
@@ -66,46 +66,46 @@ def test_an_abandoned_cart_is_a_row_and_an_event(carts: Make) -> None:
 
 
 def test_every_record_is_stored_a_copy_late_or_rejected(carts: Make) -> None:
-    line = carts().feed(*FIRST).feed(*SECOND)
-    assert line.actions("user_actions") == [10, 11, 400, 900, 901, 902, 2000]
-    assert line.actions("user_action_duplicates") == [10]
-    assert line.actions("user_actions_late") == [5, 11, 30]
+    pipeline = carts().feed(*FIRST).feed(*SECOND)
+    assert pipeline.actions("user_actions") == [10, 11, 400, 900, 901, 902, 2000]
+    assert pipeline.actions("user_action_duplicates") == [10]
+    assert pipeline.actions("user_actions_late") == [5, 11, 30]
     totals = {"records": 13, "stored": 7, "rejected": 2, "late": 3, "duplicates": 1, "final": 0, "lost": 0}
-    assert line.state()["totals"] == totals
-    assert len(line.rejected) == 2
+    assert pipeline.state()["totals"] == totals
+    assert len(pipeline.rejected) == 2
 
 
 def test_the_leader_board_has_the_actions_of_each_window_and_user(carts: Make) -> None:
-    line = carts().feed(action(10, number=1), action(11, number=2), action(12, "LOGIN"), action(13, user="user-2"))
-    assert line.board == {
+    pipeline = carts().feed(action(10, number=1), action(11, number=2), action(12, "LOGIN"), action(13, user="user-2"))
+    assert pipeline.board == {
         (10, "user-1", "PRODUCT_VIEW"): 2,
         (10, "user-1", "LOGIN"): 1,
         (10, "user-2", "PRODUCT_VIEW"): 1,
     }
-    line.feed(action(14, number=3), action(16, number=4), action(10, number=1))
-    assert line.board[10, "user-1", "PRODUCT_VIEW"] == 3
-    assert line.board[15, "user-1", "PRODUCT_VIEW"] == 1
+    pipeline.feed(action(14, number=3), action(16, number=4), action(10, number=1))
+    assert pipeline.board[10, "user-1", "PRODUCT_VIEW"] == 3
+    assert pipeline.board[15, "user-1", "PRODUCT_VIEW"] == 1
 
 
 def test_a_cart_stays_open_over_batches_until_its_time_is_over(carts: Make) -> None:
-    line = (
+    pipeline = (
         carts().feed(action(10, "SHOPPING_CART", number=7)).feed(action(500, "SEARCH")).feed(action(1100, "LOGIN", "u"))
     )
-    assert line.abandoned() == []
-    assert [row["timed_out_at"] for row in line.feed(action(1200, "LOGIN", "u")).abandoned()] == [
+    assert pipeline.abandoned() == []
+    assert [row["timed_out_at"] for row in pipeline.feed(action(1200, "LOGIN", "u")).abandoned()] == [
         (START + timedelta(seconds=1100)).replace(tzinfo=None)
     ]
 
 
 def test_a_crash_at_each_step_changes_nothing(carts: Make) -> None:
-    line, expected = carts().feed(*FIRST), carts().feed(*FIRST)
+    pipeline, expected = carts().feed(*FIRST), carts().feed(*FIRST)
     reference = expected.feed(*SECOND).snapshot()
     records = [Record(value, offset=len(FIRST) + n) for n, value in enumerate(SECOND)]
     steps = 0
-    while line.crash(records, steps):
+    while pipeline.crash(records, steps):
         steps += 1
     assert steps > 8
-    assert line.snapshot() == reference
+    assert pipeline.snapshot() == reference
 
 
 def test_the_filter_passes_products_put_into_carts_and_tells_where_they_come_from(spark: SparkSession) -> None:
@@ -140,9 +140,9 @@ def test_the_filter_judges_text_as_the_carts_job_does(spark: SparkSession) -> No
 
 def test_users_and_products_that_are_numbers_are_stored_as_text(carts: Make) -> None:
     spoilt = action(12, number=3, note="?").replace(b'"?"', b'"t\xe9l"')
-    line = carts().feed(action(0, "SHOPPING_CART", number=1, userid=78, productid=7), BOM_UTF8 + action(11), spoilt)
-    line.feed(action(1000))
-    (cart,) = line.abandoned()
+    pipeline = carts().feed(action(0, "SHOPPING_CART", number=1, userid=78, productid=7), BOM_UTF8 + action(11), spoilt)
+    pipeline.feed(action(1000))
+    (cart,) = pipeline.abandoned()
     assert (cart["userid"], cart["productid"]) == ("78", "7")
-    assert line.actions("user_actions") == [0, 11, 1000]
-    assert [headers["reason"] for headers in line.rejected.values()] == ["not UTF-8"]
+    assert pipeline.actions("user_actions") == [0, 11, 1000]
+    assert [headers["reason"] for headers in pipeline.rejected.values()] == ["not UTF-8"]

@@ -1,4 +1,4 @@
-"""The game line from Kafka records to tables and the answers of the named queries: each event is there once."""
+"""The game pipeline from Kafka records to tables and the answers of the named queries: each event is there once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from eventmill.contracts.events import GameEvent
 from eventmill.databases import named_queries
 from spark_jobs.pipelines.event_tables import EventTable, Horizon, file_names
 from spark_jobs.pipelines.game import TABLES, Game
-from spark_jobs.pipelines.registry import LINES
+from spark_jobs.pipelines.registry import PIPELINES
 from spark_jobs.processing.packed_records import Verdict, unpack
 from spark_jobs.source.schema import column_type
 from tests.support import settings
-from tests.unit.spark_jobs.support import START, GameLine, Record, game_event, packed_records
+from tests.unit.spark_jobs.support import START, GamePipeline, Record, game_event, packed_records
 
 HOUR = 3600
 SWORD: dict[str, Any] = {"event_type": "purchase_sword", "type": "sabre", "cost": 6}
@@ -86,7 +86,7 @@ def loops(number: int) -> Iterator[bytes]:
         yield game_event(n / 1000, kind, host=host, **details)
 
 
-def test_52_loops_give_the_known_answers(game: GameLine) -> None:
+def test_52_loops_give_the_known_answers(game: GamePipeline) -> None:
     events = list(loops(52))
     game.feed(*events[:700]).feed(*events[600:])
     for table in ("game_events", "sword_purchases", "purchases", "guilds"):
@@ -100,7 +100,7 @@ def test_52_loops_give_the_known_answers(game: GameLine) -> None:
     assert game.spark.sql("SELECT COUNT(*) FROM sword_purchases").collect()[0][0] == 52 * 5
 
 
-def test_each_event_is_in_its_tables_as_it_came(game: GameLine) -> None:
+def test_each_event_is_in_its_tables_as_it_came(game: GamePipeline) -> None:
     default, unusual = game_event(0.000001, Accept="*/*"), {"User-Agent": None, "extra": "é"}
     sword, shield = game_event(1, **SWORD), game_event(2, **SHIELD | unusual)
     join, leave = game_event(24 * HOUR, **JOIN), game_event(3, **LEAVE)
@@ -148,7 +148,7 @@ def test_hive_declares_the_columns_in_the_order_of_the_files(table: EventTable) 
     assert columns[table.name] == [("raw_event", "STRING"), ("timestamp", "TIMESTAMP"), *own]
 
 
-def test_every_record_is_accounted_for_however_late(game: GameLine) -> None:
+def test_every_record_is_accounted_for_however_late(game: GamePipeline) -> None:
     game.partitions = 2
     game.feed(
         Record(game_event(5 * HOUR, number=1), 0),
@@ -176,7 +176,7 @@ def test_every_record_is_accounted_for_however_late(game: GameLine) -> None:
     assert [row["Host"] for row in game.table("game_duplicates")] == ["other", "user1.comcast.com"]
 
 
-def test_an_identity_is_forgotten_behind_the_horizon(game: GameLine) -> None:
+def test_an_identity_is_forgotten_behind_the_horizon(game: GamePipeline) -> None:
     game.feed(game_event(0, number=1), game_event(HOUR, number=2))
     game.feed(game_event(2 * HOUR + 1, number=3), game_event(0, number=1))
     assert game.state()["totals"]["duplicates"] == 1
@@ -206,12 +206,12 @@ def test_files_are_numbered_by_day() -> None:
     ]
 
 
-def test_a_crash_at_each_step_changes_nothing(game: GameLine) -> None:
+def test_a_crash_at_each_step_changes_nothing(game: GamePipeline) -> None:
     first = [game_event(1, number=1), game_event(2, **SWORD), game_event(3, **JOIN)]
     second = [game_event(24 * HOUR, **SWORD), b"{", game_event(1, number=1), game_event(4, **LEAVE)]
-    expected = GameLine(game.spark, game.folder.with_name("expected"))
-    for line in (game, expected):
-        line.feed(*first)
+    expected = GamePipeline(game.spark, game.folder.with_name("expected"))
+    for pipeline in (game, expected):
+        pipeline.feed(*first)
     reference = expected.feed(*second).snapshot()
     records = [Record(value, offset=len(first) + n) for n, value in enumerate(second)]
     steps = 0
@@ -221,7 +221,7 @@ def test_a_crash_at_each_step_changes_nothing(game: GameLine) -> None:
     assert game.snapshot() == reference
 
 
-def test_what_an_earlier_try_published_under_other_names_is_removed(game: GameLine) -> None:
+def test_what_an_earlier_try_published_under_other_names_is_removed(game: GamePipeline) -> None:
     game.feed(game_event(1, **SWORD), game_event(2))
     before = game.snapshot()
     for table, day in (("purchases", "2026-01-01"), ("guilds", "2026-01-07")):
@@ -233,12 +233,12 @@ def test_what_an_earlier_try_published_under_other_names_is_removed(game: GameLi
     assert game.snapshot() == before
 
 
-def test_a_batch_without_records_leaves_no_files(game: GameLine) -> None:
+def test_a_batch_without_records_leaves_no_files(game: GamePipeline) -> None:
     game.feed()
     assert game.snapshot()["files"] == []
 
 
-def test_the_settings_wire_the_line(game: GameLine) -> None:
-    line = LINES["game"](game.spark, settings(game_trigger_seconds=3), True)
-    assert (line.topic, line.trigger_seconds, line.max_offsets) == ("events", 3, 100_000)
-    assert isinstance(line.process, Game)
+def test_the_settings_wire_the_pipeline(game: GamePipeline) -> None:
+    pipeline = PIPELINES["game"](game.spark, settings(game_trigger_seconds=3), True)
+    assert (pipeline.topic, pipeline.trigger_seconds, pipeline.max_offsets) == ("events", 3, 100_000)
+    assert isinstance(pipeline.process, Game)

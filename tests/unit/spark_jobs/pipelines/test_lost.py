@@ -6,10 +6,10 @@ import msgspec
 
 from eventmill.lake.lost_records import NOTE, Note
 from tests.unit.spark_jobs.source.test_kafka_reader import TOPIC, plan
-from tests.unit.spark_jobs.support import GameLine, Record, game_event
+from tests.unit.spark_jobs.support import GamePipeline, Record, game_event
 
 
-def test_lost_offsets_are_counted_apart(game: GameLine) -> None:
+def test_lost_offsets_are_counted_apart(game: GamePipeline) -> None:
     plan(game.folder, {0: 0}, {0: 2}, {0: 9}, {0: 12})
     game.feed(game_event(1), game_event(2))
     (game.folder / NOTE).write_bytes(msgspec.json.encode(Note(TOPIC, {0: 10})))

@@ -1,4 +1,4 @@
-"""The lines as the settings wire them."""
+"""The pipelines as the settings wire them."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ import pytest
 from spark_jobs.processing.window_aggregation import Count
 from spark_jobs.sinks.cassandra_views import ORDER_VIEW, ROWS, ViewTable
 from tests.support import settings
-from tests.unit.spark_jobs.support import MINUTE, START, ViewsLine, click
+from tests.unit.spark_jobs.support import MINUTE, START, ViewsPipeline, click
 
-Make = Callable[..., ViewsLine]
+Make = Callable[..., ViewsPipeline]
 
 
 def product(seconds: float, name: str, number: int | None = None) -> bytes:
@@ -36,38 +36,38 @@ def order_look(seconds: float, orderid: int) -> bytes:
 
 
 def test_looks_at_products_are_counted_by_window(views: Make) -> None:
-    line = views().feed(product(1, "product-1"), product(59, "product-1"), product(60, "product-2"))
-    assert line.counts == {(0, "product-1"): 2, (60, "product-2"): 1}
-    line.feed(product(2, "product-1", 9), product(61, "product-1"))
-    assert line.counts == {(0, "product-1"): 3, (60, "product-2"): 1, (60, "product-1"): 1}
+    pipeline = views().feed(product(1, "product-1"), product(59, "product-1"), product(60, "product-2"))
+    assert pipeline.counts == {(0, "product-1"): 2, (60, "product-2"): 1}
+    pipeline.feed(product(2, "product-1", 9), product(61, "product-1"))
+    assert pipeline.counts == {(0, "product-1"): 3, (60, "product-2"): 1, (60, "product-1"): 1}
 
 
 def test_copies_and_late_looks_change_nothing(views: Make) -> None:
-    line = views().feed(product(1, "product-1", 1), product(1, "product-1", 1), product(20 * MINUTE, "product-2"))
-    before = dict(line.counts)
-    line.feed(product(1, "product-1", 1), product(2, "product-1"))
-    assert line.counts == before == {(0, "product-1"): 1, (20 * MINUTE, "product-2"): 1}
+    pipeline = views().feed(product(1, "product-1", 1), product(1, "product-1", 1), product(20 * MINUTE, "product-2"))
+    before = dict(pipeline.counts)
+    pipeline.feed(product(1, "product-1", 1), product(2, "product-1"))
+    assert pipeline.counts == before == {(0, "product-1"): 1, (20 * MINUTE, "product-2"): 1}
 
 
 def test_only_what_a_batch_changes_is_set(views: Make) -> None:
-    line = views().feed(product(1, "product-1"))
-    line.set_last.clear()
-    line.feed(product(2, "product-2"))
-    assert line.set_last == [(0, "product-2")]
+    pipeline = views().feed(product(1, "product-1"))
+    pipeline.set_last.clear()
+    pipeline.feed(product(2, "product-2"))
+    assert pipeline.set_last == [(0, "product-2")]
 
 
 def test_a_replayed_batch_sets_the_same(views: Make) -> None:
-    line = views().feed(product(1, "product-1"))
-    once = dict(line.feed(product(2, "product-1"), product(3, "product-2")).counts)
-    line.batches -= 1
-    line.offsets = {0: 1}
-    assert line.feed(product(2, "product-1"), product(3, "product-2")).counts == once
+    pipeline = views().feed(product(1, "product-1"))
+    once = dict(pipeline.feed(product(2, "product-1"), product(3, "product-2")).counts)
+    pipeline.batches -= 1
+    pipeline.offsets = {0: 1}
+    assert pipeline.feed(product(2, "product-1"), product(3, "product-2")).counts == once
 
 
 def test_looks_at_orders_are_counted_by_their_number(views: Make) -> None:
-    line = views(of_orders=True).feed(order_look(1, 50_000), order_look(2, 50_000), order_look(3, 7), b"{")
-    assert line.counts == {(0, "50000"): 2, (0, "7"): 1}
-    assert [headers["reason"] for headers in line.rejected.values()] == ["Input data was truncated"]
+    pipeline = views(of_orders=True).feed(order_look(1, 50_000), order_look(2, 50_000), order_look(3, 7), b"{")
+    assert pipeline.counts == {(0, "50000"): 2, (0, "7"): 1}
+    assert [headers["reason"] for headers in pipeline.rejected.values()] == ["Input data was truncated"]
 
 
 class Session:

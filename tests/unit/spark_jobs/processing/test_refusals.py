@@ -10,13 +10,13 @@ from spark_jobs.processing import retry
 from spark_jobs.processing.refusals import Refusals, RefusedError, Sink
 from tests.unit.spark_jobs.pipelines.test_visits import log
 from tests.unit.spark_jobs.support import (
-    CartsLine,
-    ClicksLine,
+    CartsPipeline,
+    ClicksPipeline,
     DataError,
-    FolderLine,
+    FolderPipeline,
     Record,
-    ViewsLine,
-    VisitsLine,
+    ViewsPipeline,
+    VisitsPipeline,
     action,
     click,
 )
@@ -119,65 +119,67 @@ def test_what_stays_refused_though_it_is_rejected_is_an_error() -> None:
         refusals.plus(error)
 
 
-def rejected(line: FolderLine) -> dict[int, tuple[str, str | None]]:
+def rejected(pipeline: FolderPipeline) -> dict[int, tuple[str, str | None]]:
     """Reason and query of the rejected records by their offsets in partition 0."""
-    return {int(offset): (row["reason"], row.get("refused.by")) for (_, offset), row in line.rejected.items()}
+    return {int(offset): (row["reason"], row.get("refused.by")) for (_, offset), row in pipeline.rejected.items()}
 
 
-def test_a_view_that_the_star_schema_refuses_is_rejected(visits: Callable[[], VisitsLine]) -> None:
-    line, other = visits(), visits()
-    line.refused = {(0, 1), (0, 4)}
-    line.feed(log(5), log(6), b"broken", log(7), log(8), log(5))
+def test_a_view_that_the_star_schema_refuses_is_rejected(visits: Callable[[], VisitsPipeline]) -> None:
+    pipeline, other = visits(), visits()
+    pipeline.refused = {(0, 1), (0, 4)}
+    pipeline.feed(log(5), log(6), b"broken", log(7), log(8), log(5))
     other.feed(log(5), b"broken", b"broken", log(7), b"broken", log(5))
-    assert line.views == other.views
-    assert line.copies == other.copies
-    assert line.state() == other.state()
-    assert rejected(line)[1] == rejected(line)[4] == (REASON, "query")
-    assert rejected(line)[2][1] is None
+    assert pipeline.views == other.views
+    assert pipeline.copies == other.copies
+    assert pipeline.state() == other.state()
+    assert rejected(pipeline)[1] == rejected(pipeline)[4] == (REASON, "query")
+    assert rejected(pipeline)[2][1] is None
     # It is not remembered, so that it can be mended and sent again.
-    line.refused = set()
-    line.feed(log(6))
-    assert (0, 6) in line.views
+    pipeline.refused = set()
+    pipeline.feed(log(6))
+    assert (0, 6) in pipeline.views
 
 
-def test_a_replay_and_a_crash_at_each_step_come_to_the_same(visits: Callable[[], VisitsLine]) -> None:
+def test_a_replay_and_a_crash_at_each_step_come_to_the_same(visits: Callable[[], VisitsPipeline]) -> None:
     batch = [log(5), log(6), b"broken", log(7), log(5)]
-    reference, line = visits(), visits()
-    line.refused = reference.refused = {(0, 1), (0, 3)}
+    reference, pipeline = visits(), visits()
+    pipeline.refused = reference.refused = {(0, 1), (0, 3)}
     expected = reference.feed(*batch).snapshot()
     records = [Record(value, offset=offset) for offset, value in enumerate(batch)]
     steps = 0
-    while line.crash(records, steps):
+    while pipeline.crash(records, steps):
         steps += 1
     assert steps > 4
-    assert line.snapshot() == expected
+    assert pipeline.snapshot() == expected
 
 
-def test_events_of_a_source_that_the_live_view_refuses_are_rejected(clicks: Callable[..., ClicksLine]) -> None:
-    line, other = clicks(), clicks()
-    line.refused = {"mobile"}
+def test_events_of_a_source_that_the_live_view_refuses_are_rejected(clicks: Callable[..., ClicksPipeline]) -> None:
+    pipeline, other = clicks(), clicks()
+    pipeline.refused = {"mobile"}
     # The refused one is the newest of its partition: nobody is late because of it.
-    line.feed(click(10), click(5000, "mobile"), click(20), click(30, "mobile")).feed(click(25), click(700))
+    pipeline.feed(click(10), click(5000, "mobile"), click(20), click(30, "mobile")).feed(click(25), click(700))
     other.feed(click(10), b"broken", click(20), b"broken").feed(click(25), click(700))
-    assert line.live == other.live
-    assert line.state() == other.state()
-    assert line.table("faults") == other.table("faults") == []
-    assert {line.rejected["0", offset]["reason"] for offset in ("1", "3")} == {REASON}
+    assert pipeline.live == other.live
+    assert pipeline.state() == other.state()
+    assert pipeline.table("faults") == other.table("faults") == []
+    assert {pipeline.rejected["0", offset]["reason"] for offset in ("1", "3")} == {REASON}
 
 
-def test_so_are_products_that_cassandra_refuses(views: Callable[..., ViewsLine]) -> None:
-    line = views()
-    line.refused = {"product-2"}
-    line.feed(click(10), click(20, properties={"productid": "product-2"}), click(30))
-    assert line.counts == {(0, "product-1"): 2}
-    assert rejected(line) == {1: (REASON, "query")}
+def test_so_are_products_that_cassandra_refuses(views: Callable[..., ViewsPipeline]) -> None:
+    pipeline = views()
+    pipeline.refused = {"product-2"}
+    pipeline.feed(click(10), click(20, properties={"productid": "product-2"}), click(30))
+    assert pipeline.counts == {(0, "product-1"): 2}
+    assert rejected(pipeline) == {1: (REASON, "query")}
 
 
-def test_actions_of_a_user_that_the_leader_board_refuses_are_rejected(carts: Callable[[], CartsLine]) -> None:
-    line, other = carts(), carts()
-    line.refused = {"user-2"}
-    line.feed(action(1), action(2, user="user-2"), action(3)).feed(action(4, "SHOPPING_CART", "user-2"), action(400))
+def test_actions_of_a_user_that_the_leader_board_refuses_are_rejected(carts: Callable[[], CartsPipeline]) -> None:
+    pipeline, other = carts(), carts()
+    pipeline.refused = {"user-2"}
+    pipeline.feed(action(1), action(2, user="user-2"), action(3)).feed(
+        action(4, "SHOPPING_CART", "user-2"), action(400)
+    )
     other.feed(action(1), b"broken", action(3)).feed(b"broken", action(400))
-    assert (line.board, line.state(), line.abandoned()) == (other.board, other.state(), other.abandoned())
-    assert line.actions("user_actions") == other.actions("user_actions") == [1, 3, 400]
-    assert {offset: by for offset, (_, by) in rejected(line).items()} == {1: "query", 3: "query"}
+    assert (pipeline.board, pipeline.state(), pipeline.abandoned()) == (other.board, other.state(), other.abandoned())
+    assert pipeline.actions("user_actions") == other.actions("user_actions") == [1, 3, 400]
+    assert {offset: by for offset, (_, by) in rejected(pipeline).items()} == {1: "query", 3: "query"}

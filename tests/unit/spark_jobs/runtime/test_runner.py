@@ -18,7 +18,7 @@ from spark_jobs.runtime.runner import Batches, JobError, Running
 from tests.support import settings
 
 
-class Lines:
+class Pipelines:
     """Queries on made-up rows, of which one fails as long as it is poisoned."""
 
     def __init__(self, spark: SparkSession, folder: Path) -> None:
@@ -43,20 +43,20 @@ class Lines:
 
 
 @pytest.fixture
-def lines(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lines:
-    """Lines that take the place of the real ones."""
-    made = Lines(spark, tmp_path)
+def pipelines(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
+    """Pipelines that take the place of the real ones."""
+    made = Pipelines(spark, tmp_path)
     monkeypatch.setattr(runner, "start", made.start)
     return made
 
 
-def test_the_queries_of_a_line_are_known_before_they_are_made() -> None:
+def test_the_queries_of_a_pipeline_are_known_before_they_are_made() -> None:
     assert queries("carts") == ["carts", "carts/shopping_carts"]
     assert queries("orders") == ["orders", "orders/product_views", "orders/order_views"]
     assert queries("game") == ["game"]
 
 
-def test_one_query_fails_alone_and_runs_again(spark: SparkSession, lines: Lines, tmp_path: Path) -> None:
+def test_one_query_fails_alone_and_runs_again(spark: SparkSession, pipelines: Pipelines, tmp_path: Path) -> None:
     values = settings(state_dir=tmp_path)
     stopping = threading.Event()
     job = threading.Thread(target=runner._run_continuously, args=(spark, values, ["game", "visits"], stopping))
@@ -66,15 +66,15 @@ def test_one_query_fails_alone_and_runs_again(spark: SparkSession, lines: Lines,
         return {name: state.state for name, state in job_state.read(values).items()}
 
     try:
-        until(lambda: min(lines.batches["game"], lines.batches["visits"]) > 0, 60, "nothing runs")
+        until(lambda: min(pipelines.batches["game"], pipelines.batches["visits"]) > 0, 60, "nothing runs")
         until(lambda: states() == {"game": "running", "visits": "running"}, 10, "they do not say that they run")
-        lines.poisoned = "visits"
+        pipelines.poisoned = "visits"
         until(lambda: job_state.read(values)["visits"].restarts >= 2, 60, "it is not restarted")
         assert job_state.read(values)["visits"].reason.startswith("poison in batch ")
-        done = lines.batches["game"]
-        until(lambda: lines.batches["game"] > done, 60, "the other one does not go on")
+        done = pipelines.batches["game"]
+        until(lambda: pipelines.batches["game"] > done, 60, "the other one does not go on")
         assert states()["game"] == "running"
-        lines.poisoned = None
+        pipelines.poisoned = None
         until(lambda: states() == {"game": "running", "visits": "running"}, 60, "it does not run again")
         assert job_state.read(values)["game"].restarts == 0
     finally:
@@ -95,8 +95,8 @@ def test_no_batch_begins_once_its_query_is_being_stopped() -> None:
     assert (seen, batches.done) == ([1], 1)
 
 
-def test_a_bounded_run_ends_with_the_reason(spark: SparkSession, lines: Lines, tmp_path: Path) -> None:
-    lines.poisoned = "game"
+def test_a_bounded_run_ends_with_the_reason(spark: SparkSession, pipelines: Pipelines, tmp_path: Path) -> None:
+    pipelines.poisoned = "game"
     with pytest.raises(ValueError, match="poison"):
         runner._run_bounded(spark, settings(state_dir=tmp_path), ["game"], threading.Event())
     assert job_state.read(settings(state_dir=tmp_path)) == {}

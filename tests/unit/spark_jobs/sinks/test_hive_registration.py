@@ -16,7 +16,7 @@ from tests.support import settings
 
 
 class Stack:
-    """HDFS with days of the game, and a Hive that may be away and keeps which lines it was told of."""
+    """HDFS with days of the game, and a Hive that may be away and keeps which pipelines it was told of."""
 
     def __init__(self) -> None:
         self.days = ["day=2026-01-01"]
@@ -24,16 +24,16 @@ class Stack:
         self.told: list[str] = []
         self.asked = Event()
 
-    def days_of(self, _: Settings, line: str, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    def days_of(self, _: Settings, pipeline: str, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
         """The days of each table."""
-        return {table: {day: f"{table}/{day}" for day in self.days if line == "game"} for table in names}
+        return {table: {day: f"{table}/{day}" for day in self.days if pipeline == "game"} for table in names}
 
-    def apply(self, _: Settings, line: str) -> None:
-        """Tell Hive of a line's tables and days."""
+    def apply(self, _: Settings, pipeline: str) -> None:
+        """Tell Hive of a pipeline's tables and days."""
         self.asked.set()
         if self.away:
             raise query_engines.SqlError("Hive: away")
-        self.told.append(line)
+        self.told.append(pipeline)
 
 
 @pytest.fixture

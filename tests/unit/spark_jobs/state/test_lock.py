@@ -1,4 +1,4 @@
-"""One owner a line."""
+"""One owner a pipeline."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.state.lock import LineLock
+from spark_jobs.state.lock import PipelineLock
 from tests.support import settings
 
-Make = Callable[[str], LineLock]
+Make = Callable[[str], PipelineLock]
 
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Iterator[Make]:
     """Makes locks of lines, and releases them at the end."""
-    made: list[LineLock] = []
+    made: list[PipelineLock] = []
 
-    def make(line: str) -> LineLock:
-        made.append(LineLock(settings(state_dir=tmp_path), line))
+    def make(pipeline: str) -> PipelineLock:
+        made.append(PipelineLock(settings(state_dir=tmp_path), pipeline))
         return made[-1]
 
     yield make
@@ -28,7 +28,7 @@ def lock(tmp_path: Path) -> Iterator[Make]:
         each.release()
 
 
-def test_a_line_has_one_owner_who_is_named(lock: Make) -> None:
+def test_a_pipeline_has_one_owner_who_is_named(lock: Make) -> None:
     one, other = lock("clicks"), lock("clicks")
     assert one.take("continuous run")
     assert not other.take("bounded run")
@@ -36,7 +36,7 @@ def test_a_line_has_one_owner_who_is_named(lock: Make) -> None:
     assert lock("carts").take("continuous run")
 
 
-def test_a_line_is_free_once_its_owner_lets_go(lock: Make) -> None:
+def test_a_pipeline_is_free_once_its_owner_lets_go(lock: Make) -> None:
     one, other = lock("clicks"), lock("clicks")
     one.take("continuous run")
     one.release()

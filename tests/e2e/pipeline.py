@@ -1,4 +1,4 @@
-"""What the tests of any line do with its stack."""
+"""What the tests of any pipeline do with its stack."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ops.stack.isolated_stack import StackBeside
 from ops.stack.supervisor import Supervisor
 
 
-class Line:
-    """One line of a stack."""
+class Pipeline:
+    """One pipeline of a stack."""
 
     def __init__(self, stack: StackBeside, name: str) -> None:
         self.stack = stack
@@ -28,7 +28,7 @@ class Line:
         self.supervisor = Supervisor(stack.settings)
 
     def start(self) -> None:
-        """Start what does not run, the continuous jobs too, and wait until the line's has nothing left to do."""
+        """Start what does not run, the continuous jobs too, and wait until the pipeline's has nothing left to do."""
         programs = self.supervisor.programs()
         if not all(programs[service.name].state == "RUNNING" for service in wanted(self.stack.settings)):
             self.stack.eventmill("up", seconds=900)
@@ -90,7 +90,7 @@ class Line:
         return True
 
     def report(self, *options: str) -> dict[str, Any]:
-        """What `eventmill verify` finds of the line, differences too."""
+        """What `eventmill verify` finds of the pipeline, differences too."""
         answer = self.stack.eventmill("verify", self.name, *options, "--format", "json", check=False).stdout
         [found] = json.loads(answer)
         return dict(found)
