@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -22,15 +23,23 @@ def shown() -> dict[str, tuple[Callable[[], None], str]]:
     return {pipeline: page for pipeline, page in PAGES.items() if pipeline in settings.load().pipelines} or PAGES
 
 
+def pages() -> list[st.Page]:
+    """The pages with their addresses. The first one has the root in the menu, and its own address beside it.
+
+    Streamlit gives its default page no address but the root.
+    """
+    first, *others = (
+        partial(st.Page, page, title=name.capitalize(), icon=icon, url_path=name)
+        for name, (page, icon) in shown().items()
+    )
+    return [first(url_path="", default=True), first(visibility="hidden"), *(other() for other in others)]
+
+
 def main() -> None:
     """Show the page that the reader has picked."""
     logs.start(settings.load())
     st.set_page_config(page_title="Eventmill", page_icon="📊", layout="wide")
-    pages = [
-        st.Page(page, title=pipeline.capitalize(), icon=icon, url_path=pipeline, default=number == 0)
-        for number, (pipeline, (page, icon)) in enumerate(shown().items())
-    ]
-    st.navigation(pages, position="top").run()
+    st.navigation(pages(), position="top").run()
 
 
 main()

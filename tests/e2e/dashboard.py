@@ -10,7 +10,7 @@ from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
@@ -23,8 +23,6 @@ SECONDS = 60
 """How long a page may take on a busy machine."""
 
 BAR = "[aria-roledescription=bar]"
-FIRST = "visits"
-"""The page at the root."""
 
 
 class Bar(NamedTuple):
@@ -47,9 +45,10 @@ class Dashboard:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def open(self, pipeline: str) -> None:
-        """Go to the page of a pipeline."""
-        self.page.goto(f"{self.address}/{pipeline.removeprefix(FIRST)}")
+        """Go to the page of a pipeline, by its address."""
+        self.page.goto(f"{self.address}/{pipeline}")
         self.page.get_by_role("heading", name=pipeline.capitalize(), exact=True).wait_for()
+        expect(self.page.get_by_role("dialog")).to_have_count(0)
 
     def bars(self, chart: str, number: str = "views") -> list[Bar]:
         """The bars of a chart, once it has some."""

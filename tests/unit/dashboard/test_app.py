@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from streamlit.commands import navigation
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
-from dashboard import answers
+from dashboard import answers, panel
 from eventmill.config import settings
 from eventmill.config.settings import ROOT
 from eventmill.databases import leaderboard
@@ -24,6 +28,23 @@ def test_the_first_page_is_visits(engines: Engines) -> None:
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()
     assert not app.exception
     assert [header.value for header in app.header] == ["Visits"]
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [("", "Visits"), ("visits", "Visits"), ("clicks", "Clicks"), ("carts", "Carts"), ("orders", "Orders")],
+)
+def test_each_page_opens_by_its_own_address(
+    address: str, title: str, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing: list[object] = []
+    monkeypatch.setattr(local_script_runner, "RerunData", partial(RerunData, page_name=address))
+    monkeypatch.setattr(navigation, "send_page_not_found", missing.append)
+    monkeypatch.setattr(panel, "told", lambda *_: "no engine answers")
+    st.cache_data.clear()
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()
+    assert [header.value for header in app.header] == [title]
+    assert missing == []
 
 
 def test_an_answer_is_kept_for_all_and_a_failure_is_not(engines: Engines) -> None:
