@@ -89,11 +89,11 @@ def text() -> bytes:
     files = [file for file in Path(os.environ[FOLDER]).iterdir() if not file.suffix] if FOLDER in os.environ else []
     written = [file.read_bytes() for file in files] or [msgspec.msgpack.encode(_own)]
     registry = CollectorRegistry()
-    registry.register(Report(msgspec.msgpack.decode(raw, type=Numbers) for raw in written))
+    registry.register(MetricsReport(msgspec.msgpack.decode(raw, type=Numbers) for raw in written))
     return generate_latest(registry)
 
 
-class Report(Collector):
+class MetricsReport(Collector):
     """The sum of some processes' numbers, as Prometheus has them."""
 
     def __init__(self, parts: Iterable[Numbers]) -> None:

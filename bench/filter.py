@@ -108,7 +108,7 @@ class Bench:
         """The topic's records from these offsets on."""
         with topic_reader.consumer(self.values) as client:
             limits = {
-                number: topic_reader.Bounds(begin[number], b.end)
+                number: topic_reader.OffsetRange(begin[number], b.end)
                 for number, b in topic_reader.bounds(client, topic).items()
             }
             return list(topic_reader.between(client, topic, limits))

@@ -48,9 +48,9 @@ Look = Callable[[Settings], set[str]]
 
 def start(values: Settings) -> dict[str, tuple[float, float]]:
     """Start the stack; returns for each service when it was started and when it was ready, in seconds."""
-    seen: list[native_stack.Progress] = []
+    seen: list[native_stack.StartProgress] = []
 
-    def note(progress: list[native_stack.Progress]) -> None:
+    def note(progress: list[native_stack.StartProgress]) -> None:
         seen[:] = progress
 
     begun = time.monotonic()

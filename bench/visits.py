@@ -28,7 +28,7 @@ from eventmill.contracts.events import PageLog, decode_many
 from eventmill.kafka import forwarder as forward
 from eventmill.kafka import producer, topics
 from ops.datagen import page_logs
-from ops.datagen.spec import Plan
+from ops.datagen.spec import Spec
 from ops.senders import source_cluster
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.supervisor import Supervisor
@@ -71,7 +71,7 @@ def plain_loop(databases: Sequence[str], found: Sequence[pa.RecordBatch]) -> flo
     for batch in found:
         rows = []
         for row in batch.to_pylist():
-            place = next((at for each in looks if (at := each(row["ip"]))), None) or enrichment.Place()
+            place = next((at for each in looks if (at := each(row["ip"]))), None) or enrichment.GeoLocation()
             rows.append(
                 {name: row[name] for name in COPIED}
                 | place._asdict()
@@ -141,7 +141,7 @@ def main(
     enriched: dict[str, list[float]] = {"the job's": [], "a plain loop": []}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "logs.json"
-        page_logs.write(Plan(count=count), file, Path(folder) / "truth.json")
+        page_logs.write(Spec(count=count), file, Path(folder) / "truth.json")
         copying = Copying()
         databases = [str(path) for path in location_databases.databases(copying.values)]
         found = batches(file.read_bytes().splitlines())

@@ -39,7 +39,7 @@ def new_rows(table: str) -> dict[str, Any]:
 @task
 def into_lake(table: str, rows: dict[str, Any]) -> None:
     """Makes what Sqoop imported a part of the lake, in one step, and removes what earlier tries have left."""
-    shop_imports.publish(load(), table, shop_imports.Rows(rows["after"], rows["until"]))
+    shop_imports.publish(load(), table, shop_imports.ImportedRows(rows["after"], rows["until"]))
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)

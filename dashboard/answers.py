@@ -30,30 +30,30 @@ class Looks:
 
 
 @st.cache_data(ttl=KEPT, max_entries=500, show_spinner=False)
-def ask(name: str, **given: str) -> query_engines.Result:
+def ask(name: str, **given: str) -> query_engines.QueryResult:
     """The answer to a named query, of the first engine that can give it."""
     return _ask(name, **given)
 
 
 @st.cache_data(ttl=KEPT_A_WHILE, max_entries=100, show_spinner=False)
-def ask_at_times(name: str) -> query_engines.Result:
+def ask_at_times(name: str) -> query_engines.QueryResult:
     """As `ask`, for what reads all keys of a table."""
     return _ask(name)
 
 
 @st.cache_data(ttl=KEPT_LONG, max_entries=100, show_spinner=False)
-def ask_seldom(name: str) -> query_engines.Result:
+def ask_seldom(name: str) -> query_engines.QueryResult:
     """As `ask`, for what reads whole tables."""
     return _ask(name)
 
 
-def _ask(name: str, **given: str) -> query_engines.Result:
+def _ask(name: str, **given: str) -> query_engines.QueryResult:
     query = named_queries.query(name)
     return query.ask(settings.load(), query.engines[0], **given)
 
 
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
-def board(span: timedelta, top: int) -> leaderboard.Board | None:
+def board(span: timedelta, top: int) -> leaderboard.Leaderboard | None:
     """The leader board of the newest windows; None when no user did anything yet."""
     return leaderboard.board(settings.load(), span, top)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import answers, charts, panel
-from eventmill.databases.leaderboard import Board
+from eventmill.databases.leaderboard import Leaderboard
 
 HINT = "What shoppers do brings them: `eventmill jobs start`, `eventmill send carts FILE`."
 SPANS = {"1 minute": timedelta(minutes=1), "10 minutes": timedelta(minutes=10), "1 hour": timedelta(hours=1)}
@@ -39,7 +39,7 @@ def leader_board() -> None:
             panel.table(rows)
 
 
-def leaders(board: Board) -> pd.DataFrame:
+def leaders(board: Leaderboard) -> pd.DataFrame:
     """A row a leader, in the board's order."""
     rows = [
         (rank, leader.userid, leader.actions, leader.carts, leader.orders)

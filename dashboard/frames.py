@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from eventmill.text.printable import visible
 
 HOURS = range(24)
@@ -15,7 +15,7 @@ EMPTY, OTHER = "(empty)", "other ("
 UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
 
-def frame(result: Result) -> pd.DataFrame:
+def frame(result: QueryResult) -> pd.DataFrame:
     """The rows of an answer."""
     return pd.DataFrame(result.rows, columns=list(result.columns))
 

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineState:
     """An engine that is asked: its name, its service, and whether an error says that it is away."""
 
     name: str
@@ -36,10 +36,10 @@ def _no_answer(error: BaseException) -> bool:
 
 
 ENGINES = (
-    Engine("PostgreSQL", "postgres", postgres.is_away),
-    Engine("MySQL", "mysql", mysql.is_away),
-    Engine("Cassandra", "cassandra", cassandra.is_away),
-    Engine("Presto", "presto", _no_answer),
+    EngineState("PostgreSQL", "postgres", postgres.is_away),
+    EngineState("MySQL", "mysql", mysql.is_away),
+    EngineState("Cassandra", "cassandra", cassandra.is_away),
+    EngineState("Presto", "presto", _no_answer),
 )
 
 

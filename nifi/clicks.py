@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from eventmill.config.settings import Settings
 from eventmill.kafka.topics import rejected
-from nifi.flow import ATTRIBUTES, STANDARD, Flow, Link, Step
+from nifi.flow import ATTRIBUTES, STANDARD, Connection, Flow, Processor
 
 HOME = "${STATE_DIR}/nifi"
 BROKERS = "${KAFKA_BOOTSTRAP}"
@@ -21,11 +21,11 @@ def flow(settings: Settings) -> Flow:
     return Flow("clicks", (*_reading(), *_records(settings), *_rejected(settings)), LINKS)
 
 
-def _reading() -> tuple[Step, ...]:
+def _reading() -> tuple[Processor, ...]:
     """From the inbox to a file of records and a file of rejected pieces."""
     staged = f"{HOME}/staging/${{filename}}"
     return (
-        Step(
+        Processor(
             "Take files",
             STANDARD + "GetFile",
             {
@@ -38,20 +38,20 @@ def _reading() -> tuple[Step, ...]:
             (0, 0),
             every="500 ms",
         ),
-        Step(
+        Processor(
             "Remember the source",
             ATTRIBUTES + "UpdateAttribute",
             {"source.file": "${filename}", "source.time": "${now():toNumber()}", "filename": "${uuid}"},
             (0, 1),
         ),
-        Step(
+        Processor(
             "Stage",
             STANDARD + "PutFile",
             {"Directory": f"{HOME}/staging", "Conflict Resolution Strategy": "replace"},
             (0, 2),
             retry=("failure",),
         ),
-        Step(
+        Processor(
             "Separate",
             "SeparateRecords",
             {
@@ -69,7 +69,7 @@ def _reading() -> tuple[Step, ...]:
     )
 
 
-def _records(settings: Settings) -> tuple[Step, ...]:
+def _records(settings: Settings) -> tuple[Processor, ...]:
     """From the file of records to Kafka, at the rate that is set."""
     rate = settings.clicks_rate
     # One record each as long as NiFi keeps up with so many FlowFiles, then as few parts a second as it takes.
@@ -77,7 +77,7 @@ def _records(settings: Settings) -> tuple[Step, ...]:
     return (
         _split("Split to 10,000", SPLIT, (0, 5)),
         _split("Split to the rate", part, (0, 6)),
-        Step(
+        Processor(
             "Control rate",
             STANDARD + "ControlRate",
             {
@@ -89,12 +89,12 @@ def _records(settings: Settings) -> tuple[Step, ...]:
             (0, 7),
             retry=("failure",),
         ),
-        Step("Add timestamp", "AddTimestamp", {}, (0, 8), end=("original",), retry=("failure",)),
+        Processor("Add timestamp", "AddTimestamp", {}, (0, 8), end=("original",), retry=("failure",)),
         _publish("Publish", settings.clicks_topic, {"Line Format": "record", "Key Field": "userid"}, (0, 9)),
     )
 
 
-def _rejected(settings: Settings) -> tuple[Step, ...]:
+def _rejected(settings: Settings) -> tuple[Processor, ...]:
     """From the file of rejected pieces to Kafka."""
     topic = rejected(settings.clicks_topic)
     return (
@@ -103,34 +103,36 @@ def _rejected(settings: Settings) -> tuple[Step, ...]:
     )
 
 
-def _fetch(name: str, path: str, place: tuple[int, int]) -> Step:
+def _fetch(name: str, path: str, place: tuple[int, int]) -> Processor:
     properties = {"File to Fetch": path, "Completion Strategy": "Delete File"}
-    return Step(name, STANDARD + "FetchFile", properties, place, retry=("failure", "not.found", "permission.denied"))
+    return Processor(
+        name, STANDARD + "FetchFile", properties, place, retry=("failure", "not.found", "permission.denied")
+    )
 
 
-def _split(name: str, lines: int, place: tuple[int, int]) -> Step:
+def _split(name: str, lines: int, place: tuple[int, int]) -> Processor:
     properties = {"Line Split Count": str(lines), "Maximum Fragment Size": SPLIT_BYTES}
-    return Step(name, STANDARD + "SplitText", properties, place, end=("original",), retry=("failure",))
+    return Processor(name, STANDARD + "SplitText", properties, place, end=("original",), retry=("failure",))
 
 
-def _publish(name: str, topic: str, properties: dict[str, str], place: tuple[int, int]) -> Step:
+def _publish(name: str, topic: str, properties: dict[str, str], place: tuple[int, int]) -> Processor:
     properties = {"Bootstrap Servers": BROKERS, "Topic Name": topic, **properties}
     end = ("success", "original")
-    return Step(name, "PublishKafka", properties, place, end=end, retry=("failure",), in_order=True)
+    return Processor(name, "PublishKafka", properties, place, end=end, retry=("failure",), in_order=True)
 
 
 LINKS = (
-    Link("Take files", ("success",), "Remember the source"),
-    Link("Remember the source", ("success",), "Stage"),
-    Link("Stage", ("success",), "Separate"),
-    Link("Separate", ("missing",), "Stage"),
-    Link("Separate", ("success",), "Fetch records"),
-    Link("Separate", ("success",), "Fetch rejected"),
-    Link("Fetch records", ("success",), "Split to 10,000"),
-    Link("Split to 10,000", ("splits",), "Split to the rate"),
-    Link("Split to the rate", ("splits",), "Control rate"),
-    Link("Control rate", ("success",), "Add timestamp"),
-    Link("Add timestamp", ("success",), "Publish"),
-    Link("Fetch rejected", ("success",), "Split rejected"),
-    Link("Split rejected", ("splits",), "Publish rejected"),
+    Connection("Take files", ("success",), "Remember the source"),
+    Connection("Remember the source", ("success",), "Stage"),
+    Connection("Stage", ("success",), "Separate"),
+    Connection("Separate", ("missing",), "Stage"),
+    Connection("Separate", ("success",), "Fetch records"),
+    Connection("Separate", ("success",), "Fetch rejected"),
+    Connection("Fetch records", ("success",), "Split to 10,000"),
+    Connection("Split to 10,000", ("splits",), "Split to the rate"),
+    Connection("Split to the rate", ("splits",), "Control rate"),
+    Connection("Control rate", ("success",), "Add timestamp"),
+    Connection("Add timestamp", ("success",), "Publish"),
+    Connection("Fetch rejected", ("success",), "Split rejected"),
+    Connection("Split rejected", ("splits",), "Publish rejected"),
 )

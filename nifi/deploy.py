@@ -10,7 +10,7 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from eventmill.config.settings import Settings, load
 from nifi import clicks
-from nifi.flow import Flow, Link, Step
+from nifi.flow import Connection, Flow, Processor
 
 FIRST_IN_FIRST_OUT = "org.apache.nifi.prioritizer.FirstInFirstOutPrioritizer"
 SCHEDULING = (
@@ -114,13 +114,13 @@ def _groups(name: str) -> list[Any]:
     return [group for group in groups if group.component.name == name]
 
 
-def _link(connection: Any) -> Link:
+def _link(connection: Any) -> Connection:
     component = connection.component
     relationships = tuple(component.selected_relationships or ())
-    return Link(component.source.name, relationships, component.destination.name)
+    return Connection(component.source.name, relationships, component.destination.name)
 
 
-def _config(step: Step) -> Any:
+def _config(step: Processor) -> Any:
     return nifi.ProcessorConfigDTO(
         properties=step.properties,
         auto_terminated_relationships=[*step.end, *step.retry],
@@ -150,7 +150,7 @@ def _loaded(processor_id: str) -> Any:
     return canvas.get_processor(processor_id, "id")
 
 
-def _connect(group_id: str, link: Link, processors: dict[str, Any]) -> None:
+def _connect(group_id: str, link: Connection, processors: dict[str, Any]) -> None:
     ends = [
         nifi.ConnectableDTO(id=processors[name].id, group_id=group_id, type="PROCESSOR")
         for name in (link.source, link.target)

@@ -9,7 +9,7 @@ ATTRIBUTES = "org.apache.nifi.processors.attributes."
 
 
 @dataclass(frozen=True)
-class Step:
+class Processor:
     """One processor: its name in the flow, type, properties and place (column, row) on the canvas.
 
     Relationships in `end` are done with. A FlowFile that goes to one in `retry` stays in its queue and is tried again,
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Link:
+class Connection:
     """A queue, first in first out, from a step's relationships to another step."""
 
     source: str
@@ -40,8 +40,8 @@ class Flow:
     """A process group of NiFi; steps without a link to them are its sources."""
 
     name: str
-    steps: tuple[Step, ...]
-    links: tuple[Link, ...] = field(default=())
+    steps: tuple[Processor, ...]
+    links: tuple[Connection, ...] = field(default=())
 
     @property
     def sources(self) -> tuple[str, ...]:

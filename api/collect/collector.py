@@ -17,7 +17,7 @@ import msgspec
 from api import metrics
 from api.auth import Keys
 from api.collect import request_body
-from api.collect.publisher import Done, Record
+from api.collect.publisher import Done, OutgoingRecord
 from api.collect.request_body import Limits
 from api.collect.validator import Intake, Receipt
 from api.http.messages import Reply, Request, Respond
@@ -29,7 +29,7 @@ from eventmill.kafka.dead_letters import LONGEST
 
 LONGEST_IDENTITY = 200
 ANSWER_HEADERS = {"Content-Type": request_body.JSON}
-Publish = Callable[[Sequence[Record], Done], None]
+Publish = Callable[[Sequence[OutgoingRecord], Done], None]
 """Writes records to Kafka."""
 
 
@@ -63,7 +63,7 @@ class Batch:
 
     places: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    records: list[OutgoingRecord] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     broken: list[bytes] = field(default_factory=list)
 
@@ -83,7 +83,7 @@ class Batch:
                 batch.records.append(record)
         return batch
 
-    def rejected(self, topic: str, key: str, receipt: Receipt) -> list[Record]:
+    def rejected(self, topic: str, key: str, receipt: Receipt) -> list[OutgoingRecord]:
         """The records of the rejected ones, identified by their places in the request `key`, or in one without a key.
 
         With a key, which may come with other events by mistake, a digest of the event is part of its place: what is
@@ -93,7 +93,7 @@ class Batch:
         rejects = list(zip(self.faults, self.broken, strict=True))
         places = [f"{fault.index}/{_digest(piece)}" if key else str(fault.index) for fault, piece in rejects]
         return [
-            Record(topic, None, piece[:LONGEST], _headers(request, place, fault, receipt, len(piece)))
+            OutgoingRecord(topic, None, piece[:LONGEST], _headers(request, place, fault, receipt, len(piece)))
             for place, (fault, piece) in zip(places, rejects, strict=True)
         ]
 

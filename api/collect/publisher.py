@@ -26,7 +26,7 @@ PROBE_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class OutgoingRecord(msgspec.Struct, frozen=True, gc=False):
     """What is to be written to Kafka; headers as pairs of name and value."""
 
     topic: str
@@ -39,10 +39,10 @@ Done = Callable[[dict[int, str]], None]
 """Takes the reasons of those records that were not acknowledged in time, by their index."""
 
 
-class Outcome:
+class PublishResult:
     """What has become of the records of one request; each of `done` is called when that is known of all."""
 
-    def __init__(self, records: Sequence[Record], *done: Done) -> None:
+    def __init__(self, records: Sequence[OutgoingRecord], *done: Done) -> None:
         self._errors: dict[int, str] = {}
         self._done = done
         self._records = records
@@ -106,7 +106,7 @@ class Publisher:
         """Why nothing is written to Kafka now, or None: it is away, or its disk would soon be full."""
         return self._shortage or self._away
 
-    def publish(self, records: Sequence[Record], done: Done) -> None:
+    def publish(self, records: Sequence[OutgoingRecord], done: Done) -> None:
         """Write the records; `done` is called in the loop's thread, in the end or at once."""
         if (away := self.away) or not records:
             done(dict.fromkeys(range(len(records)), away or ""))
@@ -115,9 +115,9 @@ class Publisher:
         if self._waiting == 1:
             self._turn.cancel()
             self._turn = self._loop.call_later(BUSY_SECONDS, self._serve)
-        self._send(records, Outcome(records, self._settled, done))
+        self._send(records, PublishResult(records, self._settled, done))
 
-    def publish_from_thread(self, records: Sequence[Record]) -> dict[int, str]:
+    def publish_from_thread(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
         """As `publish`, for code that runs in a thread beside the event loop; returns what `done` would be told."""
         told: Future[dict[int, str]] = Future()
 
@@ -131,7 +131,7 @@ class Publisher:
         self._loop.call_soon_threadsafe(publish)
         return told.result()
 
-    def _send(self, records: Sequence[Record], outcome: Outcome) -> None:
+    def _send(self, records: Sequence[OutgoingRecord], outcome: PublishResult) -> None:
         produce, settle = self._producer.produce, outcome.settle
         for index, record in enumerate(records):
             try:

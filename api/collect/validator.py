@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from api.collect.request_body import Limits, check_size
 from eventmill.contracts import events
 from eventmill.kafka.topics import Topic
@@ -78,7 +78,7 @@ class Intake:
         self._limits = limits
         self._identities = identities()
 
-    def take(self, piece: bytes, receipt: Receipt) -> tuple[str, Record]:
+    def take(self, piece: bytes, receipt: Receipt) -> tuple[str, OutgoingRecord]:
         """The identity and the Kafka record of the event in the raw JSON, which has no blanks around it.
 
         What is missing is written in front of the event's other fields, which stay as they came.
@@ -101,7 +101,7 @@ class Intake:
             events.check_time(draft, receipt.moment)
         # Every contract asks for more than these two, so that something follows the comma.
         value = b"{" + head + piece[1:] if head else piece
-        record = Record(self._topic, str(self._key(draft)).encode(), value)
+        record = OutgoingRecord(self._topic, str(self._key(draft)).encode(), value)
         return messageid or self._identity(draft, value, receipt), record
 
     def _identity(self, draft: Any, value: bytes, receipt: Receipt) -> str:

@@ -23,14 +23,14 @@ Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _decode = msgspec.json.Decoder(dict[str, dict[Partition, Offset]]).decode
 
 
-class Place(NamedTuple):
+class TopicPosition(NamedTuple):
     """One partition of a topic."""
 
     topic: str
     partition: int
 
 
-Positions = Mapping[Place, int]
+Positions = Mapping[TopicPosition, int]
 """The offset that is to be read next in each partition."""
 
 
@@ -45,7 +45,7 @@ def encode(positions: Positions) -> str:
     return urlsafe_b64encode(msgspec.json.encode(offsets)).decode().rstrip("=")
 
 
-def decode(text: str) -> dict[Place, int]:
+def decode(text: str) -> dict[TopicPosition, int]:
     """The positions of a cursor.
 
     Raises:
@@ -59,4 +59,6 @@ def decode(text: str) -> dict[Place, int]:
         offsets = _decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise CursorError(FOREIGN) from error
-    return {Place(topic, number): offset for topic, numbers in offsets.items() for number, offset in numbers.items()}
+    return {
+        TopicPosition(topic, number): offset for topic, numbers in offsets.items() for number, offset in numbers.items()
+    }

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from api.console.cursor import Place, Positions
+from api.console.cursor import Positions, TopicPosition
 from api.console.event_view import Seen, seen
-from api.console.read_plan import EVENTS, Span, plan, starts
+from api.console.read_plan import EVENTS, ReadSpan, plan, starts
 from api.http.problems import ProblemError
 from eventmill.config.settings import Settings
 from eventmill.kafka import consumer, topics
@@ -98,11 +98,11 @@ def _timer(seconds: float) -> Left:
     return lambda: max(end - monotonic(), 0)
 
 
-def _places(reader: Consumer, names: Collection[str], left: Left) -> list[Place]:
+def _places(reader: Consumer, names: Collection[str], left: Left) -> list[TopicPosition]:
     """The partitions that are there now and have a leader."""
     known = reader.list_topics(timeout=left()).topics
     return [
-        Place(name, number)
+        TopicPosition(name, number)
         for name in names
         if name in known
         for number, partition in known[name].partitions.items()
@@ -110,21 +110,23 @@ def _places(reader: Consumer, names: Collection[str], left: Left) -> list[Place]
     ]
 
 
-def _held(reader: Consumer, places: list[Place], left: Left) -> dict[Place, Span]:
+def _held(reader: Consumer, places: list[TopicPosition], left: Left) -> dict[TopicPosition, ReadSpan]:
     """What each partition holds, up to transactions that are still open."""
     if not places:
         return {}
     first, end = (_offsets(reader, places, moment, left) for moment in (BEGINNING, END))
-    return {place: Span(first[place], end[place]) for place in first.keys() & end.keys()}
+    return {place: ReadSpan(first[place], end[place]) for place in first.keys() & end.keys()}
 
 
-def _offsets(reader: Consumer, places: list[Place], moment: int, left: Left) -> dict[Place, int]:
+def _offsets(reader: Consumer, places: list[TopicPosition], moment: int, left: Left) -> dict[TopicPosition, int]:
     asked = [TopicPartition(place.topic, place.partition, moment) for place in places]
     answers = reader.offsets_for_times(asked, timeout=left())
-    return {Place(a.topic, a.partition): a.offset for a in answers if a.error is None and a.offset >= 0}
+    return {TopicPosition(a.topic, a.partition): a.offset for a in answers if a.error is None and a.offset >= 0}
 
 
-def _read(reader: Consumer, spans: Mapping[Place, Span], left: Left) -> tuple[list[Seen], dict[Place, int]]:
+def _read(
+    reader: Consumer, spans: Mapping[TopicPosition, ReadSpan], left: Left
+) -> tuple[list[Seen], dict[TopicPosition, int]]:
     """The events in these spans that came in time, and how far each partition was read."""
     reached = {place: span.start for place, span in spans.items()}
     if not spans:
@@ -143,7 +145,7 @@ def _read(reader: Consumer, spans: Mapping[Place, Span], left: Left) -> tuple[li
     return sorted(found, key=lambda event: (event.time, event.topic, event.partition, event.offset)), reached
 
 
-def _polled(reader: Consumer, left: Left) -> Iterator[tuple[Place, int, Message | None]]:
+def _polled(reader: Consumer, left: Left) -> Iterator[tuple[TopicPosition, int, Message | None]]:
     """What comes: its place, the offset that follows, and the message; none at a partition's end."""
     while (message := reader.poll(left())) is not None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -151,9 +153,9 @@ def _polled(reader: Consumer, left: Left) -> Iterator[tuple[Place, int, Message 
         if topic is None or partition is None or offset is None:
             continue
         if error is None:
-            yield Place(topic, partition), offset + 1, message
+            yield TopicPosition(topic, partition), offset + 1, message
         elif error.code() == KafkaError._PARTITION_EOF:
-            yield Place(topic, partition), offset, None
+            yield TopicPosition(topic, partition), offset, None
 
 
 def configuration(settings: Settings) -> dict[str, object]:

@@ -19,7 +19,7 @@ ON DUPLICATE KEY UPDATE member_cnt = new.member_cnt
 """
 
 
-class Change(NamedTuple):
+class MembershipChange(NamedTuple):
     """What a player's step makes of a guild: its members, None when there is no such guild, and those of all guilds."""
 
     members: int | None
@@ -32,16 +32,16 @@ class Guilds:
     def __init__(self, settings: Settings) -> None:
         self._connections = Connections(settings, settings.mysql_database, CONNECTIONS, "the guilds")
 
-    def join(self, name: str) -> AbstractContextManager[Change]:
+    def join(self, name: str) -> AbstractContextManager[MembershipChange]:
         """One member more; a guild that doesn't exist is founded."""
         return self._change(name, 1)
 
-    def leave(self, name: str) -> AbstractContextManager[Change]:
+    def leave(self, name: str) -> AbstractContextManager[MembershipChange]:
         """One member less, but never fewer than none; nothing changes when there is no such guild."""
         return self._change(name, -1)
 
     @contextmanager
-    def _change(self, name: str, step: int) -> Iterator[Change]:
+    def _change(self, name: str, step: int) -> Iterator[MembershipChange]:
         with self._connections.transaction() as cursor:
             # Locks all guilds until the commit: the total is part of what is told.
             cursor.execute(COUNTS)
@@ -49,4 +49,4 @@ class Guilds:
             if step > 0 or name in counts:
                 counts[name] = max(0, counts.get(name, 0) + step)
                 cursor.execute(SET, (name, counts[name]))
-            yield Change(counts.get(name), sum(counts.values()))
+            yield MembershipChange(counts.get(name), sum(counts.values()))

@@ -12,15 +12,15 @@ from flask import Blueprint, Response, request
 
 from api import metrics
 from api.auth import Keys
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from api.collect.validator import Receipt
-from api.game.guilds import Change, Guilds
+from api.game.guilds import Guilds, MembershipChange
 from api.http.problems import ProblemError
 from api.pages import lower, refuse_head
 from eventmill.contracts.events import EventError, GameEvent, decode
 from eventmill.contracts.field_types import Name
 
-Publish = Callable[[Sequence[Record]], dict[int, str]]
+Publish = Callable[[Sequence[OutgoingRecord]], dict[int, str]]
 """Writes records to Kafka and waits; returns the reasons of those that were not acknowledged, by their index."""
 
 SWORDS = {
@@ -101,7 +101,7 @@ class Game:
             told = decode(GameEvent, value, receipt.moment)
         except EventError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
-        failed = self._publish([Record(self._topic, told.host.encode(), value)])
+        failed = self._publish([OutgoingRecord(self._topic, told.host.encode(), value)])
         metrics.events(GameEvent.__name__, "unacknowledged" if failed else "accepted")
         if failed:
             raise ProblemError(
@@ -118,7 +118,7 @@ def _check(guild: str) -> None:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"guild_name: {error}") from error
 
 
-def _guild(name: str, change: Change) -> dict[str, object]:
+def _guild(name: str, change: MembershipChange) -> dict[str, object]:
     return {"guild_name": name, "guild_member_cnt": change.members, "tot_guild_member_cnt": change.total}
 
 

@@ -133,7 +133,7 @@ class Connection(HttpToolsProtocol):
         return ProblemError(status, limit)
 
 
-class Bounds:
+class HeadBounds:
     """The bounds of a request's head, in bytes and seconds, and the timer that ends those that are late."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -158,9 +158,9 @@ class Bounds:
 
 
 @lru_cache(maxsize=1)
-def bounds(loop: asyncio.AbstractEventLoop) -> Bounds:
+def bounds(loop: asyncio.AbstractEventLoop) -> HeadBounds:
     """The bounds of the process with that loop."""
-    return Bounds(loop)
+    return HeadBounds(loop)
 
 
 class Corked:

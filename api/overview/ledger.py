@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from eventmill.kafka import dead_letters, topic_reader, topics
-from eventmill.kafka.topic_reader import Bounds, Record
+from eventmill.kafka.topic_reader import OffsetRange, Record
 from eventmill.lake import checkpoint_progress
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Ledger:
                     self._seen.add(identity)
                     self._entry[letter.origin] += 1
 
-    def _difference(self, client: Consumer, held: Mapping[int, Bounds], done: Done) -> tuple[int, int]:
+    def _difference(self, client: Consumer, held: Mapping[int, OffsetRange], done: Done) -> tuple[int, int]:
         """The difference, and how many offsets are to be read before it is known."""
         self._begin_anew(held, done)
         limits = {n: bounds._replace(end=min(bounds.end, done.offsets.get(n, 0))) for n, bounds in held.items()}
@@ -126,7 +126,7 @@ class Ledger:
         unread = sum(max(0, bounds.end - self._read.get(number, 0)) for number, bounds in limits.items())
         return (0, unread) if unexplained > 0 and unread else (unexplained, 0)
 
-    def _begin_anew(self, held: Mapping[int, Bounds], done: Done) -> None:
+    def _begin_anew(self, held: Mapping[int, OffsetRange], done: Done) -> None:
         """Begin with what the job says where Kafka has removed records unread, and where the job has begun anew."""
         if any(done.offsets.get(number, 0) < read for number, read in self._read.items()):
             self._read, self._without = {}, 0
@@ -145,11 +145,11 @@ class Ledger:
         return monotonic() - self._since if self._waited else 0.0
 
 
-def _onward(client: Consumer, topic: str, cursor: Cursor, limits: Mapping[int, Bounds]) -> Iterator[Record]:
+def _onward(client: Consumer, topic: str, cursor: Cursor, limits: Mapping[int, OffsetRange]) -> Iterator[Record]:
     """The records from a cursor to these ends, READ_RECORDS at most; moves the cursor behind them."""
     for number, bounds in limits.items():
         cursor[number] = max(cursor.get(number, 0), bounds.first)
-    left = {number: Bounds(cursor[number], bounds.end) for number, bounds in limits.items()}
+    left = {number: OffsetRange(cursor[number], bounds.end) for number, bounds in limits.items()}
     for number, record in enumerate(topic_reader.between(client, topic, left), 1):
         cursor[record.partition] = record.offset + 1
         yield record

@@ -14,11 +14,11 @@ from typing import Any
 
 import mysql.connector
 
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql as server
 
-Publish = Callable[[Sequence[Record]], dict[int, str]]
+Publish = Callable[[Sequence[OutgoingRecord]], dict[int, str]]
 """Writes records to Kafka and waits; returns the reasons of those that were not acknowledged, by their index."""
 
 AT_ONCE = 500
@@ -72,7 +72,7 @@ class Outbox:
         cursor = connection.cursor()
         cursor.execute(SELECT, (AT_ONCE,))
         rows = cursor.fetchall()
-        records = [Record(topic, bytes(key), bytes(value)) for _, topic, key, value in rows]
+        records = [OutgoingRecord(topic, bytes(key), bytes(value)) for _, topic, key, value in rows]
         failed = self._publish(records) if records else {}
         if failed:
             log.warning("the outbox waits for Kafka: %s", next(iter(failed.values())))

@@ -14,14 +14,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.auth import Keys
 from api.collect import request_body
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from api.collect.validator import Receipt
 from api.http.problems import ProblemError
 from api.pages import lower, refuse_head
 from api.shop.orders import COMPLETED, OPEN, NewOrder, Order, Product, Shop, UserId
 from eventmill.contracts.events import OrderView
 
-Publish = Callable[[Sequence[Record]], dict[int, str]]
+Publish = Callable[[Sequence[OutgoingRecord]], dict[int, str]]
 """Writes records to Kafka and waits; returns the reasons of those that were not acknowledged, by their index."""
 
 LARGEST = 2**63 - 1
@@ -112,7 +112,7 @@ def orders(shop: Shop, topic: str, publish: Publish, keys: Keys) -> Blueprint:
             userid=order.userid,
             orderid=order.orderid,
         )
-        record = Record(topic, str(order.orderid).encode(), msgspec.json.encode(event))
+        record = OutgoingRecord(topic, str(order.orderid).encode(), msgspec.json.encode(event))
         if failed := publish([record]):
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Kafka has not acknowledged it", {"Retry-After": "2"}, reason=failed[0]

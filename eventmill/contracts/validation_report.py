@@ -19,7 +19,7 @@ LONGEST_FOUND = 80
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldReport:
     """One field that the contract names.
 
     Attributes:
@@ -36,7 +36,7 @@ class Field:
 
 
 @dataclass
-class Difference:
+class ValidationReport:
     """A value against a contract.
 
     Attributes:
@@ -45,7 +45,7 @@ class Difference:
         whole: why the value as a whole breaks the contract; None when it doesn't.
     """
 
-    fields: list[Field] = field(default_factory=list)
+    fields: list[FieldReport] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     whole: str | None = None
 
@@ -55,13 +55,13 @@ class Difference:
         return of_fields + ([self.whole] if self.whole else [])
 
 
-def difference(contract: type[Event], value: bytes, received: datetime) -> Difference:
+def difference(contract: type[Event], value: bytes, received: datetime) -> ValidationReport:
     """The value, which was received at that time, against the contract."""
     comparison, value = _Comparison(contract), without_bom(value)
     try:
         fields = _fields(value)
     except (ValueError, RecursionError) as error:
-        return Difference(whole=_whole(contract, value, received) and str(events.broken(value, error)))
+        return ValidationReport(whole=_whole(contract, value, received) and str(events.broken(value, error)))
     comparison.struct(contract, fields, "")
     comparison.rules(received)
     result = comparison.result
@@ -89,7 +89,7 @@ class _Comparison:
     """Checks each field by itself and keeps those that are right, for the rules that look at several."""
 
     def __init__(self, contract: type[Event]) -> None:
-        self.result = Difference()
+        self.result = ValidationReport()
         self._contract = contract
         self._right: dict[str, Any] = {}
 
@@ -113,7 +113,7 @@ class _Comparison:
         if fault is None and not prefix:
             self._right[declared.name] = value
         allowed = words(inspect.type_info(kind)) + ("" if declared.required else "; may be missing")
-        self.result.fields.append(Field(path, None if raw is None else _short(raw), allowed, fault))
+        self.result.fields.append(FieldReport(path, None if raw is None else _short(raw), allowed, fault))
 
     def _nested(self, kind: type, raw: Raw | None, path: str) -> bool:
         """Check the fields of an object in a field; False when there is no object."""
@@ -147,7 +147,7 @@ class _Comparison:
     def _blame(self, path: str | None, reason: str) -> None:
         for number, found in enumerate(self.result.fields):
             if found.path == path:
-                self.result.fields[number] = Field(found.path, found.found, found.allowed, reason)
+                self.result.fields[number] = FieldReport(found.path, found.found, found.allowed, reason)
                 return
         self.result.whole = f"{path}: {reason}"
 

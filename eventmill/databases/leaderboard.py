@@ -33,7 +33,7 @@ class Leader:
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """The leaders, first the one with most actions, from one time to the other, in UTC."""
 
     begin: datetime
@@ -41,7 +41,7 @@ class Board:
     leaders: tuple[Leader, ...]
 
 
-def board(settings: Settings, span: timedelta, top: int) -> Board | None:
+def board(settings: Settings, span: timedelta, top: int) -> Leaderboard | None:
     """The leaders of the newest span of event time, which `newest.end` finds; None when no user did anything yet."""
     with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(NEWEST, (MOST_WINDOWS,))
@@ -51,4 +51,4 @@ def board(settings: Settings, span: timedelta, top: int) -> Board | None:
             return None
         cursor.execute(LEADERS, (end - span, end, top))
         leaders = tuple(Leader(str(user), *map(int, numbers)) for user, *numbers in cursor.fetchall())
-        return Board(end - span, end, leaders)
+        return Leaderboard(end - span, end, leaders)

@@ -31,7 +31,7 @@ class QueryError(ValueError):
     """No such query, an engine that cannot answer it, or a file that cannot be read; the message says which."""
 
 
-class Kind(NamedTuple):
+class ParameterKind(NamedTuple):
     """A kind of parameters: what is allowed, in words, and the test of a value."""
 
     allowed: str
@@ -46,14 +46,14 @@ def _is_day(text: str) -> bool:
 
 
 KINDS = {
-    "day": Kind("a day such as 2026-03-01", _is_day),
-    "number": Kind("a whole number from 1 on", lambda text: bool(re.fullmatch("[1-9][0-9]{0,17}", text))),
-    "text": Kind("text without NUL", lambda text: "\0" not in text),
+    "day": ParameterKind("a day such as 2026-03-01", _is_day),
+    "number": ParameterKind("a whole number from 1 on", lambda text: bool(re.fullmatch("[1-9][0-9]{0,17}", text))),
+    "text": ParameterKind("text without NUL", lambda text: "\0" not in text),
 }
 
 
 @dataclass(frozen=True)
-class Query:
+class NamedQuery:
     """A query, with what it tells and the engines that can answer it, the first by default.
 
     `parameters` has what can be given with the question, each with its kind of KINDS; what is not given is NULL.
@@ -74,7 +74,7 @@ class Query:
         if engine not in self.engines:
             raise QueryError(f"{self.name} can be asked of {', '.join(self.engines)}, not of {engine}")
 
-    def ask(self, settings: Settings, engine: str, **given: str) -> query_engines.Result:
+    def ask(self, settings: Settings, engine: str, **given: str) -> query_engines.QueryResult:
         """The answer of an engine.
 
         Raises:
@@ -96,7 +96,7 @@ class Query:
                 raise QueryError(f"{self.name}: {name}={value!r} is not {kind.allowed}")
 
 
-def read(path: Path) -> Iterator[Query]:
+def read(path: Path) -> Iterator[NamedQuery]:
     """The queries of a file, each below the lines `-- name: …`, `-- about: …` and `-- engines: …`.
 
     One that asks with parameters has a line `-- parameters: day day, top number` after them.
@@ -114,7 +114,9 @@ def read(path: Path) -> Iterator[Query]:
         if unknown := [name for name in engines if name not in query_engines.ENGINES]:
             known = ", ".join(query_engines.ENGINES)
             raise QueryError(f"{path}: {head['name']}: no engine is called {unknown[0]}; there are {known}")
-        found = Query(head["name"], head["about"], engines, text[head.end() : end].strip(), _kinds(head["parameters"]))
+        found = NamedQuery(
+            head["name"], head["about"], engines, text[head.end() : end].strip(), _kinds(head["parameters"])
+        )
         if found.parameters and engines != PARAMETRISED:
             raise QueryError(f"{path}: {found.name}: only {', '.join(PARAMETRISED)} can be asked with parameters")
         if set(found.parameters) != set(PARAMETER.findall(found.statement)) or not set(
@@ -133,12 +135,12 @@ def _kinds(line: str | None) -> dict[str, str]:
     return {name: kind.strip() for name, _, kind in pairs}
 
 
-def queries() -> dict[str, Query]:
+def queries() -> dict[str, NamedQuery]:
     """All named queries."""
     return {query.name: query for path in sorted(FOLDER.glob("*.sql")) for query in read(path)}
 
 
-def query(name: str) -> Query:
+def query(name: str) -> NamedQuery:
     """The query of that name.
 
     Raises:
@@ -150,7 +152,7 @@ def query(name: str) -> Query:
     return known[name]
 
 
-def difference(one: query_engines.Result, other: query_engines.Result) -> str | None:
+def difference(one: query_engines.QueryResult, other: query_engines.QueryResult) -> str | None:
     """Where two answers differ first, or None; numbers are equal by value, whatever type an engine gives them."""
     if one.columns != other.columns:
         return f"columns {', '.join(one.columns)} and {', '.join(other.columns)}"

@@ -31,14 +31,14 @@ class SqlError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Result:
+class QueryResult:
     """The columns and rows of an answer; both are empty for a statement that gives none. Times are texts in UTC."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Value, ...], ...] = ()
 
 
-def hive(settings: Settings, statement: str) -> Result:
+def hive(settings: Settings, statement: str) -> QueryResult:
     """Ask HiveServer2."""
     from pyhive.exc import Error
 
@@ -65,7 +65,7 @@ def _hive_message(error: Exception) -> str:
     return _first_line(getattr(status, "errorMessage", None) or str(error))
 
 
-def presto(settings: Settings, statement: str) -> Result:
+def presto(settings: Settings, statement: str) -> QueryResult:
     """Ask Presto; names without a catalog are Hive's."""
     from pyhive import presto
     from pyhive.exc import Error
@@ -75,7 +75,7 @@ def presto(settings: Settings, statement: str) -> Result:
     @retry(
         retry=retry_if_exception(_is_starting), stop=stop_after_delay(PRESTO_SECONDS), wait=wait_fixed(1), reraise=True
     )
-    def ask() -> Result:
+    def ask() -> QueryResult:
         with closing(presto.connect(settings.presto_host, settings.presto_port, **options)) as connection:
             cursor = connection.cursor()
             cursor.execute(_single(statement))
@@ -99,7 +99,7 @@ def _is_starting(error: BaseException) -> bool:
     return _presto_error(error).get("errorName") in ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
 
 
-def _presto_result(description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Result:
+def _presto_result(description: Sequence[Any], rows: Sequence[Sequence[Any]]) -> QueryResult:
     """Presto gives times and decimals as texts; the description has their types."""
     read = [PRESTO_TYPES.get(column[1].partition("(")[0]) for column in description]
     cells = [
@@ -109,7 +109,7 @@ def _presto_result(description: Sequence[Any], rows: Sequence[Sequence[Any]]) ->
     return _result([column[0] for column in description], cells)
 
 
-def mysql(settings: Settings, statement: str) -> Result:
+def mysql(settings: Settings, statement: str) -> QueryResult:
     """Ask MySQL; what the statement changes is kept."""
     from mysql.connector import Error
 
@@ -125,13 +125,13 @@ def mysql(settings: Settings, statement: str) -> Result:
         return result
 
 
-def spark(settings: Settings, statement: str) -> Result:
+def spark(settings: Settings, statement: str) -> QueryResult:
     """Ask Spark SQL, which reads Hive's tables; a session is started for the one statement."""
     with _log_aside(settings.state_dir / "logs" / "sql-spark.log"):
         return _spark(settings, _single(statement))
 
 
-def _spark(settings: Settings, statement: str) -> Result:
+def _spark(settings: Settings, statement: str) -> QueryResult:
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -149,7 +149,7 @@ def _spark(settings: Settings, statement: str) -> Result:
     return _result(table.column_names, [tuple(row.values()) for row in table.to_pylist()])
 
 
-def cassandra(settings: Settings, statement: str) -> Result:
+def cassandra(settings: Settings, statement: str) -> QueryResult:
     """Ask Cassandra, in CQL."""
     from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException
 
@@ -163,7 +163,7 @@ def cassandra(settings: Settings, statement: str) -> Result:
         return _result(found.column_names or (), [tuple(row) for row in found])
 
 
-def postgres(settings: Settings, statement: str, values: Mapping[str, Value] | None = None) -> Result:
+def postgres(settings: Settings, statement: str, values: Mapping[str, Value] | None = None) -> QueryResult:
     """Ask PostgreSQL, with values for the statement's `%(name)s`; what the statement changes is kept."""
     from psycopg import Error
 
@@ -191,7 +191,7 @@ def _log_aside(path: Path) -> Iterator[None]:
         os.close(kept)
 
 
-ENGINES: dict[str, Callable[[Settings, str], Result]] = {
+ENGINES: dict[str, Callable[[Settings, str], QueryResult]] = {
     "presto": presto,
     "hive": hive,
     "mysql": mysql,
@@ -210,14 +210,14 @@ def _first_line(message: str) -> str:
     return message.strip().splitlines()[0] if message.strip() else "no message"
 
 
-def _fetch(cursor: Any) -> Result:
+def _fetch(cursor: Any) -> QueryResult:
     if cursor.description is None:
-        return Result()
+        return QueryResult()
     return _result([column[0] for column in cursor.description], cursor.fetchall())
 
 
-def _result(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Result:
-    return Result(tuple(columns), tuple(tuple(value(cell) for cell in row) for row in rows))
+def _result(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> QueryResult:
+    return QueryResult(tuple(columns), tuple(tuple(value(cell) for cell in row) for row in rows))
 
 
 def texts(values: Iterable[str]) -> str:
@@ -253,7 +253,7 @@ def text(cell: Value) -> str:
     return str(cell).lower() if isinstance(cell, bool) else str(cell)
 
 
-def as_csv(result: Result) -> str:
+def as_csv(result: QueryResult) -> str:
     """A header and the rows, separated by commas; NULL is an empty field."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
@@ -263,7 +263,7 @@ def as_csv(result: Result) -> str:
     return lines.getvalue().rstrip("\n")
 
 
-def as_json(result: Result) -> str:
+def as_json(result: QueryResult) -> str:
     """An array of one object a row; numbers stay numbers."""
     objects = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
     return msgspec.json.Encoder(decimal_format="number").encode(objects).decode()

@@ -42,7 +42,7 @@ class RejectedError(RuntimeError):
     """There is no such rejected record, or it cannot be sent; the message says why."""
 
 
-class Place(NamedTuple):
+class RecordId(NamedTuple):
     """Where a record lies in its topic; of a rejected one, `0-17` is the id that the command line takes."""
 
     partition: int
@@ -52,14 +52,14 @@ class Place(NamedTuple):
         return f"{self.partition}-{self.offset}"
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> RecordId:
         """The place with that id."""
         if not re.fullmatch(r"[0-9]+-[0-9]+", text):
             raise RejectedError(f"{text!r} is no id of a rejected record: it is partition-offset, such as 0-17")
         return cls(*map(int, text.split("-")))
 
 
-FIRST = Place(0, 0)
+FIRST = RecordId(0, 0)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Rejected:
     reason: str
     received: datetime
     value: bytes
-    place: Place = FIRST
+    place: RecordId = FIRST
     key: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     refused_by: str = ""
@@ -86,7 +86,7 @@ class Replay(NamedTuple):
     """When a rejected record was replayed, and the record that it became."""
 
     time: datetime
-    place: Place
+    place: RecordId
 
     def text(self, topic: str) -> str:
         """As a sentence says it."""
@@ -97,7 +97,7 @@ class Replay(NamedTuple):
 class History:
     """What was replayed of a topic's rejected records; `identities` has all of them by their places."""
 
-    identities: dict[Place, Identity] = field(default_factory=dict)
+    identities: dict[RecordId, Identity] = field(default_factory=dict)
     replays: dict[Identity, Replay] = field(default_factory=dict)
 
     @classmethod
@@ -106,13 +106,13 @@ class History:
         history = cls()
         for record in records:
             if not is_marker(record):
-                history.identities[Place(record.partition, record.offset)] = parse(record).identity
+                history.identities[RecordId(record.partition, record.offset)] = parse(record).identity
             elif (marked := _place(record, REPLAYED)) in history.identities:
                 replay = Replay(datetime.fromtimestamp(record.timestamp / 1000, UTC), _place(record, REPLAYED_TO))
                 history.replays.setdefault(history.identities[marked], replay)
         return history
 
-    def find(self, topic: str, place: Place) -> Identity:
+    def find(self, topic: str, place: RecordId) -> Identity:
         """The identity of the rejected record with that id."""
         if place in self.identities:
             return self.identities[place]
@@ -124,7 +124,7 @@ class History:
 
 
 @dataclass
-class Summary:
+class DeadLetterSummary:
     """Distinct rejected records by origin, and by reason without the place at which it was found."""
 
     origins: Counter[str] = field(default_factory=Counter)
@@ -146,14 +146,14 @@ def parse(record: Any) -> Rejected:
         reason=headers.get("reason", "no reason given"),
         received=datetime.fromtimestamp(int(headers.get("source.time", record.timestamp)) / 1000, UTC),
         value=record.value or b"",
-        place=Place(record.partition, record.offset),
+        place=RecordId(record.partition, record.offset),
         key=record.key,
         headers=tuple(record.headers),
         refused_by=headers.get(REFUSED_BY, ""),
     )
 
 
-def unknown(topic: str, place: Place) -> RejectedError:
+def unknown(topic: str, place: RecordId) -> RejectedError:
     """The error that there is no rejected record with that id."""
     return RejectedError(f"{topic} has no rejected record {place}; those it has: eventmill rejected list {topic}")
 
@@ -163,9 +163,9 @@ def is_marker(record: Any) -> bool:
     return record.value is None and any(name == REPLAYED[0] for name, _ in record.headers)
 
 
-def _place(record: Any, names: tuple[str, str]) -> Place:
+def _place(record: Any, names: tuple[str, str]) -> RecordId:
     headers = dict(record.headers)
-    return Place(*(int(headers[name]) for name in names))
+    return RecordId(*(int(headers[name]) for name in names))
 
 
 def general(reason: str) -> str:
@@ -203,7 +203,7 @@ def _records(settings: Settings, topic: str) -> Iterator[Any]:
         yield from topic_reader.between(client, name, topic_reader.bounds(client, name))
 
 
-def one(settings: Settings, topic: str, place: Place) -> Rejected:
+def one(settings: Settings, topic: str, place: RecordId) -> Rejected:
     """The rejected record with that id.
 
     Raises:
@@ -211,9 +211,9 @@ def one(settings: Settings, topic: str, place: Place) -> Rejected:
     """
     name = topics.rejected(topic)
     with topic_reader.consumer(settings) as client:
-        held = topic_reader.bounds(client, name).get(place.partition, topic_reader.Bounds(0, 0))
+        held = topic_reader.bounds(client, name).get(place.partition, topic_reader.OffsetRange(0, 0))
         if held.first <= place.offset < held.end:
-            limits = {place.partition: topic_reader.Bounds(place.offset, place.offset + 1)}
+            limits = {place.partition: topic_reader.OffsetRange(place.offset, place.offset + 1)}
             for record in topic_reader.between(client, name, limits):
                 if not is_marker(record):
                     return parse(record)
@@ -229,9 +229,9 @@ def distinct(records: Iterable[Rejected]) -> Iterator[Rejected]:
             yield record
 
 
-def summary(records: Iterable[Rejected]) -> Summary:
+def summary(records: Iterable[Rejected]) -> DeadLetterSummary:
     """The distinct records counted by origin and by reason."""
-    result = Summary()
+    result = DeadLetterSummary()
     for record in distinct(records):
         result.add(record)
     return result

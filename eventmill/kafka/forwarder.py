@@ -15,7 +15,7 @@ from typing import Any
 from eventmill.config.settings import Settings
 from eventmill.kafka import producer, topic_reader, topics
 from eventmill.kafka.record_sizes import RECORD_BYTES
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 
 OFFSETS_TOPIC = "mm2-offsets.source.internal"
 """Where Kafka Connect keeps the offsets of the cluster that `mirrormaker.properties` calls `source`."""
@@ -112,7 +112,7 @@ def status(settings: Settings) -> list[Copied]:
                 "name one of its topics in FORWARD_TOPIC"
             ) from error
         left = {
-            partition: Bounds(max(done.get(partition, 0), bounds.first), bounds.end)
+            partition: OffsetRange(max(done.get(partition, 0), bounds.first), bounds.end)
             for partition, bounds in held.items()
         }
         lags = _lags(client, settings.forward_topic, left)
@@ -130,7 +130,7 @@ def lag(settings: Settings) -> int:
     return sum(part.lag for part in status(settings))
 
 
-def _lags(client: Any, topic: str, left: Mapping[int, Bounds]) -> dict[int, int]:
+def _lags(client: Any, topic: str, left: Mapping[int, OffsetRange]) -> dict[int, int]:
     """How many records are left in each partition; as many as offsets, where there are too many to count."""
     lags = {partition: max(0, bounds.end - bounds.first) for partition, bounds in left.items()}
     few = {partition: left[partition] for partition, offsets in lags.items() if 0 < offsets <= COUNTED}

@@ -21,7 +21,7 @@ from eventmill.config.settings import Settings
 from eventmill.contracts import events
 from eventmill.contracts.events import Event, EventError
 from eventmill.kafka import dead_letters, producer, topics
-from eventmill.kafka.dead_letters import REPLAYED, REPLAYED_TO, History, Identity, Place, Rejected, RejectedError
+from eventmill.kafka.dead_letters import REPLAYED, REPLAYED_TO, History, Identity, RecordId, Rejected, RejectedError
 from eventmill.kafka.topics import Topic
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -56,7 +56,7 @@ class Outgoing(NamedTuple):
         ]
 
 
-def marker(rejected_at: Place, sent_to: Place) -> Headers:
+def marker(rejected_at: RecordId, sent_to: RecordId) -> Headers:
     """The headers of the record that says that one was replayed."""
     pairs = [*zip(REPLAYED, rejected_at, strict=True), *zip(REPLAYED_TO, sent_to, strict=True)]
     return [(name, str(number)) for name, number in pairs]
@@ -81,10 +81,10 @@ def _key(topic: Topic, event: Event) -> bytes:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReplaySelection:
     """Which records are to be replayed: those with these ids, or with that text in their reason, or all."""
 
-    places: Sequence[Place] = ()
+    places: Sequence[RecordId] = ()
     reason: str = ""
     every: bool = False
 
@@ -105,15 +105,15 @@ def has_reason(record: Rejected, text: str) -> bool:
 
 
 @dataclass
-class Result:
+class ReplayResult:
     """What came of a replay: how many records were sent, and of the others the ids and why not."""
 
     sent: int = 0
-    left: dict[Place, str] = field(default_factory=dict)
+    left: dict[RecordId, str] = field(default_factory=dict)
 
 
 def select(
-    topic: Topic, records: Iterable[Rejected], history: History, choice: Choice, result: Result
+    topic: Topic, records: Iterable[Rejected], history: History, choice: ReplaySelection, result: ReplayResult
 ) -> Iterator[Outgoing]:
     """The chosen records that can be sent; `result` gets to know why others cannot."""
     named = choice.identities(topic.name, history)
@@ -130,13 +130,15 @@ def select(
             result.left[record.place] = f"breaks the contract: {error}"
 
 
-def replay(settings: Settings, topic: Topic, choice: Choice, on_progress: Progress = lambda _: None) -> Result:
+def replay(
+    settings: Settings, topic: Topic, choice: ReplaySelection, on_progress: Progress = lambda _: None
+) -> ReplayResult:
     """Send the chosen records that keep the contract now; `on_progress` gets how many were sent.
 
     Raises:
         RejectedError: when a record is unknown that is named by its id, or another replay takes over.
     """
-    result = Result()
+    result = ReplayResult()
     with Sender(settings, topic.name) as sender:
         history = dead_letters.history(settings, topic.name)
         for batch in _batches(select(topic, dead_letters.read(settings, topic.name), history, choice, result)):
@@ -146,7 +148,7 @@ def replay(settings: Settings, topic: Topic, choice: Choice, on_progress: Progre
     return result
 
 
-def replay_edited(settings: Settings, topic: Topic, outgoing: Outgoing) -> Place:
+def replay_edited(settings: Settings, topic: Topic, outgoing: Outgoing) -> RecordId:
     """Send one record with another value; returns where it lies now.
 
     Raises:
@@ -157,7 +159,7 @@ def replay_edited(settings: Settings, topic: Topic, outgoing: Outgoing) -> Place
         return sender.send([outgoing])[0]
 
 
-def require_new(topic: str, history: History, place: Place) -> None:
+def require_new(topic: str, history: History, place: RecordId) -> None:
     """Raise a RejectedError when the record with that id was replayed, or there is none."""
     if replayed := history.replays.get(history.find(topic, place)):
         raise RejectedError(f"rejected record {place} was replayed already: {replayed.text(topic)}")
@@ -191,7 +193,7 @@ class Sender:
             with suppress(KafkaException):
                 self._producer.abort_transaction(TIMEOUT)
 
-    def send(self, batch: Sequence[Outgoing]) -> list[Place]:
+    def send(self, batch: Sequence[Outgoing]) -> list[RecordId]:
         """Write the records and their markers, all or none; returns where the records lie."""
         with _explained(self._topic):
             self._producer.begin_transaction()
@@ -203,9 +205,9 @@ class Sender:
             self._producer.commit_transaction(TIMEOUT)
         return places
 
-    def _write(self, batch: Sequence[Outgoing]) -> list[Place]:
+    def _write(self, batch: Sequence[Outgoing]) -> list[RecordId]:
         """Write the records and wait until Kafka has them."""
-        written: dict[int, Place] = {}
+        written: dict[int, RecordId] = {}
         for number, outgoing in enumerate(batch):
             settle = partial(_settle, written, number)
             headers = outgoing.headers(self._topic)
@@ -237,12 +239,12 @@ def _is_fenced(error: KafkaError) -> bool:
     return error.code() in FENCED or "fenced" in error.str().casefold()
 
 
-def _settle(written: dict[int, Place], number: int, error: KafkaError | None, message: Message) -> None:
+def _settle(written: dict[int, RecordId], number: int, error: KafkaError | None, message: Message) -> None:
     if error is None:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
-        written[number] = Place(partition, offset)
+        written[number] = RecordId(partition, offset)
 
 
 def configuration(settings: Settings, topic: str) -> dict[str, object]:

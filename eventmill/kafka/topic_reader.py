@@ -37,7 +37,7 @@ class TopicError(RuntimeError):
     """A topic is not there; the message says what to do."""
 
 
-class Bounds(NamedTuple):
+class OffsetRange(NamedTuple):
     """The first offset that a partition holds and the one that its next record will get."""
 
     first: int
@@ -70,7 +70,7 @@ def consumer(settings: Settings, **cluster: Any) -> Iterator[Consumer]:
         client.close()
 
 
-def bounds(client: Consumer, topic: str) -> dict[int, Bounds]:
+def bounds(client: Consumer, topic: str) -> dict[int, OffsetRange]:
     """The bounds of each partition as they are now; transactions that are open lie beyond the end.
 
     Raises:
@@ -80,7 +80,7 @@ def bounds(client: Consumer, topic: str) -> dict[int, Bounds]:
 
     partitions = _partitions(client, topic)
     first, end = (_offsets(client, topic, partitions, moment) for moment in (OFFSET_BEGINNING, OFFSET_END))
-    return {partition: Bounds(first[partition], end[partition]) for partition in partitions}
+    return {partition: OffsetRange(first[partition], end[partition]) for partition in partitions}
 
 
 def _partitions(client: Consumer, topic: str) -> list[int]:
@@ -130,7 +130,7 @@ def follow(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[
         yield [_record(message) for message in messages if not message.error()]
 
 
-def between(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> Iterator[Record]:
+def between(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> Iterator[Record]:
     """The records within these bounds, each partition in the order of its offsets.
 
     A partition may end with an offset that holds no record, such as the end of a transaction: what counts is how far
@@ -152,7 +152,7 @@ def between(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> Itera
 
 
 def in_step(
-    client: Consumer, topic: str, limits: Mapping[int, Bounds], reached: Callable[[int], int]
+    client: Consumer, topic: str, limits: Mapping[int, OffsetRange], reached: Callable[[int], int]
 ) -> Iterator[Record]:
     """The records within these bounds, a stride at a time of the partition that has reached least.
 
@@ -166,9 +166,9 @@ def in_step(
         number = min(left, key=reached)
         first, end = left.pop(number)
         middle = min(first + STRIDE, end)
-        yield from between(client, topic, {number: Bounds(first, middle)})
+        yield from between(client, topic, {number: OffsetRange(first, middle)})
         if middle < end:
-            left[number] = Bounds(middle, end)
+            left[number] = OffsetRange(middle, end)
 
 
 def _polled(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[list[Message]]:
@@ -206,6 +206,6 @@ def _record(message: Message) -> Record:
     return Record(partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
 
 
-def count(client: Consumer, topic: str, limits: Mapping[int, Bounds]) -> int:
+def count(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> int:
     """How many records lie within these bounds: fewer than offsets, where there were transactions."""
     return sum(1 for _ in between(client, topic, limits))

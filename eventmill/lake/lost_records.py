@@ -12,7 +12,7 @@ import msgspec
 
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from eventmill.lake import checkpoint_progress, partition_locations, webhdfs
 
 NOTE = "lost.json"
@@ -23,7 +23,7 @@ class LostRecordsError(RuntimeError):
     """Kafka has not got, or not any more, what is to be read; the message says what, where, and the way out."""
 
 
-class Gap(msgspec.Struct, frozen=True):
+class OffsetGap(msgspec.Struct, frozen=True):
     """Offsets of a partition that Kafka removed before they were read: from `first` on, up to `end`."""
 
     partition: int
@@ -31,34 +31,34 @@ class Gap(msgspec.Struct, frozen=True):
     end: int
 
 
-class Note(msgspec.Struct, frozen=True):
+class SkipNote(msgspec.Struct, frozen=True):
     """From which offsets on a query of a topic may go on, by partition."""
 
     topic: str
     starts: Mapping[int, int] = msgspec.field(default_factory=dict)
 
-    def gap(self, partition: int, first: int, end: int) -> Gap | None:
+    def gap(self, partition: int, first: int, end: int) -> OffsetGap | None:
         """The part of a range that is lost."""
         start = min(end, self.starts.get(partition, 0))
-        return Gap(partition, first, start) if first < start else None
+        return OffsetGap(partition, first, start) if first < start else None
 
-    def with_gaps(self, gaps: list[Gap]) -> Note:
+    def with_gaps(self, gaps: list[OffsetGap]) -> SkipNote:
         """The note that says so too."""
-        return Note(self.topic, {**self.starts, **{gap.partition: gap.end for gap in gaps}})
+        return SkipNote(self.topic, {**self.starts, **{gap.partition: gap.end for gap in gaps}})
 
 
-def decode(content: bytes) -> Note:
+def decode(content: bytes) -> SkipNote:
     """Decode a note."""
-    return msgspec.json.decode(content, type=Note)
+    return msgspec.json.decode(content, type=SkipNote)
 
 
-def note(settings: Settings, query: str, topic: str) -> Note:
+def note(settings: Settings, query: str, topic: str) -> SkipNote:
     """The note of a query; an empty one when there is none."""
     path = partition_locations.path(query, NOTE)
-    return decode(webhdfs.read(settings, path)) if webhdfs.exists(settings, path) else Note(topic)
+    return decode(webhdfs.read(settings, path)) if webhdfs.exists(settings, path) else SkipNote(topic)
 
 
-def gaps(settings: Settings, query: str, topic: str) -> list[Gap]:
+def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
     """What Kafka has removed of a topic before the query read it, less what its note says; nothing before its start.
 
     Raises:
@@ -72,7 +72,9 @@ def gaps(settings: Settings, query: str, topic: str) -> list[Gap]:
     return between(topic, query, begin, _held(settings, query, topic, begin))
 
 
-def between(topic: str, query: str, begin: checkpoint_progress.Offsets, held: Mapping[int, Bounds]) -> list[Gap]:
+def between(
+    topic: str, query: str, begin: checkpoint_progress.Offsets, held: Mapping[int, OffsetRange]
+) -> list[OffsetGap]:
     """What lies between where a query goes on and where a topic begins.
 
     Raises:
@@ -86,10 +88,10 @@ def between(topic: str, query: str, begin: checkpoint_progress.Offsets, held: Ma
             f"Start over by deleting {partition_locations.path(query, '')} on HDFS as a whole"
         )
     both = ((number, begin.get(number, 0), bounds.first) for number, bounds in sorted(held.items()))
-    return [Gap(number, first, start) for number, first, start in both if first < start]
+    return [OffsetGap(number, first, start) for number, first, start in both if first < start]
 
 
-def _held(settings: Settings, query: str, topic: str, begin: checkpoint_progress.Offsets) -> Mapping[int, Bounds]:
+def _held(settings: Settings, query: str, topic: str, begin: checkpoint_progress.Offsets) -> Mapping[int, OffsetRange]:
     try:
         with topic_reader.consumer(settings) as client:
             return topic_reader.bounds(client, topic)
@@ -115,13 +117,13 @@ def require_none(settings: Settings, query: str, topic: str) -> None:
         )
 
 
-def sentence(topic: str, found: list[Gap]) -> str:
+def sentence(topic: str, found: list[OffsetGap]) -> str:
     """What was removed, by partition and offsets."""
     parts = ", ".join(f"{gap.first} to {gap.end - 1} of {topic}-{gap.partition}" for gap in found)
     return f"Kafka has removed the records {parts} by age or size"
 
 
-def skip(settings: Settings, query: str, topic: str) -> list[Gap]:
+def skip(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
     """Let a query go on without what Kafka has removed; returns what that is."""
     if found := gaps(settings, query, topic):
         known = note(settings, query, topic).with_gaps(found)

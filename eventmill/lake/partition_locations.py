@@ -19,7 +19,7 @@ NOTE = "places.json"
 DAY = re.compile("day=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a day is.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.folder, self.next) if self.next else (self.folder,)
 
 
-class Places(msgspec.Struct, frozen=True):
+class Locations(msgspec.Struct, frozen=True):
     """What the note says.
 
     Attributes:
@@ -44,18 +44,18 @@ class Places(msgspec.Struct, frozen=True):
         left: folders that days have left, with the seconds since the epoch of that.
     """
 
-    days: dict[str, dict[str, Place]] = {}
+    days: dict[str, dict[str, Location]] = {}
     left: dict[str, float] = {}
 
-    def place(self, table: str, day: str) -> Place:
+    def place(self, table: str, day: str) -> Location:
         """Where a day is."""
-        return self.days.get(table, {}).get(day) or Place(f"{table}/{day}")
+        return self.days.get(table, {}).get(day) or Location(f"{table}/{day}")
 
-    def set(self, table: str, day: str, place: Place) -> Places:
+    def set(self, table: str, day: str, place: Location) -> Locations:
         """The places after a change of one."""
         return msgspec.structs.replace(self, days=self.days | {table: self.days.get(table, {}) | {day: place}})
 
-    def moving(self) -> Iterator[tuple[str, str, Place]]:
+    def moving(self) -> Iterator[tuple[str, str, Location]]:
         """Each table and day that moves."""
         for table, days in self.days.items():
             for day, place in days.items():
@@ -63,12 +63,12 @@ class Places(msgspec.Struct, frozen=True):
                     yield table, day, place
 
 
-def decode(note: bytes) -> Places:
+def decode(note: bytes) -> Locations:
     """What a note says."""
-    return msgspec.json.decode(note, type=Places)
+    return msgspec.json.decode(note, type=Locations)
 
 
-def encode(places: Places) -> bytes:
+def encode(places: Locations) -> bytes:
     """The note that says so."""
     return msgspec.json.encode(places)
 
@@ -78,10 +78,10 @@ def path(pipeline: str, folder: str) -> str:
     return f"/eventmill/{pipeline}/{folder}"
 
 
-def read(settings: Settings, pipeline: str) -> Places:
+def read(settings: Settings, pipeline: str) -> Locations:
     """Where the days of a pipeline's tables are."""
     note = path(pipeline, NOTE)
-    return decode(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Places()
+    return decode(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Locations()
 
 
 def days(settings: Settings, pipeline: str, table: str) -> Mapping[str, str]:
@@ -95,6 +95,6 @@ def days_of(settings: Settings, pipeline: str, tables: Iterable[str]) -> dict[st
     return {table: _days(places, table, webhdfs.names(settings, path(pipeline, table))) for table in tables}
 
 
-def _days(places: Places, table: str, names: Iterable[str]) -> Mapping[str, str]:
+def _days(places: Locations, table: str, names: Iterable[str]) -> Mapping[str, str]:
     known = {*filter(DAY.fullmatch, names), *places.days.get(table, {})}
     return {day: places.place(table, day).folder for day in sorted(known)}

@@ -26,7 +26,7 @@ NOT_MADE = (ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE)
 
 
 @dataclass(frozen=True)
-class Source:
+class ImportSource:
     """A table of the shop: its columns in the lake's order, and the one that numbers its rows as they are added."""
 
     name: str
@@ -34,20 +34,20 @@ class Source:
     number: str
 
 
-SOURCES: Mapping[str, Source] = {
+SOURCES: Mapping[str, ImportSource] = {
     source.name: source
     for source in (
-        Source(
+        ImportSource(
             "orders",
             ("order_id", "user_id", "product_id", "quantity", "orderedAt", "status", "messageid"),
             "order_id",
         ),
-        Source("completed_orders", ("order_id", "completedAt", "status", "completion_id"), "completion_id"),
+        ImportSource("completed_orders", ("order_id", "completedAt", "status", "completion_id"), "completion_id"),
     )
 }
 
 
-class Rows(NamedTuple):
+class ImportedRows(NamedTuple):
     """The rows of a table with numbers above `after`, up to `until`."""
 
     after: int
@@ -59,19 +59,19 @@ class Rows(NamedTuple):
         return f"{self.after:0{DIGITS}}-{self.until:0{DIGITS}}"
 
 
-def imported(settings: Settings, table: str) -> list[Rows]:
+def imported(settings: Settings, table: str) -> list[ImportedRows]:
     """What the lake has of a table, in order."""
     names = webhdfs.names(settings, f"{LAKE}/{table}")
-    return [Rows(*map(int, name.split("-"))) for name in names if name.replace("-", "").isdecimal()]
+    return [ImportedRows(*map(int, name.split("-"))) for name in names if name.replace("-", "").isdecimal()]
 
 
-def wanted(settings: Settings, table: str) -> Rows:
+def wanted(settings: Settings, table: str) -> ImportedRows:
     """The rows that are there now and were not imported yet; none when both numbers are the same."""
     last = max((rows.until for rows in imported(settings, table)), default=0)
-    return Rows(last, max(last, _newest_or_none(settings, SOURCES[table])))
+    return ImportedRows(last, max(last, _newest_or_none(settings, SOURCES[table])))
 
 
-def _newest_or_none(settings: Settings, source: Source) -> int:
+def _newest_or_none(settings: Settings, source: ImportSource) -> int:
     """As `_newest`; 0 while the shop's tables are not made."""
     try:
         return _newest(settings, source)
@@ -81,7 +81,7 @@ def _newest_or_none(settings: Settings, source: Source) -> int:
         raise
 
 
-def _newest(settings: Settings, source: Source) -> int:
+def _newest(settings: Settings, source: ImportSource) -> int:
     """The highest number of the table below which no row will appear any more.
 
     Rows get their numbers before their transactions end, in any order. The lock waits for those that are under way.
@@ -101,12 +101,12 @@ def until(settings: Settings) -> dict[str, int]:
     return {table: max((rows.until for rows in imported(settings, table)), default=0) for table in SOURCES}
 
 
-def aside(table: str, rows: Rows) -> str:
+def aside(table: str, rows: ImportedRows) -> str:
     """The folder that the tries to import these rows write to, each to one of its own, named by its number."""
     return f"{ASIDE}/{table}/{rows.folder}"
 
 
-def publish(settings: Settings, table: str, rows: Rows) -> None:
+def publish(settings: Settings, table: str, rows: ImportedRows) -> None:
     """Make what the last try imported a part of the lake; removes what earlier ones have left.
 
     Rows that do not follow what is there, because another run was faster, are left to the next run.

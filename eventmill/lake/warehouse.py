@@ -38,7 +38,7 @@ class WarehouseError(RuntimeError):
     """The warehouse is not what the shop's database says; the message names the days."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class WarehousePlan(msgspec.Struct, frozen=True):
     """Where the warehouse is.
 
     Attributes:
@@ -50,12 +50,12 @@ class Plan(msgspec.Struct, frozen=True):
     days: dict[str, dict[str, str]]
 
 
-def nothing() -> Plan:
+def nothing() -> WarehousePlan:
     """The plan of a warehouse that has no row of any table yet."""
-    return Plan(dict.fromkeys(IN_SHOP, 0), {})
+    return WarehousePlan(dict.fromkeys(IN_SHOP, 0), {})
 
 
-def publish(settings: Settings) -> Plan | None:
+def publish(settings: Settings) -> WarehousePlan | None:
     """Let Hive follow the newest plan that is staged, and remove what no plan needs; None when there is none."""
     names = webhdfs.names(settings, f"{PIPELINE}/{STAGED}")
     plans = [name for name in names if name.endswith(".json")]
@@ -93,13 +93,13 @@ def _place(table: str, form: str, folder: str, day: str) -> str:
     return f"{FOLDER}/{table}/{form}/{folder}/day={day}"
 
 
-def newest(settings: Settings) -> Plan:
+def newest(settings: Settings) -> WarehousePlan:
     """The plan that Hive follows; that of an empty warehouse before the first."""
     names = webhdfs.names(settings, f"{PIPELINE}/{PLANS}")
     return _read(settings, f"{PLANS}/{names[-1]}") if names else nothing()
 
 
-def changes(plan: Plan, before: Plan) -> Iterator[tuple[str, str, str]]:
+def changes(plan: WarehousePlan, before: WarehousePlan) -> Iterator[tuple[str, str, str]]:
     """Each table, day and folder of a plan that the one before did not have."""
     for table, days in plan.days.items():
         for day, folder in sorted(days.items()):
@@ -107,11 +107,11 @@ def changes(plan: Plan, before: Plan) -> Iterator[tuple[str, str, str]]:
                 yield table, day, folder
 
 
-def _read(settings: Settings, path: str) -> Plan:
-    return msgspec.json.decode(webhdfs.read(settings, f"{PIPELINE}/{path}"), type=Plan)
+def _read(settings: Settings, path: str) -> WarehousePlan:
+    return msgspec.json.decode(webhdfs.read(settings, f"{PIPELINE}/{path}"), type=WarehousePlan)
 
 
-def _prune(settings: Settings, plan: Plan, before: Plan) -> None:
+def _prune(settings: Settings, plan: WarehousePlan, before: WarehousePlan) -> None:
     """Remove the folders that neither plan needs; a query that began before the change may still read older ones."""
     for table in plan.days:
         needed = {*plan.days[table].values(), *before.days.get(table, {}).values()}

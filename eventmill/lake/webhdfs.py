@@ -20,7 +20,7 @@ class HdfsError(RuntimeError):
     """HDFS did not do what was asked; the message says what."""
 
 
-class Entry(NamedTuple):
+class FileStatus(NamedTuple):
     """What a folder holds: its name, its size in bytes, a folder has none, and when it was written, in milliseconds."""
 
     name: str
@@ -33,14 +33,14 @@ class Entry(NamedTuple):
         return self.name.startswith((".", "_"))
 
 
-def entries(settings: Settings, folder: str) -> list[Entry]:
+def entries(settings: Settings, folder: str) -> list[FileStatus]:
     """What a folder holds, by name; nothing when it is not there."""
     reply = _get(settings, folder, "LISTSTATUS")
     if reply.status_code == NOT_FOUND:
         return []
     reply.raise_for_status()
     found = reply.json()["FileStatuses"]["FileStatus"]
-    return sorted(Entry(status["pathSuffix"], status["length"], status["modificationTime"]) for status in found)
+    return sorted(FileStatus(status["pathSuffix"], status["length"], status["modificationTime"]) for status in found)
 
 
 def names(settings: Settings, folder: str) -> list[str]:

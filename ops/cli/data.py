@@ -23,10 +23,10 @@ from ops.datagen import page_logs, product_views, spec, user_actions
 from ops.datagen.cart_truth import CartsTruth
 from ops.datagen.ground_truth import PageLogsTruth, Truth
 from ops.datagen.product_views import require_folders
-from ops.datagen.spec import Plan
+from ops.datagen.spec import Spec
 from ops.senders import event_api, kafka_arrival, nifi_inbox, source_cluster
 
-Wanted = TypeVar("Wanted", bound=Plan)
+Wanted = TypeVar("Wanted", bound=Spec)
 Known = TypeVar("Known", Truth, CartsTruth, PageLogsTruth)
 
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
@@ -38,7 +38,7 @@ generate_app = typer.Typer(help="Write seeded sample events and the truth about 
 send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args_is_help=True)
 
 
-class Layout(StrEnum):
+class FileLayout(StrEnum):
     """How records lie in a file."""
 
     lines = "lines"
@@ -75,11 +75,11 @@ def generate_clicks(
     duplicates: DuplicatesOption = "1%",
     broken: BrokenOption = "0.5%",
     start: Annotated[str, typer.Option(help="Time of the first event.")] = "2026-01-01T00:00:00Z",
-    layout: Annotated[Layout, typer.Option("--format", help="JSON lines or one JSON array.")] = Layout.lines,
+    layout: Annotated[FileLayout, typer.Option("--format", help="JSON lines or one JSON array.")] = FileLayout.lines,
 ) -> None:
     """Write product views, some of them late, doubled or broken, and the truth about them."""
     values = settings.load()
-    wanted = spec.Plan(
+    wanted = spec.Spec(
         count=count,
         seed=seed,
         start=spec.moment(start),
@@ -89,7 +89,7 @@ def generate_clicks(
         broken=spec.share(broken),
         window=values.clicks_window_seconds,
         watermark=values.clicks_watermark_seconds,
-        array=layout is Layout.array,
+        array=layout is FileLayout.array,
     )
     _generate(product_views.write, wanted, out, truth)
 
@@ -144,7 +144,7 @@ def generate_visits(
     start: Annotated[str, typer.Option(help="Time of the first log.")] = "2026-01-01T00:00:00Z",
 ) -> None:
     """Write page logs, some of them doubled or broken, and the truth about them."""
-    wanted = spec.Plan(
+    wanted = spec.Spec(
         count=count,
         seed=seed,
         start=spec.moment(start),

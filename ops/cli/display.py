@@ -22,7 +22,7 @@ from eventmill.text.terminal import Console
 WIDE = 1000
 
 
-class Shape(StrEnum):
+class OutputFormat(StrEnum):
     """How a result is shown."""
 
     table = "table"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from eventmill.config import settings
 from eventmill.kafka import forwarder, topic_reader, topics
-from ops.cli.display import Shape, data, wide
+from ops.cli.display import OutputFormat, data, wide
 
 topics_app = typer.Typer(help="Make and list Kafka's topics.", no_args_is_help=True)
 forward_app = typer.Typer(
@@ -55,12 +55,12 @@ def forward() -> None:
 
 @forward_app.command()
 def status(
-    shape: Annotated[Shape, typer.Option("--format", help="How the result is shown.")] = Shape.table,
+    shape: Annotated[OutputFormat, typer.Option("--format", help="How the result is shown.")] = OutputFormat.table,
 ) -> None:
     """Show how far each partition of the source's topic is copied."""
     values = settings.load()
     found = forwarder.status(values)
-    if shape is Shape.json:
+    if shape is OutputFormat.json:
         data(msgspec.json.encode(found))
         return
     table = Table("partition", "copied up to", "source's end", "records left")

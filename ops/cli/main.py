@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 
-class Entry(NamedTuple):
+class Command(NamedTuple):
     """Where a command or group lives in `ops.cli`, and its line in the help."""
 
     module: str
@@ -21,30 +21,30 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "setup": Entry("stack", "Fetch all that the stack needs, by the lock files and poms."),
-    "up": Entry("stack", "Start the stack and wait until every service is ready."),
-    "down": Entry("stack", "Stop all jobs and services."),
-    "status": Entry("stack", "Show each service and job: state, process, uptime, memory, port."),
-    "logs": Entry("stack", "Show the end of a service's or job's log."),
-    "topics": Entry("kafka", "Make and list Kafka's topics."),
-    "generate": Entry("data", "Write seeded sample events and the truth about them."),
-    "send": Entry("data", "Send a file, and wait until Kafka has it."),
-    "watch": Entry("data", "Show a topic's records as they come."),
-    "rejected": Entry("rejected", "Show what was rejected, and why; mend it and send it again."),
-    "jobs": Entry("jobs", "Start, stop, look at and run the Spark jobs."),
-    "sql": Entry("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
-    "query": Entry("sql", "Ask a named query, and compare the engines' answers."),
-    "tables": Entry("tables", "Make a pipeline's Hive tables, and let Hive find new days."),
-    "compact": Entry("tables", "Make the small files of a pipeline's closed days few large ones."),
-    "report": Entry("tables", "Write a pipeline's analytics report, as HTML and Markdown with charts."),
-    "console": Entry("sql", "Open an engine's own console."),
-    "demo": Entry("demo", "Run the pipelines on sample data, and show what came of it."),
-    "play": Entry("clients", "Let players visit the game."),
-    "shop": Entry("clients", "Keep the shop busy: customers who order and look up orders."),
-    "leaderboard": Entry("sql", "Show the users who did most in the shop, live."),
-    "key": Entry("clients", "Make a key of the event API for a client, and what API_KEYS holds of it."),
-    "forward": Entry("kafka", "Look at the forwarder, which copies visits from the source cluster."),
-    "verify": Entry("verify", "Check that every record is accounted for."),
+    "setup": Command("stack", "Fetch all that the stack needs, by the lock files and poms."),
+    "up": Command("stack", "Start the stack and wait until every service is ready."),
+    "down": Command("stack", "Stop all jobs and services."),
+    "status": Command("stack", "Show each service and job: state, process, uptime, memory, port."),
+    "logs": Command("stack", "Show the end of a service's or job's log."),
+    "topics": Command("kafka", "Make and list Kafka's topics."),
+    "generate": Command("data", "Write seeded sample events and the truth about them."),
+    "send": Command("data", "Send a file, and wait until Kafka has it."),
+    "watch": Command("data", "Show a topic's records as they come."),
+    "rejected": Command("rejected", "Show what was rejected, and why; mend it and send it again."),
+    "jobs": Command("jobs", "Start, stop, look at and run the Spark jobs."),
+    "sql": Command("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
+    "query": Command("sql", "Ask a named query, and compare the engines' answers."),
+    "tables": Command("tables", "Make a pipeline's Hive tables, and let Hive find new days."),
+    "compact": Command("tables", "Make the small files of a pipeline's closed days few large ones."),
+    "report": Command("tables", "Write a pipeline's analytics report, as HTML and Markdown with charts."),
+    "console": Command("sql", "Open an engine's own console."),
+    "demo": Command("demo", "Run the pipelines on sample data, and show what came of it."),
+    "play": Command("clients", "Let players visit the game."),
+    "shop": Command("clients", "Keep the shop busy: customers who order and look up orders."),
+    "leaderboard": Command("sql", "Show the users who did most in the shop, live."),
+    "key": Command("clients", "Make a key of the event API for a client, and what API_KEYS holds of it."),
+    "forward": Command("kafka", "Look at the forwarder, which copies visits from the source cluster."),
+    "verify": Command("verify", "Check that every record is accounted for."),
 }
 
 

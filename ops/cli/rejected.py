@@ -16,8 +16,8 @@ from eventmill.config.settings import Settings
 from eventmill.contracts import validation_report
 from eventmill.contracts.events import EventError
 from eventmill.kafka import dead_letters, replay
-from eventmill.kafka.dead_letters import History, Place, Rejected, RejectedError, Summary
-from eventmill.kafka.replay import Choice, Outgoing, Result
+from eventmill.kafka.dead_letters import DeadLetterSummary, History, RecordId, Rejected, RejectedError
+from eventmill.kafka.replay import Outgoing, ReplayResult, ReplaySelection
 from eventmill.kafka.topics import Topic
 from eventmill.text.printable import decoded
 from ops.cli.data import progress_bar
@@ -50,7 +50,7 @@ def list_all(
     """Show the newest rejected records of a topic, each once, and how often each reason came and was replayed."""
     values = settings.load()
     history = dead_letters.history(values, dead_letters.source(values, topic).name)
-    summary, replayed, found = dead_letters.Summary(), Counter[str](), 0
+    summary, replayed, found = dead_letters.DeadLetterSummary(), Counter[str](), 0
 
     def wanted() -> Iterator[Rejected]:
         nonlocal found
@@ -76,7 +76,7 @@ def _row(record: Rejected, history: History) -> list[str]:
     return [*cells, f"{replay.time:%Y-%m-%d %H:%M:%S}" if replay else ""]
 
 
-def _reasons(summary: Summary, replayed: Counter[str]) -> Table:
+def _reasons(summary: DeadLetterSummary, replayed: Counter[str]) -> Table:
     table = Table("reason", "records", "replayed")
     for reason, number in summary.reasons.most_common():
         table.add_row(reason, str(number), str(replayed[reason]))
@@ -88,7 +88,7 @@ def show(topic: TopicArgument, identity: IdArgument) -> None:
     """Show a rejected record, and all that breaks the contract in it."""
     values = settings.load()
     source = dead_letters.source(values, topic)
-    record = dead_letters.one(values, topic, dead_letters.Place.parse(identity))
+    record = dead_letters.one(values, topic, dead_letters.RecordId.parse(identity))
     history = dead_letters.history(values, topic)
     facts = Table("rejected record", f"{record.place} of {topic}")
     facts.add_row("reason", record.reason)
@@ -133,7 +133,7 @@ def edit(
 ) -> None:
     """Change a rejected record, by --set or in $VISUAL or $EDITOR, and replay it when it keeps the contract."""
     values = settings.load()
-    source, place = dead_letters.source(values, topic), dead_letters.Place.parse(identity)
+    source, place = dead_letters.source(values, topic), dead_letters.RecordId.parse(identity)
     replay.require_new(topic, dead_letters.history(values, topic), place)
     record = dead_letters.one(values, topic, place)
     if changes:
@@ -196,12 +196,12 @@ def replay_some(
     source = dead_letters.source(values, topic)
     if sum(map(bool, (identities, reason, every))) != 1:
         raise RejectedError("say which records to replay, in one way: by their ids, by --reason TEXT, or --all")
-    choice = replay.Choice([dead_letters.Place.parse(text) for text in identities or ()], reason, every)
+    choice = replay.ReplaySelection([dead_letters.RecordId.parse(text) for text in identities or ()], reason, every)
     result = _replay(values, source, choice)
     _show_result(topic, result, named=len(choice.places))
 
 
-def _replay(values: Settings, topic: Topic, choice: Choice) -> Result:
+def _replay(values: Settings, topic: Topic, choice: ReplaySelection) -> ReplayResult:
     """Find out what there is before taking over from another replay; then send."""
     history = dead_letters.history(values, topic.name)
     named = choice.identities(topic.name, history)
@@ -210,7 +210,7 @@ def _replay(values: Settings, topic: Topic, choice: Choice) -> Result:
         return replay.replay(values, topic, choice, lambda done: progress.update(task, completed=done))
 
 
-def _show_result(topic: str, result: Result, named: int) -> None:
+def _show_result(topic: str, result: ReplayResult, named: int) -> None:
     if named == 1 and result.left:
         raise RejectedError(_sentence(*next(iter(result.left.items()))))
     console = wide()
@@ -223,5 +223,5 @@ def _show_result(topic: str, result: Result, named: int) -> None:
         raise RejectedError(f"{len(result.left)} of {named} records were not replayed")
 
 
-def _sentence(place: Place, why: str) -> str:
+def _sentence(place: RecordId, why: str) -> str:
     return f"rejected record {place} {why}"

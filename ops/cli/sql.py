@@ -15,7 +15,7 @@ from rich.table import Table
 from eventmill.config import settings
 from eventmill.databases import leaderboard as leaders
 from eventmill.databases import named_queries, query_engines
-from eventmill.databases.leaderboard import Board
+from eventmill.databases.leaderboard import Leaderboard
 from eventmill.text import terminal
 from ops.cli.display import changing, data, say, wide
 from ops.datagen import spec
@@ -33,14 +33,14 @@ class Engine(StrEnum):
     postgres = "postgres"
 
 
-class Console(StrEnum):
+class EngineConsole(StrEnum):
     """Who has a console."""
 
     presto = "presto"
     hive = "hive"
 
 
-class Shape(StrEnum):
+class ResultFormat(StrEnum):
     """How the answer is shown."""
 
     table = "table"
@@ -60,13 +60,13 @@ PAUSE_SECONDS = 1.0
 EngineOption = Annotated[Engine | None, typer.Option(help="Who is asked; by default the first that can answer.")]
 CompareOption = Annotated[bool, typer.Option("--compare", help="Ask all that can answer, and compare.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="A parameter's value, such as day=2026-03-01.")]
-ShapeOption = Annotated[Shape, typer.Option("--format", help="How the answer is shown.")]
+ShapeOption = Annotated[ResultFormat, typer.Option("--format", help="How the answer is shown.")]
 
 
 def ask(
     engine: Annotated[Engine, typer.Argument(help="Who is asked.")],
     statement: Annotated[str, typer.Argument(help='One statement, such as "SELECT * FROM commerce".')],
-    shape: ShapeOption = Shape.table,
+    shape: ShapeOption = ResultFormat.table,
 ) -> None:
     """Ask Presto, Hive, MySQL, Spark, Cassandra or PostgreSQL. Times are UTC."""
     _print(query_engines.ENGINES[engine](settings.load(), statement), shape)
@@ -77,7 +77,7 @@ def ask_named(
     engine: EngineOption = None,
     compare: CompareOption = False,
     values: SetOption = None,
-    shape: ShapeOption = Shape.table,
+    shape: ShapeOption = ResultFormat.table,
 ) -> None:
     """Ask a named query. With --compare the exit code is 1 when two engines differ."""
     if name is None:
@@ -117,7 +117,7 @@ def leaderboard(
 
 
 def console(
-    engine: Annotated[Console, typer.Argument(help="Whose console.")],
+    engine: Annotated[EngineConsole, typer.Argument(help="Whose console.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="What it takes, such as --execute for Presto.")] = None,
 ) -> None:
     """Open an engine's own console: presto-cli or Hive's beeline."""
@@ -126,21 +126,21 @@ def console(
     os.execve(script, [str(script), *(arguments or [])], environment)
 
 
-def _list(known: Iterable[named_queries.Query]) -> None:
+def _list(known: Iterable[named_queries.NamedQuery]) -> None:
     table = Table("query", "what it tells", "engines", "parameters")
     for query in known:
         table.add_row(query.name, query.about, ", ".join(query.engines), ", ".join(query.parameters))
     wide().print(table)
 
 
-def _print(result: query_engines.Result, shape: Shape) -> None:
-    if shape is Shape.table:
+def _print(result: query_engines.QueryResult, shape: ResultFormat) -> None:
+    if shape is ResultFormat.table:
         _show(result)
     else:
-        data(query_engines.as_csv(result) if shape is Shape.csv else query_engines.as_json(result))
+        data(query_engines.as_csv(result) if shape is ResultFormat.csv else query_engines.as_json(result))
 
 
-def _show(result: query_engines.Result) -> None:
+def _show(result: query_engines.QueryResult) -> None:
     console = wide()
     if not result.columns:
         console.print("done")
@@ -154,7 +154,7 @@ def _show(result: query_engines.Result) -> None:
     console.print(table, f"{len(result.rows)} rows")
 
 
-def _board(board: Board | None) -> Table:
+def _board(board: Leaderboard | None) -> Table:
     table = Table("rank", "user", "actions", "put into the cart", "orders", title_justify="left")
     if board is None:
         table.title = "no user did anything yet"

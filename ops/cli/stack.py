@@ -64,7 +64,7 @@ def up(services: ServicesArgument = None) -> None:
     say("the stack is up" if started else "the stack was up already")
 
 
-def _up_table(progress: list[native_stack.Progress], values: settings.Settings) -> Table:
+def _up_table(progress: list[native_stack.StartProgress], values: settings.Settings) -> Table:
     table = Table("service", "engine", "state", "seconds", "port")
     for p in progress:
         port = next(iter(p.service.port_numbers(values).values()), "")

@@ -71,6 +71,6 @@ def write_report(
     with progress_bar() as bar:
         sections = [analytics_report.answer(values, query, engine) for query in bar.track(asked, description="queries")]
     steps = analytics_report.steps(values, pipeline, engine)
-    made = analytics_report.Report(pipeline, engine.value, datetime.now(UTC), steps, sections)
+    made = analytics_report.AnalyticsReport(pipeline, engine.value, datetime.now(UTC), steps, sections)
     for path in analytics_report.write(made, out or values.state_dir / "reports"):
         say(path)

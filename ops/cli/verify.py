@@ -14,10 +14,10 @@ from rich.table import Table
 
 from eventmill.config import settings
 from eventmill.config.settings import PIPELINES, Settings
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from eventmill.lake import committed_batches
 from ops.cli.data import progress_bar
-from ops.cli.display import Shape, data, say, wide
+from ops.cli.display import OutputFormat, data, say, wide
 from ops.datagen import ground_truth
 from ops.datagen.ground_truth import Truth
 from ops.reconciliation import (
@@ -30,10 +30,10 @@ from ops.reconciliation import (
     recount,
     visit_snapshot,
 )
-from ops.reconciliation.click_checks import Report
+from ops.reconciliation.click_checks import ClickReport
 from ops.reconciliation.event_checks import EventReport
-from ops.reconciliation.last_check import Found, Note
-from ops.reconciliation.snapshot import PipelineEvidence
+from ops.reconciliation.last_check import CheckNote, Found
+from ops.reconciliation.snapshot import Snapshot
 from ops.stack.supervisor import StackError
 
 WINDOWS = "clicks"
@@ -44,7 +44,7 @@ STAR_SCHEMA = "visits"
 
 SHOWN = 20
 Again = TypeVar("Again")
-Count = Callable[[Settings, str, Mapping[int, Bounds], Callable[[int], object]], Again]
+Count = Callable[[Settings, str, Mapping[int, OffsetRange], Callable[[int], object]], Again]
 PipelinesArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -72,7 +72,7 @@ def verify(
     allow_waiting: Annotated[bool, typer.Option("--allow-waiting", help="Records may still be waiting.")] = False,
     recount: Annotated[bool, typer.Option(help="Count Kafka's records again, without Spark.")] = True,
     everything: Annotated[bool, typer.Option("--all", help="Count everything again, not what is new only.")] = False,
-    shape: Annotated[Shape, typer.Option("--format", help="How the result is shown.")] = Shape.table,
+    shape: Annotated[OutputFormat, typer.Option("--format", help="How the result is shown.")] = OutputFormat.table,
 ) -> None:
     """Check that every record is accounted for. Exit 1 when not.
 
@@ -83,7 +83,7 @@ def verify(
     wanted = _pipelines(values, pipelines or [], [WINDOWS] if expected else [])
     how = How(recount, allow_waiting, everything)
     reports = [_check(values, pipeline, expected, how) for pipeline in wanted]
-    if shape is Shape.json:
+    if shape is OutputFormat.json:
         data(msgspec.json.encode(reports))
     else:
         for report in reports:
@@ -118,7 +118,7 @@ def _pipelines(values: Settings, named: Sequence[str], needed: Sequence[str]) ->
     return list(dict.fromkeys(wanted))
 
 
-def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> Report | EventReport:
+def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> ClickReport | EventReport:
     """Check a pipeline, and note what was found when it holds."""
     noted = last_check.NOT_NOTED if how.everything else last_check.read(values, pipeline)
     check = partial(_check_windows, truth=truth) if pipeline == WINDOWS else partial(_check_events, pipeline=pipeline)
@@ -134,7 +134,7 @@ def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> Re
     return report
 
 
-def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[Report, Note]:
+def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[ClickReport, CheckNote]:
     found = click_snapshot.gather(values, WINDOWS, noted)
     before = found.before.counted.views
     count = partial(recount.recount, refused=found.refused, closed=found.closed(), before=before)
@@ -145,7 +145,7 @@ def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None
     return report, found.note(counted, again.views() if again else None)
 
 
-def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tuple[EventReport, Note]:
+def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tuple[EventReport, CheckNote]:
     found = (visit_snapshot if pipeline == STAR_SCHEMA else event_snapshot).gather(values, pipeline, noted)
     new = _counted(values, found, recount.count) if how.recount else None
     counted = None if new is None else found.before.counted.records + new
@@ -153,7 +153,7 @@ def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tu
     return event_checks.report(pipeline, found, allow_waiting=how.allow_waiting), found.note(counted)
 
 
-def _counted(values: Settings, found: PipelineEvidence, count: Count[Again]) -> Again | None:
+def _counted(values: Settings, found: Snapshot, count: Count[Again]) -> Again | None:
     """What the records come to that the job's state has counted, and no check before; None when some are removed."""
     if found.removed():
         return None
@@ -163,7 +163,7 @@ def _counted(values: Settings, found: PipelineEvidence, count: Count[Again]) -> 
         return count(values, found.topic, limits, lambda done: progress.update(task, completed=done))
 
 
-def _show(report: Report | EventReport) -> None:
+def _show(report: ClickReport | EventReport) -> None:
     console = wide()
     table = Table("records", "number", title=report.pipeline)
     for name, number in report.rows():

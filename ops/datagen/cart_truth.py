@@ -17,12 +17,12 @@ import msgspec
 
 from eventmill.config.atomic_files import aside
 from ops.datagen.ground_truth import Planted, read_as
-from ops.datagen.shopper_model import Action
+from ops.datagen.shopper_model import PlannedAction
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Cart(msgspec.Struct, frozen=True):
+class ExpectedCart(msgspec.Struct, frozen=True):
     """A cart, and what came of it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Cart(msgspec.Struct, frozen=True):
     timestamp: datetime | None
 
 
-class Score(msgspec.Struct, frozen=True, array_like=True):
+class ExpectedScore(msgspec.Struct, frozen=True, array_like=True):
     """How often a user did something in a window; as a list, for there are many."""
 
     window_start: datetime
@@ -75,9 +75,9 @@ class CartsTruth(msgspec.Struct, frozen=True):
     watermark_seconds: int
     timeout_seconds: int
     end: datetime
-    carts: list[Cart]
+    carts: list[ExpectedCart]
     totals: dict[str, dict[str, int]]
-    windows: list[Score]
+    windows: list[ExpectedScore]
 
 
 def moment(millis: int) -> datetime:
@@ -85,9 +85,9 @@ def moment(millis: int) -> datetime:
     return EPOCH + timedelta(milliseconds=millis)
 
 
-def carts(actions: Sequence[Action], timeout: int) -> list[Cart]:
+def carts(actions: Sequence[PlannedAction], timeout: int) -> list[ExpectedCart]:
     """The carts of actions that are in the order of their times; `timeout` in seconds."""
-    by_user: defaultdict[str, list[Action]] = defaultdict(list)
+    by_user: defaultdict[str, list[PlannedAction]] = defaultdict(list)
     for action in actions:
         by_user[action.userid].append(action)
     groups = [group for user in by_user.values() for group in _grouped(user, timeout * 1000)]
@@ -95,9 +95,9 @@ def carts(actions: Sequence[Action], timeout: int) -> list[Cart]:
     return sorted(found, key=lambda cart: (cart.opened_at, cart.messageid))
 
 
-def _grouped(actions: Iterable[Action], timeout: int) -> Iterator[list[Action]]:
+def _grouped(actions: Iterable[PlannedAction], timeout: int) -> Iterator[list[PlannedAction]]:
     """The actions of one user that belong to a cart, cart by cart."""
-    cart: list[Action] = []
+    cart: list[PlannedAction] = []
     for action in actions:
         if cart and action.time > cart[-1].time + timeout:
             yield cart
@@ -111,11 +111,11 @@ def _grouped(actions: Iterable[Action], timeout: int) -> Iterator[list[Action]]:
         yield cart
 
 
-def _cart(actions: Sequence[Action], timeout: int, end: datetime) -> Cart:
+def _cart(actions: Sequence[PlannedAction], timeout: int, end: datetime) -> ExpectedCart:
     last, products = actions[-1], [action.productid for action in actions if action.name == "SHOPPING_CART"]
     over = moment(last.time) + timedelta(seconds=timeout)
     ordered = last.name == "ORDER"
-    return Cart(
+    return ExpectedCart(
         messageid=actions[0].messageid,
         userid=last.userid,
         opened_at=moment(actions[0].time),
@@ -129,7 +129,7 @@ def _cart(actions: Sequence[Action], timeout: int, end: datetime) -> Cart:
     )
 
 
-def totals(actions: Iterable[Action]) -> dict[str, dict[str, int]]:
+def totals(actions: Iterable[PlannedAction]) -> dict[str, dict[str, int]]:
     """How often each user did what."""
     found: dict[str, dict[str, int]] = {}
     for (userid, name), number in sorted(Counter((action.userid, action.name) for action in actions).items()):
@@ -137,14 +137,16 @@ def totals(actions: Iterable[Action]) -> dict[str, dict[str, int]]:
     return found
 
 
-def scores(actions: Iterable[Action], window: int) -> list[Score]:
+def scores(actions: Iterable[PlannedAction], window: int) -> list[ExpectedScore]:
     """How often each user did what in each window of so many seconds."""
     length = window * 1000
     counts = Counter((action.time // length * length, action.userid, action.name) for action in actions)
-    return [Score(moment(start), userid, name, number) for (start, userid, name), number in sorted(counts.items())]
+    return [
+        ExpectedScore(moment(start), userid, name, number) for (start, userid, name), number in sorted(counts.items())
+    ]
 
 
-def abandoned_by(truth: CartsTruth, cutoff: datetime) -> list[Cart]:
+def abandoned_by(truth: CartsTruth, cutoff: datetime) -> list[ExpectedCart]:
     """The carts that timed out at or before a time, in that order; past the end of the file, if nothing more comes."""
     timed_out = [(cart.timestamp, cart.messageid, cart) for cart in truth.carts if cart.timestamp]
     return [cart for over, _, cart in sorted(timed_out, key=lambda entry: entry[:2]) if over <= cutoff]

@@ -25,7 +25,7 @@ from ops.datagen import ground_truth as truths
 from ops.datagen.faults import PAGE_LOG_FAULTS, Event
 from ops.datagen.ground_truth import PageLogsTruth, Planted
 from ops.datagen.product_views import CHUNK, Plant, Progress, due, skewed, uuids
-from ops.datagen.spec import Plan
+from ops.datagen.spec import Spec
 
 FOLDER = ROOT / "data" / "visits"
 UNKNOWN = "Unknown"
@@ -41,7 +41,7 @@ REFERRERS |= {"https://www.facebook.com/": 130, "https://t.co/x1": 60, "https://
 OPTIONS = {"alloy": ("white-375", "yellow-585", "red-750"), "diamond": ("sapphire", "ruby", "brilliant")}
 
 
-class Choice:
+class WeightedChoice:
     """Rows of which one is picked by its share."""
 
     def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
@@ -54,23 +54,23 @@ class Choice:
         return [self.rows[index] for index in found.tolist()]
 
 
-def read_choice(name: str) -> Choice:
+def read_choice(name: str) -> WeightedChoice:
     """The rows of a file in data/visits/."""
     lines = (FOLDER / name).read_text("utf-8").splitlines()
-    return Choice(list(csv.DictReader(line for line in lines if not line.startswith("#"))))
+    return WeightedChoice(list(csv.DictReader(line for line in lines if not line.startswith("#"))))
 
 
-class Generator:
+class PageLogGenerator:
     """The records of one plan, in the order of the file; `truth` holds once all were taken."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Spec) -> None:
         self.plan = plan
         self._chance = np.random.default_rng([plan.seed, 0])
         self._duplicates = Plant(1, plan.duplicates, plan)
         self._broken = Plant(2, plan.broken, plan)
         self._kinds = cycle(PAGE_LOG_FAULTS.items())
         self._networks, self._user_agents = read_choice("networks.csv"), read_choice("user_agents.csv")
-        self._referrers = Choice([{"url": url, "share": str(share)} for url, share in REFERRERS.items()])
+        self._referrers = WeightedChoice([{"url": url, "share": str(share)} for url, share in REFERRERS.items()])
         self._views: dict[str, Counter[str]] = {}
         self._broken_kinds: Counter[str] = Counter()
         self._doubled = 0
@@ -211,9 +211,9 @@ def log(
     }
 
 
-def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> PageLogsTruth:
+def write(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> PageLogsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
-    generator = Generator(plan)
+    generator = PageLogGenerator(plan)
     write_lines(path, generator.chunks(), on_progress)
     result = generator.truth()
     truths.write(result, truth_path)

@@ -26,7 +26,7 @@ from eventmill.config.atomic_files import aside
 from ops.datagen.faults import FAULTS, LINE_FAULTS, Event
 from ops.datagen.ground_truth import Expected, Planted, Truth
 from ops.datagen.ground_truth import write as write_truth
-from ops.datagen.spec import GenerateError, Plan
+from ops.datagen.spec import GenerateError, Spec
 
 # Sources and how often each comes, in thousandths. Names that differ in case, accent or script only are distinct.
 SOURCES = {
@@ -81,7 +81,7 @@ def due(waiting: list[tuple[float, int, bytes]], time: float) -> Iterator[bytes]
 class Plant:
     """The places at which faults of one sort come, and the chance that decides about them."""
 
-    def __init__(self, stream: int, wanted: float, plan: Plan, first: int = 0) -> None:
+    def __init__(self, stream: int, wanted: float, plan: Spec, first: int = 0) -> None:
         self.chance = np.random.default_rng([plan.seed, stream])
         room = max(0, plan.count - first)
         number = min(round(wanted * plan.count), room)
@@ -96,10 +96,10 @@ class Plant:
         return places
 
 
-class Generator:
+class ProductViewGenerator:
     """The records of one plan, in the order of the file; `tally` holds their counts once all were taken."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Spec) -> None:
         self.plan = plan
         self.tally = Tally()
         self._start = int(plan.start.timestamp())
@@ -248,9 +248,9 @@ def require_folders(*paths: Path) -> None:
             raise GenerateError(f"there is no folder {path.parent}")
 
 
-def write(plan: Plan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
+def write(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
-    generator = Generator(plan)
+    generator = ProductViewGenerator(plan)
     opening, between, closing = (b"[\n", b",\n", b"\n]\n") if plan.array else (b"", b"\n", b"\n")
     done = 0
     with aside(path) as file:

@@ -29,7 +29,7 @@ FINAL = ("CHECKOUT", "ORDER")
 """Actions that always tell it."""
 
 
-class Action(NamedTuple):
+class PlannedAction(NamedTuple):
     """One action; its time in milliseconds since the epoch."""
 
     time: int
@@ -40,7 +40,7 @@ class Action(NamedTuple):
     messageid: str = ""
 
 
-class Step(NamedTuple):
+class SessionStep(NamedTuple):
     """An action of a session, and the milliseconds before it or one of SOON and PAUSE."""
 
     name: str
@@ -55,7 +55,7 @@ class Some(NamedTuple):
     most: int
 
 
-class Gap(NamedTuple):
+class Pause(NamedTuple):
     """A wait of so many timeouts, and some milliseconds more."""
 
     least: float
@@ -63,34 +63,34 @@ class Gap(NamedTuple):
     more: int = 0
 
 
-class Kind(NamedTuple):
+class SessionKind(NamedTuple):
     """A kind of session: how often it comes, in hundredths, and its parts."""
 
     share: int
-    parts: tuple[Some | Gap, ...]
+    parts: tuple[Some | Pause, ...]
 
 
 VIEW, CART, LOGOUT = Some("PRODUCT_VIEW", 1, 4), Some("SHOPPING_CART", 1, 3), Some("LOGOUT", 0, 1)
 BROWSE = (Some("LOGIN", 0, 1), Some("SEARCH", 0, 2), VIEW)
 CHECKOUT, ORDER = Some("CHECKOUT", 1, 1), Some("ORDER", 1, 1)
-WITHIN, AFTER, LAST_MOMENT, SECOND_LATER = Gap(0.3, 0.9), Gap(1.05, 1.4), Gap(1, 1), Gap(1, 1, 1000)
+WITHIN, AFTER, LAST_MOMENT, SECOND_LATER = Pause(0.3, 0.9), Pause(1.05, 1.4), Pause(1, 1), Pause(1, 1, 1000)
 KINDS = {
-    "looked around": Kind(34, (*BROWSE, LOGOUT)),
-    "ordered": Kind(20, (*BROWSE, CART, CHECKOUT, ORDER, LOGOUT)),
-    "ordered twice": Kind(6, (*BROWSE, CART, CHECKOUT, ORDER, VIEW, CART, CHECKOUT, ORDER)),
-    "left a cart": Kind(8, (*BROWSE, CART, LOGOUT)),
-    "left at checkout": Kind(6, (*BROWSE, CART, CHECKOUT)),
-    "came back in time": Kind(6, (*BROWSE, CART, WITHIN, *BROWSE, CART, CHECKOUT, ORDER)),
-    "came back too late": Kind(8, (*BROWSE, CART, AFTER, *BROWSE, LOGOUT)),
-    "left two carts": Kind(4, (*BROWSE, CART, CHECKOUT, AFTER, *BROWSE, CART, AFTER, VIEW)),
-    "ordered in the last moment": Kind(4, (*BROWSE, CART, LAST_MOMENT, ORDER)),
-    "ordered a second too late": Kind(4, (*BROWSE, CART, CHECKOUT, SECOND_LATER, ORDER)),
+    "looked around": SessionKind(34, (*BROWSE, LOGOUT)),
+    "ordered": SessionKind(20, (*BROWSE, CART, CHECKOUT, ORDER, LOGOUT)),
+    "ordered twice": SessionKind(6, (*BROWSE, CART, CHECKOUT, ORDER, VIEW, CART, CHECKOUT, ORDER)),
+    "left a cart": SessionKind(8, (*BROWSE, CART, LOGOUT)),
+    "left at checkout": SessionKind(6, (*BROWSE, CART, CHECKOUT)),
+    "came back in time": SessionKind(6, (*BROWSE, CART, WITHIN, *BROWSE, CART, CHECKOUT, ORDER)),
+    "came back too late": SessionKind(8, (*BROWSE, CART, AFTER, *BROWSE, LOGOUT)),
+    "left two carts": SessionKind(4, (*BROWSE, CART, CHECKOUT, AFTER, *BROWSE, CART, AFTER, VIEW)),
+    "ordered in the last moment": SessionKind(4, (*BROWSE, CART, LAST_MOMENT, ORDER)),
+    "ordered a second too late": SessionKind(4, (*BROWSE, CART, CHECKOUT, SECOND_LATER, ORDER)),
 }
 ALL = list(KINDS.values())
-QUICK = [kind for kind in ALL if not any(isinstance(part, Gap) for part in kind.parts)]
+QUICK = [kind for kind in ALL if not any(isinstance(part, Pause) for part in kind.parts)]
 
 
-def actions(plan: CartsPlan) -> list[Action]:
+def actions(plan: CartsPlan) -> list[PlannedAction]:
     """The actions of all users, in the order of their times."""
     chance = np.random.default_rng([plan.seed, 0])
     found = sorted(action for user, number in enumerate(_budgets(plan)) for action in _of_user(plan, user, number))
@@ -107,7 +107,7 @@ def _budgets(plan: CartsPlan) -> list[int]:
     return budgets
 
 
-def _of_user(plan: CartsPlan, user: int, number: int) -> Iterator[Action]:
+def _of_user(plan: CartsPlan, user: int, number: int) -> Iterator[PlannedAction]:
     """The actions of one user, still without identities."""
     chance = np.random.default_rng([plan.seed, 1, user])
     steps = _steps(chance, plan, ALL[user % len(ALL)], number)
@@ -123,7 +123,7 @@ def _of_user(plan: CartsPlan, user: int, number: int) -> Iterator[Action]:
             product = viewed or product
             worth = (worth or 0) + price(product)
         name = f"product-{product}" if step.name in ("PRODUCT_VIEW", "SHOPPING_CART") else None
-        yield Action(time, f"user-{user + 1}", step.name, name, worth if told or step.name in FINAL else None)
+        yield PlannedAction(time, f"user-{user + 1}", step.name, name, worth if told or step.name in FINAL else None)
         worth, last = None if step.name == "ORDER" else worth, time
 
 
@@ -132,10 +132,10 @@ def price(product: int) -> int:
     return 199 + product * 7919 % 20_000
 
 
-def _steps(chance: np.random.Generator, plan: CartsPlan, first: Kind, number: int) -> list[Step]:
+def _steps(chance: np.random.Generator, plan: CartsPlan, first: SessionKind, number: int) -> list[SessionStep]:
     """The steps of a user's sessions; the first is of that kind, if the span has room for it, the others by chance."""
     room = plan.span * 1000 * FIXED_SHARE
-    steps: list[Step] = []
+    steps: list[SessionStep] = []
     while len(steps) < number:
         session = _session(chance, _pick(chance, ALL) if steps else first, plan.timeout)
         if _fixed(session) > room:
@@ -145,28 +145,28 @@ def _steps(chance: np.random.Generator, plan: CartsPlan, first: Kind, number: in
     return steps[:number]
 
 
-def _pick(chance: np.random.Generator, kinds: Sequence[Kind]) -> Kind:
+def _pick(chance: np.random.Generator, kinds: Sequence[SessionKind]) -> SessionKind:
     bounds = np.cumsum([kind.share for kind in kinds])
     return kinds[int(np.searchsorted(bounds, chance.random() * bounds[-1], side="right"))]
 
 
-def _session(chance: np.random.Generator, kind: Kind, timeout: int) -> list[Step]:
+def _session(chance: np.random.Generator, kind: SessionKind, timeout: int) -> list[SessionStep]:
     steps, wait = [], PAUSE
     for part in kind.parts:
-        if isinstance(part, Gap):
+        if isinstance(part, Pause):
             wait = int(timeout * 1000 * chance.uniform(part.least, part.most)) + part.more
             continue
         for _ in range(int(chance.integers(part.least, part.most + 1))):
-            steps.append(Step(part.name, wait))
+            steps.append(SessionStep(part.name, wait))
             wait = SOON
     return steps
 
 
-def _fixed(steps: Sequence[Step]) -> int:
+def _fixed(steps: Sequence[SessionStep]) -> int:
     return sum(step.wait for step in steps if step.wait > 0)
 
 
-def _times(chance: np.random.Generator, plan: CartsPlan, steps: Sequence[Step]) -> list[int]:
+def _times(chance: np.random.Generator, plan: CartsPlan, steps: Sequence[SessionStep]) -> list[int]:
     """The times of a user's steps, within the span and none twice."""
     waits = np.array([step.wait for step in steps], dtype=np.int64)
     soon, pause = waits == SOON, waits == PAUSE

@@ -40,7 +40,7 @@ def moment(text: str) -> datetime:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Spec:
     """What to generate: `count` unique events on time over `span` seconds from `start`, and shares of faults."""
 
     count: int
@@ -77,7 +77,7 @@ BUSIEST = 10
 
 
 @dataclass(frozen=True)
-class CartsPlan(Plan):
+class CartsPlan(Spec):
     """What to generate of shoppers: `count` unique actions on time of at most `users` users.
 
     Attributes:

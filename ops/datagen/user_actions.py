@@ -25,7 +25,7 @@ from ops.datagen.cart_truth import CartsTruth
 from ops.datagen.faults import ACTION_FAULTS, Event
 from ops.datagen.ground_truth import Planted
 from ops.datagen.product_views import EAST, PRODUCTS, STYLES, Plant, due, skewed, uuids
-from ops.datagen.shopper_model import Action
+from ops.datagen.shopper_model import PlannedAction
 from ops.datagen.spec import CartsPlan
 
 NAMES = ("LOGIN", "SEARCH", "PRODUCT_VIEW", "SHOPPING_CART", "CHECKOUT", "ORDER", "LOGOUT")
@@ -37,7 +37,7 @@ CHUNK = 10_000
 Progress = Callable[[int], object]
 
 
-class Generator:
+class UserActionGenerator:
     """The records of one plan in the order of the file, and their truth."""
 
     def __init__(self, plan: CartsPlan) -> None:
@@ -116,7 +116,7 @@ class Generator:
         )
 
 
-def _behind(actions: list[Action], places: set[int], partitions: int) -> dict[int, int]:
+def _behind(actions: list[PlannedAction], places: set[int], partitions: int) -> dict[int, int]:
     """At each of the places, the newest time of the partition that is furthest behind; 0 while one has no action."""
     partition_of = {userid: partition(userid, partitions) for userid in {action.userid for action in actions}}
     newest, found = dict.fromkeys(range(partitions), 0), {}
@@ -132,16 +132,16 @@ def partition(userid: str, partitions: int) -> int:
     return int(murmur2(userid.encode()) & 0x7FFFFFFF) % partitions
 
 
-def _actions(chance: np.random.Generator, userids: list[str], times: list[int]) -> list[Action]:
+def _actions(chance: np.random.Generator, userids: list[str], times: list[int]) -> list[PlannedAction]:
     """Actions of these users at these times; all else is left to chance."""
     number = len(times)
     names = [NAMES[pick] for pick in chance.integers(0, len(NAMES), number).tolist()]
     products = [f"product-{product}" for product in skewed(chance, number, PRODUCTS)]
     values = chance.integers(200, 50_000, number).tolist()
-    return list(map(Action, times, userids, names, products, values, uuids(chance, number)))
+    return list(map(PlannedAction, times, userids, names, products, values, uuids(chance, number)))
 
 
-def event(action: Action) -> Event:
+def event(action: PlannedAction) -> Event:
     """The action as the JSON object of the contract; what it doesn't tell is left out."""
     told = {"productid": action.productid, "cart_value": action.cart_value}
     return {
@@ -162,14 +162,14 @@ def _timestamp(millis: int, style: str) -> str:
     return f"{text}Z" if style == "utc" else text
 
 
-def encode(action: Action) -> bytes:
+def encode(action: PlannedAction) -> bytes:
     """The action as one line of JSON."""
     return msgspec.json.encode(event(action))
 
 
 def write(plan: CartsPlan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> CartsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
-    generator = Generator(plan)
+    generator = UserActionGenerator(plan)
     lines = generator.lines()
     write_lines(path, iter(lambda: list(islice(lines, CHUNK)), []), on_progress)
     result = generator.truth()

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from eventmill.lake import checkpoint_progress, hive_tables, partition_locations, webhdfs
-from eventmill.lake.partition_locations import Place, Places
+from eventmill.lake.partition_locations import Location, Locations
 from ops.reconciliation.snapshot import batch_in, newest_state
 from spark_jobs.state.lock import PipelineLock
 
@@ -119,7 +119,7 @@ class _Pipeline:
             if todo:
                 yield self._compact(table, todo)
 
-    def _compact(self, table: str, todo: Mapping[str, Place]) -> Compacted:
+    def _compact(self, table: str, todo: Mapping[str, Location]) -> Compacted:
         days = sorted(day.removeprefix("day=") for day in todo)
         before, scanned = self._size(table, todo), scan(self._settings, table, days)
         for day in todo:
@@ -134,13 +134,13 @@ class _Pipeline:
             )
         return Compacted(table, len(todo), before, after, scanned, scanned_after)
 
-    def _closed(self, table: str) -> Iterator[tuple[str, Place]]:
+    def _closed(self, table: str) -> Iterator[tuple[str, Location]]:
         """The days that end before the pipeline's watermark, each with its place."""
         for day in partition_locations.days(self._settings, self._pipeline, table):
             if day < self._open_day:
                 yield day, self._places.place(table, day)
 
-    def _small(self, place: Place) -> list[str]:
+    def _small(self, place: Location) -> list[str]:
         """The names of a day's files that finished batches made."""
         return [name for name in self._files(place.folder) if _batch(name) >= 0 and self._is_finished(name)]
 
@@ -151,21 +151,21 @@ class _Pipeline:
     def _move(self, table: str, day: str) -> None:
         """Let a day move to a folder that has its files as few large ones."""
         old = self._places.place(table, day).folder
-        place = Place(old, f"{FOLDER}/{table}/{day}/{uuid4().hex[:8]}")
+        place = Location(old, f"{FOLDER}/{table}/{day}/{uuid4().hex[:8]}")
         self._note(self._places.set(table, day, place))
         # Those of an earlier compaction too, which no batch made.
         self._rewrite(place, sorted((name for name in self._files(old) if self._is_finished(name)), key=_batch))
         self._finish(table, day, place)
 
-    def _settle(self, table: str, day: str, place: Place) -> None:
+    def _settle(self, table: str, day: str, place: Location) -> None:
         """Finish what was left in the middle, or give it up when not all was rewritten."""
         if webhdfs.exists(self._settings, self._path(f"{place.next}/{REWRITTEN}")):
             self._finish(table, day, place)
         else:
-            self._note(self._places.set(table, day, Place(place.folder)))
+            self._note(self._places.set(table, day, Location(place.folder)))
             webhdfs.delete(self._settings, self._path(str(place.next)))
 
-    def _rewrite(self, place: Place, names: Sequence[str]) -> None:
+    def _rewrite(self, place: Location, names: Sequence[str]) -> None:
         """Write the rows of a day's files into large files in its next folder."""
         contents = (webhdfs.read(self._settings, self._path(f"{place.folder}/{name}")) for name in names)
         target = self._settings.compaction_target_mb * 2**20
@@ -175,7 +175,7 @@ class _Pipeline:
                 file.unlink()
         webhdfs.write(self._settings, msgspec.json.encode(names), self._path(f"{place.next}/{REWRITTEN}"))
 
-    def _finish(self, table: str, day: str, place: Place) -> None:
+    def _finish(self, table: str, day: str, place: Location) -> None:
         """Bring what was not rewritten, point Hive to the next folder, and note that the day is there."""
         assert place.next
         rewritten = webhdfs.read_json(self._settings, self._path(f"{place.next}/{REWRITTEN}"))
@@ -184,7 +184,7 @@ class _Pipeline:
             with suppress(webhdfs.HdfsError):
                 self._copy(f"{place.folder}/{name}", f"{place.next}/{name}")
         query_engines.hive(self._settings, hive_tables.move_day(self._settings, self._pipeline, table, day, place.next))
-        moved = self._places.set(table, day, Place(place.next))
+        moved = self._places.set(table, day, Location(place.next))
         self._note(msgspec.structs.replace(moved, left=self._places.left | {place.folder: time.time()}))
 
     def _copy(self, source: str, target: str) -> None:
@@ -201,17 +201,17 @@ class _Pipeline:
             left = {name: moment for name, moment in self._places.left.items() if name != folder}
             self._note(msgspec.structs.replace(self._places, left=left))
 
-    def _note(self, changed: Places) -> None:
+    def _note(self, changed: Locations) -> None:
         webhdfs.write(self._settings, partition_locations.encode(changed), self._path(partition_locations.NOTE))
         self._places = changed
 
     def _files(self, folder: str) -> list[str]:
         return [entry.name for entry in self._entries(folder)]
 
-    def _entries(self, folder: str) -> list[webhdfs.Entry]:
+    def _entries(self, folder: str) -> list[webhdfs.FileStatus]:
         return [entry for entry in webhdfs.entries(self._settings, self._path(folder)) if not entry.is_hidden]
 
-    def _size(self, table: str, days: Mapping[str, Place]) -> Size:
+    def _size(self, table: str, days: Mapping[str, Location]) -> Size:
         found = [entry for day in days for entry in self._entries(self._places.place(table, day).folder)]
         return Size(len(found), sum(entry.size for entry in found))
 

@@ -15,26 +15,26 @@ import msgspec
 from eventmill.kafka.dead_letters import RejectedError
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """A field's path and the value that it gets."""
 
     path: tuple[str, ...]
     value: Any
 
 
-def parse(text: str) -> Change:
+def parse(text: str) -> FieldChange:
     """The change in `field.path=value`; a value that is no JSON is text."""
     name, equals, value = text.partition("=")
     path = tuple(name.split("."))
     if not equals or not all(path):
         raise RejectedError(f"--set {text!r}: give field.path=value, such as context.source=mobile")
     try:
-        return Change(path, msgspec.json.decode(value))
+        return FieldChange(path, msgspec.json.decode(value))
     except (ValueError, RecursionError):
-        return Change(path, value)
+        return FieldChange(path, value)
 
 
-def apply(value: bytes, changes: Iterable[Change]) -> bytes:
+def apply(value: bytes, changes: Iterable[FieldChange]) -> bytes:
     """The JSON object with those fields set; objects on their paths are made where there are none.
 
     Raises:
@@ -51,7 +51,7 @@ def apply(value: bytes, changes: Iterable[Change]) -> bytes:
     return msgspec.json.encode(event)
 
 
-def _set(event: dict[str, Any], change: Change) -> None:
+def _set(event: dict[str, Any], change: FieldChange) -> None:
     for depth, name in enumerate(change.path[:-1], 1):
         event = event.setdefault(name, {})
         if not isinstance(event, dict):

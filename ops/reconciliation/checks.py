@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ops.reconciliation.snapshot import PipelineEvidence, next_offsets
+from ops.reconciliation.snapshot import Snapshot, next_offsets
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -23,31 +23,31 @@ def equal(what: str, expected: int, found: int) -> Iterator[Difference]:
         yield Difference(what, expected, found)
 
 
-def is_balanced(evidence: PipelineEvidence) -> bool:
+def is_balanced(evidence: Snapshot) -> bool:
     """Whether as many records came in as something became of."""
     return not list(balance(evidence))
 
 
-def balance(evidence: PipelineEvidence) -> Iterator[Difference]:
+def balance(evidence: Snapshot) -> Iterator[Difference]:
     """What came in against what became of it."""
     came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
 
-def waiting(evidence: PipelineEvidence, allowed: bool) -> Iterator[Difference]:
+def waiting(evidence: Snapshot, allowed: bool) -> Iterator[Difference]:
     """That nothing waits, unless it may."""
     if not allowed:
         yield from equal("waiting to be processed", 0, evidence.waiting())
 
 
-def job(evidence: PipelineEvidence, found: Mapping[str, int]) -> Iterator[Difference]:
+def job(evidence: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
     """What the job has counted by itself against what the engines hold, by the names of its totals."""
     if evidence.state:
         for name, number in found.items():
             yield from equal(f"{name}, by the job", getattr(evidence.state.totals, name), number)
 
 
-def offsets(evidence: PipelineEvidence) -> Iterator[Difference]:
+def offsets(evidence: Snapshot) -> Iterator[Difference]:
     """That Kafka has come as far as the job has."""
     for partition, done in sorted(next_offsets(evidence.state).items()):
         end = evidence.kafka[partition].end if partition in evidence.kafka else 0
@@ -55,7 +55,7 @@ def offsets(evidence: PipelineEvidence) -> Iterator[Difference]:
             yield Difference(f"end of partition {partition} of {evidence.topic}, at least", done, end)
 
 
-def notes(evidence: PipelineEvidence) -> Iterator[str]:
+def notes(evidence: Snapshot) -> Iterator[str]:
     """The notes on any pipeline: what is from the last check, or why nothing is, and what Kafka has removed."""
     if taken := evidence.from_before():
         yield taken.text()
@@ -64,7 +64,7 @@ def notes(evidence: PipelineEvidence) -> Iterator[str]:
     yield from removed(evidence)
 
 
-def removed(evidence: PipelineEvidence) -> Iterator[str]:
+def removed(evidence: Snapshot) -> Iterator[str]:
     """The note that not all of the records can be counted again."""
     if number := evidence.removed():
         yield (

@@ -17,7 +17,7 @@ from eventmill.databases import query_engines
 from ops.datagen.ground_truth import Expected, Truth
 from ops.reconciliation import checks as balance
 from ops.reconciliation.checks import Difference, equal
-from ops.reconciliation.click_snapshot import Counts, Evidence, Key
+from ops.reconciliation.click_snapshot import ClickSnapshot, Counts, Key
 from ops.reconciliation.last_check import Taken
 from ops.reconciliation.recount import Recount
 from ops.reconciliation.snapshot import MICROS
@@ -30,7 +30,7 @@ class VerifyError(RuntimeError):
     """The check cannot be made; the message says why."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class ClickReport(msgspec.Struct, frozen=True):
     """One pipeline's balance: accepted = stored + open + rejected + duplicates + late + lost + waiting.
 
     Attributes:
@@ -72,8 +72,8 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report(
-    pipeline: str, evidence: Evidence, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
-) -> Report:
+    pipeline: str, evidence: ClickSnapshot, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
+) -> ClickReport:
     """All checks of a pipeline: the balance, and where given the count from Kafka and the truth."""
     checks = [
         balance.balance(evidence),
@@ -87,7 +87,7 @@ def report(
         checks.append(_counted_again(evidence, again))
     if truth:
         checks.append(_truth(evidence, truth))
-    return Report(
+    return ClickReport(
         pipeline=pipeline,
         accepted=evidence.accepted(),
         stored=evidence.stored.total(),
@@ -122,7 +122,7 @@ def _equal_counts(what: str, expected: Counts, found: Counts) -> Iterator[Differ
         yield from equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
 
 
-def _job(evidence: Evidence) -> Iterator[Difference]:
+def _job(evidence: ClickSnapshot) -> Iterator[Difference]:
     found = {
         "stored": evidence.stored.total() + evidence.open.total(),
         "rejected": evidence.rejected_by_job,
@@ -132,17 +132,17 @@ def _job(evidence: Evidence) -> Iterator[Difference]:
     return balance.job(evidence, found)
 
 
-def _days(evidence: Evidence) -> Iterator[Difference]:
+def _days(evidence: ClickSnapshot) -> Iterator[Difference]:
     for day in evidence.unknown:
         yield Difference(f"partition {day} of commerce in Hive", 1, 0)
 
 
-def _export(evidence: Evidence) -> Iterator[Difference]:
+def _export(evidence: ClickSnapshot) -> Iterator[Difference]:
     """MySQL against Hive, up to the newest window that was exported: windows close in order."""
     yield from _equal_counts("in MySQL", _up_to_export(evidence), evidence.exported)
 
 
-def _up_to_export(evidence: Evidence) -> Counts:
+def _up_to_export(evidence: ClickSnapshot) -> Counts:
     newest = max((window for window, _ in evidence.exported), default="")
     return _pick(evidence.in_hive, (key for key in evidence.in_hive if key[0] <= newest))
 
@@ -151,7 +151,7 @@ def _pick(counts: Counts, keys: Iterable[Key]) -> Counts:
     return Counter({key: counts[key] for key in keys})
 
 
-def _counted_again(evidence: Evidence, again: Recount) -> Iterator[Difference]:
+def _counted_again(evidence: ClickSnapshot, again: Recount) -> Iterator[Difference]:
     """The job against a count from Kafka, exactly, unless windows closed while a partition was idle."""
     yield from equal("rejected, counted again", again.broken, evidence.rejected_by_job)
     stored = evidence.stored + evidence.open
@@ -165,7 +165,7 @@ def _counted_again(evidence: Evidence, again: Recount) -> Iterator[Difference]:
         yield from equal("stored, counted again", again.stored.total(), stored.total())
 
 
-def _truth(evidence: Evidence, truth: Truth) -> Iterator[Difference]:
+def _truth(evidence: ClickSnapshot, truth: Truth) -> Iterator[Difference]:
     """The windows that a generated file covers against its truth."""
     final = {_key(window) for window in truth.windows if _is_final(window, truth, evidence)}
     span = _span(truth)
@@ -179,18 +179,18 @@ def _truth(evidence: Evidence, truth: Truth) -> Iterator[Difference]:
     yield from _broken(evidence, truth.planted.broken, alone=_came_in(evidence) == truth.lines)
 
 
-def _broken(evidence: Evidence, planted: int, *, alone: bool) -> Iterator[Difference]:
+def _broken(evidence: ClickSnapshot, planted: int, *, alone: bool) -> Iterator[Difference]:
     """Where the file came alone, what was rejected is what was planted; else it is at least that."""
     rejected = evidence.rejected_by_job + evidence.rejected_at_entry
     if alone or rejected < planted:
         yield from equal("rejected", planted, rejected)
 
 
-def _came_in(evidence: Evidence) -> int:
+def _came_in(evidence: ClickSnapshot) -> int:
     return evidence.accepted() + evidence.rejected_at_entry
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """The starts of the first and the last window of a truth, as texts."""
 
     first: str
@@ -201,16 +201,16 @@ class Span(NamedTuple):
         return self.first <= key[0] <= self.last
 
 
-def _span(truth: Truth) -> Span:
+def _span(truth: Truth) -> TimeSpan:
     starts = [query_engines.time(window.window_start) for window in truth.windows]
-    return Span(min(starts), max(starts))
+    return TimeSpan(min(starts), max(starts))
 
 
 def _key(window: Expected) -> Key:
     return query_engines.time(window.window_start), window.source
 
 
-def _is_final(window: Expected, truth: Truth, evidence: Evidence) -> bool:
+def _is_final(window: Expected, truth: Truth, evidence: ClickSnapshot) -> bool:
     end = (window.window_start - EPOCH) // MICROSECOND + truth.window_seconds * MICROS
     return evidence.state is not None and end <= evidence.state.progress.closed
 
@@ -219,7 +219,7 @@ def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> C
     return Counter({_key(w): getattr(w, count) for w in truth.windows if only is None or _key(w) in only})
 
 
-def _notes(evidence: Evidence, again: Recount | None, truth: Truth | None) -> Iterator[str]:
+def _notes(evidence: ClickSnapshot, again: Recount | None, truth: Truth | None) -> Iterator[str]:
     """What is no difference and yet good to know."""
     yield from balance.notes(evidence)
     if not evidence.exported:

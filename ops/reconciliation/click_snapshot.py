@@ -21,7 +21,7 @@ from ops.reconciliation import mysql_export, snapshot, table_days
 from ops.reconciliation.last_check import NOT_NOTED, Cell, Found
 from ops.reconciliation.snapshot import (
     MICROS,
-    PipelineEvidence,
+    Snapshot,
     batch_in,
     next_offsets,
     rejected_until,
@@ -42,7 +42,7 @@ HOW = "make the pipeline's tables with: eventmill tables clicks"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence(PipelineEvidence):
+class ClickSnapshot(Snapshot):
     """What is there of a pipeline that counts by windows.
 
     Attributes:
@@ -68,7 +68,7 @@ class Evidence(PipelineEvidence):
         return sum(each.total() for each in counts) + self.rejected_by_job
 
 
-def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> Evidence:
+def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> ClickSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
 
     What `noted` has of days that are as they were then is taken from there.
@@ -89,7 +89,7 @@ def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> Evide
         "commerce_faults": whole.note(_cells(faults, batch), begun.after),
     }
     after = replace(begun.after, days=to_note, exported=mysql_export.whole(exported, digests, to_note["commerce"]))
-    return Evidence(
+    return ClickSnapshot(
         **vars(begun) | {"after": after},
         open=_open(settings, pipeline, state) if state else Counter(),
         stored=_sums(stored),

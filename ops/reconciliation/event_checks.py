@@ -11,7 +11,7 @@ import msgspec
 
 from ops.reconciliation import checks as balance
 from ops.reconciliation.checks import Difference, equal
-from ops.reconciliation.event_snapshot import EventEvidence
+from ops.reconciliation.event_snapshot import EventSnapshot
 from ops.reconciliation.last_check import Taken
 
 
@@ -55,7 +55,7 @@ class EventReport(msgspec.Struct, frozen=True):
         yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
 
 
-def report(pipeline: str, evidence: EventEvidence, *, allow_waiting: bool = False) -> EventReport:
+def report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
     """All checks of a pipeline."""
     checks = [
         balance.balance(evidence),
@@ -84,7 +84,7 @@ def report(pipeline: str, evidence: EventEvidence, *, allow_waiting: bool = Fals
     )
 
 
-def _job(evidence: EventEvidence) -> Iterator[Difference]:
+def _job(evidence: EventSnapshot) -> Iterator[Difference]:
     found = {
         "records": evidence.counted() - evidence.lost(),
         "stored": evidence.rows.stored + evidence.rows.remote,
@@ -95,24 +95,24 @@ def _job(evidence: EventEvidence) -> Iterator[Difference]:
     return balance.job(evidence, found)
 
 
-def _identities(evidence: EventEvidence) -> Iterator[Difference]:
+def _identities(evidence: EventSnapshot) -> Iterator[Difference]:
     """That each identity is stored once."""
     yield from equal(f"distinct messageids in {evidence.table}", evidence.rows.stored, evidence.rows.identities)
 
 
-def _parts(evidence: EventEvidence) -> Iterator[Difference]:
+def _parts(evidence: EventSnapshot) -> Iterator[Difference]:
     """The tables of some stored events against the table of all of them."""
     for table, part in evidence.rows.parts.items():
         yield from equal(f"rows of {table}, by the labels in {evidence.table}", part.labelled, part.rows)
 
 
-def _promises(evidence: EventEvidence) -> Iterator[Difference]:
+def _promises(evidence: EventSnapshot) -> Iterator[Difference]:
     """That what a pipeline's database has published is stored, once nothing waits to be."""
     if not evidence.waiting():
         yield from equal(f"rows of the database whose events are in {evidence.table}", evidence.promised, evidence.kept)
 
 
-def _days(evidence: EventEvidence) -> Iterator[Difference]:
+def _days(evidence: EventSnapshot) -> Iterator[Difference]:
     for table, days in evidence.unknown.items():
         for day in days:
             yield Difference(f"partition {day} of {table} in Hive", 1, 0)

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from ops.reconciliation import shop_orders, snapshot, table_days
-from ops.reconciliation.last_check import NOT_NOTED, Cell, Found, Note
-from ops.reconciliation.shop_orders import Kept, Shop
+from ops.reconciliation.last_check import NOT_NOTED, Cell, CheckNote, Found
+from ops.reconciliation.shop_orders import Kept, PromisedOrders
 from ops.reconciliation.snapshot import (
     FILE,
     MICROS,
-    PipelineEvidence,
+    Snapshot,
     next_offsets,
     rejected_until,
     require_table,
@@ -27,7 +27,7 @@ from ops.reconciliation.snapshot import (
 from ops.reconciliation.table_days import TableDays
 from spark_jobs.pipelines import carts, game, orders
 from spark_jobs.pipelines.event_tables import EventTable
-from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.processing.packed_records import Outcome
 
 BATCH = f"COALESCE(CAST(REGEXP_EXTRACT(INPUT__FILE__NAME, '{FILE}', 1) AS BIGINT), -1)"
 """For Hive, the batch that made a row's file; -1 when none did, so that its rows always count."""
@@ -45,18 +45,18 @@ class EventPipeline:
 
     def stored(self) -> EventTable:
         """The table of all stored events."""
-        return next(self._whole(Verdict.STORED))
+        return next(self._whole(Outcome.STORED))
 
-    def others(self, verdict: Verdict) -> EventTable | None:
-        """The table of all events with that verdict; None where a pipeline has none."""
-        return next(self._whole(verdict), None)
+    def others(self, outcome: Outcome) -> EventTable | None:
+        """The table of all events with that outcome; None where a pipeline has none."""
+        return next(self._whole(outcome), None)
 
     def parts(self) -> dict[str, frozenset[str]]:
         """The tables of stored events with some labels only, by name."""
         return {table.name: table.labels for table in self.tables if table.labels is not None}
 
-    def _whole(self, verdict: Verdict) -> Iterator[EventTable]:
-        return (table for table in self.tables if table.verdict == verdict and table.labels is None)
+    def _whole(self, outcome: Outcome) -> Iterator[EventTable]:
+        return (table for table in self.tables if table.outcome == outcome and table.labels is None)
 
 
 PIPELINES = {
@@ -66,7 +66,7 @@ PIPELINES = {
 }
 
 
-class Part(NamedTuple):
+class TablePart(NamedTuple):
     """A table of stored events with some labels only: the rows it should have, by their labels, and those it has."""
 
     labelled: int
@@ -74,7 +74,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
+class StoredRows:
     """What a pipeline's tables have, as any reader of Hive gets them.
 
     Attributes:
@@ -89,12 +89,12 @@ class Rows:
     identities: int = 0
     duplicates: int = 0
     late: int = 0
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, TablePart] = field(default_factory=dict)
     remote: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventEvidence(PipelineEvidence):
+class EventSnapshot(Snapshot):
     """What is there of a pipeline of single events.
 
     Attributes:
@@ -106,7 +106,7 @@ class EventEvidence(PipelineEvidence):
     """
 
     table: str
-    rows: Rows = Rows()
+    rows: StoredRows = StoredRows()
     unknown: Mapping[str, Sequence[str]] = field(default_factory=dict)
     promised: int = 0
     kept: int = 0
@@ -116,7 +116,7 @@ class EventEvidence(PipelineEvidence):
         return self.rows.stored + self.rows.duplicates + self.rows.late + self.rejected_by_job
 
 
-def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvidence:
+def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
 
     What `noted` has of days that are as they were then is taken from there.
@@ -125,13 +125,13 @@ def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventEvid
         return _gather(settings, name, noted, shop)
 
 
-def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> EventEvidence:
+def _gather(settings: Settings, name: str, noted: Found, shop: PromisedOrders | None) -> EventSnapshot:
     pipeline, begun = PIPELINES[name], snapshot.begin(settings, name, noted)
     stored = pipeline.stored().name
     found = rejected_until(settings, name, begun.topic, next_offsets(begun.state))
     if not begun.state:
         promised = shop.number() if shop else 0
-        return EventEvidence(**vars(begun), **vars(found), table=stored, promised=promised)
+        return EventSnapshot(**vars(begun), **vars(found), table=stored, promised=promised)
     batch = begun.state.batch
     for table in pipeline.tables:
         require_table(settings, table.name, f"make the pipeline's tables with: eventmill tables {name}")
@@ -140,7 +140,7 @@ def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> E
     numbers = {table.name: _numbers(settings, pipeline, table, days[table.name], batch) for table in pipeline.tables}
     to_note = {table: each.note(numbers[table], begun.after) for table, each in days.items()}
     kept = _kept(settings, shop, begun.before, days[stored], batch) if shop else Kept()
-    return EventEvidence(
+    return EventSnapshot(
         **vars(begun) | {"after": replace(begun.after, days=to_note, promised=kept.days)},
         **vars(found),
         table=stored,
@@ -153,7 +153,7 @@ def _gather(settings: Settings, name: str, noted: Found, shop: Shop | None) -> E
     )
 
 
-def _kept(settings: Settings, shop: Shop, before: Note, days: TableDays, batch: int) -> Kept:
+def _kept(settings: Settings, shop: PromisedOrders, before: CheckNote, days: TableDays, batch: int) -> Kept:
     """What became of the shop's orders, by the events stored up to that batch."""
 
     def stored(day: str) -> frozenset[str]:
@@ -164,7 +164,7 @@ def _kept(settings: Settings, shop: Shop, before: Note, days: TableDays, batch: 
     return shop_orders.compare(shop, before.promised, set(map(table_days.value, days.taken)), stored)
 
 
-def _look(settings: Settings, name: str, table: EventTable, before: Note) -> TableDays:
+def _look(settings: Settings, name: str, table: EventTable, before: CheckNote) -> TableDays:
     """A table's days; of the stored events none is taken of which a copy may have been stored in another one since."""
     days = table_days.look(settings, name, table.name, before)
     if table != PIPELINES[name].stored():
@@ -203,16 +203,18 @@ def _labelled(label: str, labels: frozenset[str]) -> str:
     return f"COUNT(CASE WHEN `{label}` IN ({query_engines.texts(labels)}) THEN 1 END)"
 
 
-def rows(pipeline: EventPipeline, numbers: Mapping[str, table_days.Rows], identities: int) -> Rows:
+def rows(pipeline: EventPipeline, numbers: Mapping[str, table_days.Rows], identities: int) -> StoredRows:
     """The sums over all days of each table's numbers."""
     total = {table: _sums(by_day.values()) for table, by_day in numbers.items()}
     stored, *labelled = total[pipeline.stored().name] or [0] * (1 + len(pipeline.parts()))
     duplicates, late = (
-        sum(total[table.name][:1]) if (table := pipeline.others(verdict)) else 0
-        for verdict in (Verdict.DUPLICATE, Verdict.LATE)
+        sum(total[table.name][:1]) if (table := pipeline.others(outcome)) else 0
+        for outcome in (Outcome.DUPLICATE, Outcome.LATE)
     )
-    parts = {name: Part(number, sum(total[name][:1])) for name, number in zip(pipeline.parts(), labelled, strict=True)}
-    return Rows(stored=stored, identities=identities, duplicates=duplicates, late=late, parts=parts)
+    parts = {
+        name: TablePart(number, sum(total[name][:1])) for name, number in zip(pipeline.parts(), labelled, strict=True)
+    }
+    return StoredRows(stored=stored, identities=identities, duplicates=duplicates, late=late, parts=parts)
 
 
 def _sums(days: Iterable[Sequence[tuple[Cell, ...]]]) -> list[int]:

@@ -28,7 +28,7 @@ AHEAD = "max_event_time_ahead_seconds"
 """Another one, the same for all pipelines."""
 
 
-class Views(msgspec.Struct, frozen=True):
+class ViewSums(msgspec.Struct, frozen=True):
     """A count of the clicks, for a later one to go on from; times in microseconds since the epoch.
 
     Attributes:
@@ -46,7 +46,7 @@ class Views(msgspec.Struct, frozen=True):
     seen: bytes
 
 
-class Counted(msgspec.Struct, frozen=True):
+class CountedOffsets(msgspec.Struct, frozen=True):
     """The count of Kafka's records.
 
     Attributes:
@@ -57,7 +57,7 @@ class Counted(msgspec.Struct, frozen=True):
 
     offsets: Mapping[int, int] = {}
     records: int = 0
-    views: Views | None = None
+    views: ViewSums | None = None
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ class Promised(msgspec.Struct, frozen=True):
     digest: int
 
 
-class Note(msgspec.Struct, frozen=True):
+class CheckNote(msgspec.Struct, frozen=True):
     """The findings of a check that held; empty when there was none.
 
     Attributes:
@@ -115,7 +115,7 @@ class Note(msgspec.Struct, frozen=True):
     rules: Mapping[str, int] = {}
     batch: int = -1
     progress: Progress = Progress()
-    counted: Counted = Counted()
+    counted: CountedOffsets = CountedOffsets()
     days: Days = {}
     exported: Mapping[str, Exported] = {}
     promised: Mapping[str, Promised] = {}
@@ -125,7 +125,7 @@ class Note(msgspec.Struct, frozen=True):
         return self.batch >= 0
 
 
-NOTHING = Note()
+NOTHING = CheckNote()
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -152,7 +152,7 @@ class Taken(msgspec.Struct, frozen=True):
 class Found(NamedTuple):
     """The note, or an empty one and the reason why the one that is there does not count."""
 
-    note: Note = NOTHING
+    note: CheckNote = NOTHING
     ignored: str = ""
 
 
@@ -174,7 +174,7 @@ def read(settings: Settings, pipeline: str) -> Found:
     try:
         if msgspec.json.decode(content, type=_Version).version != VERSION:
             return Found(ignored="its note was made by another version")
-        return Found(msgspec.json.decode(content, type=Note))
+        return Found(msgspec.json.decode(content, type=CheckNote))
     except msgspec.DecodeError:
         return Found(ignored="its note cannot be read")
 
@@ -183,7 +183,7 @@ class _Version(msgspec.Struct):
     version: int
 
 
-def usable(found: Found, now: Note, state: State | None) -> Found:
+def usable(found: Found, now: CheckNote, state: State | None) -> Found:
     """The note if it is about the topic and by the rules of `now`, and the job is not behind it."""
     note = found.note
     if not note:
@@ -197,13 +197,13 @@ def usable(found: Found, now: Note, state: State | None) -> Found:
     return found
 
 
-def _is_behind(state: State, note: Note) -> bool:
+def _is_behind(state: State, note: CheckNote) -> bool:
     now = state.progress.partitions
     further = (p.next_offset > now[n].next_offset if n in now else True for n, p in note.progress.partitions.items())
     return state.batch < note.batch or state.progress.closed < note.progress.closed or any(further)
 
 
-def write(settings: Settings, pipeline: str, note: Note) -> None:
+def write(settings: Settings, pipeline: str, note: CheckNote) -> None:
     """Leave the note for the next check.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from ops.reconciliation import table_days
-from ops.reconciliation.last_check import Cell, Day, Exported, Note
+from ops.reconciliation.last_check import Cell, CheckNote, Day, Exported
 
 Key = tuple[str, str]
 VALUES = "CONCAT_WS('/', window_start, source_number, source)"
@@ -21,7 +21,7 @@ FROM commerce GROUP BY DATE(window_start)
 ROWS = "SELECT window_start, source, source_number FROM commerce"
 
 
-def read(settings: Settings, before: Note) -> tuple[Counter[Key], dict[str, Exported]]:
+def read(settings: Settings, before: CheckNote) -> tuple[Counter[Key], dict[str, Exported]]:
     """The numbers by window and source, as of one moment, and the digest of each day."""
     with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
         digests = {day: Exported(*map(int, rest)) for day, *rest in _rows(cursor, DIGESTS)}
@@ -42,7 +42,7 @@ def _but(days: Collection[str]) -> str:
     return f" WHERE DATE(window_start) NOT IN ({query_engines.texts(days)})" if days else ""
 
 
-def _noted(days: Collection[str], before: Note) -> list[tuple[Cell, ...]]:
+def _noted(days: Collection[str], before: CheckNote) -> list[tuple[Cell, ...]]:
     return [row for day in days for row in before.days["commerce"][table_days.named(day)].rows]
 
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.reconciliation import checks
-from ops.reconciliation.snapshot import PipelineEvidence
+from ops.reconciliation.snapshot import Snapshot
 
-Found = TypeVar("Found", bound=PipelineEvidence)
+Found = TypeVar("Found", bound=Snapshot)
 
 
 def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
@@ -34,9 +34,9 @@ def count(settings: Settings, evidence: Found, counted: int | None = None) -> Fo
         return replace(found, gaps=found.gaps + _gaps(client, found.topic, found.uncounted()))
 
 
-def _gaps(client: Any, topic: str, limits: Mapping[int, Bounds]) -> int:
+def _gaps(client: Any, topic: str, limits: Mapping[int, OffsetRange]) -> int:
     return _offsets(limits) - topic_reader.count(client, topic, limits)
 
 
-def _offsets(limits: Mapping[int, Bounds]) -> int:
+def _offsets(limits: Mapping[int, OffsetRange]) -> int:
     return sum(max(0, held.end - held.first) for held in limits.values())

@@ -22,12 +22,12 @@ from eventmill.contracts import events
 from eventmill.kafka import topic_reader
 from eventmill.kafka.record_sizes import is_too_long
 from ops.reconciliation.click_snapshot import Counts, window_text
-from ops.reconciliation.last_check import Views
+from ops.reconciliation.last_check import ViewSums
 from ops.reconciliation.snapshot import MICROS
 from spark_jobs.state.watermark import LONG_AGO
 
 Progress = Callable[[int], object]
-Read = Callable[[Any, str, Mapping[int, topic_reader.Bounds]], Iterator[Any]]
+Read = Callable[[Any, str, Mapping[int, topic_reader.OffsetRange]], Iterator[Any]]
 STEP = 5_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDENTITY_BYTES, TIME_BYTES = 16, 8
@@ -65,7 +65,7 @@ class Recount:
     _reached: int = LONG_AGO
     _since: int = 0
 
-    def go_on(self, views: Views) -> None:
+    def go_on(self, views: ViewSums) -> None:
         """Begin with what an earlier count came to."""
         for counts, numbers in ((self.stored, views.stored), (self.late, views.late)):
             counts.update({(window, source): number for window, source, number in numbers})
@@ -75,14 +75,14 @@ class Recount:
             time = start + IDENTITY_BYTES
             self._seen[views.seen[start:time]] = int.from_bytes(views.seen[time : time + TIME_BYTES])
 
-    def views(self) -> Views:
+    def views(self) -> ViewSums:
         """The count for a later one that begins where this one ends."""
         stored, late, duplicates = (
             [(*key, number) for key, number in counts.items()] for counts in (self.stored, self.late, self.duplicates)
         )
         self._forget(self.closed)
         seen = b"".join(identity + time.to_bytes(TIME_BYTES) for identity, time in self._seen.items())
-        return Views(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
+        return ViewSums(stored, late, duplicates, self.broken, self.moved, dict(self._newest), seen)
 
     def newest(self, partition: int) -> int:
         """The newest time of a Kafka partition so far."""
@@ -142,12 +142,12 @@ class Recount:
 def recount(
     settings: Settings,
     topic: str,
-    limits: Mapping[int, topic_reader.Bounds],
+    limits: Mapping[int, topic_reader.OffsetRange],
     on_progress: Progress = lambda _: None,
     *,
     closed: int = LONG_AGO,
     refused: frozenset[tuple[int, int]] = frozenset(),
-    before: Views | None = None,
+    before: ViewSums | None = None,
 ) -> Recount:
     """Read the topic within these bounds and count it, with what was counted `before` them.
 
@@ -171,14 +171,17 @@ def recount(
 
 
 def count(
-    settings: Settings, topic: str, limits: Mapping[int, topic_reader.Bounds], on_progress: Progress = lambda _: None
+    settings: Settings,
+    topic: str,
+    limits: Mapping[int, topic_reader.OffsetRange],
+    on_progress: Progress = lambda _: None,
 ) -> int:
     """How many records the topic has within these bounds."""
     return sum(1 for _ in _records(settings, topic, limits, on_progress, topic_reader.between))
 
 
 def _records(
-    settings: Settings, topic: str, limits: Mapping[int, topic_reader.Bounds], on_progress: Progress, read: Read
+    settings: Settings, topic: str, limits: Mapping[int, topic_reader.OffsetRange], on_progress: Progress, read: Read
 ) -> Iterator[Any]:
     """The topic's records within these bounds, as `read` gives them."""
     with topic_reader.consumer(settings) as client:

@@ -36,7 +36,7 @@ class Kept(NamedTuple):
     days: Mapping[str, Promised] = {}
 
 
-class Shop:
+class PromisedOrders:
     """The orders whose events had come to Kafka at one moment, by day, such as `2026-01-01`."""
 
     def __init__(self, connection: Any) -> None:
@@ -65,15 +65,15 @@ class Shop:
 
 
 @contextmanager
-def of_shop(settings: Settings) -> Iterator[Shop]:
+def of_shop(settings: Settings) -> Iterator[PromisedOrders]:
     """The shop's orders as of this moment, whatever is ordered or comes to Kafka while the block runs."""
     with mysql.connect(settings, settings.shop_database) as connection:
         connection.start_transaction(consistent_snapshot=True, isolation_level="REPEATABLE READ", readonly=True)
-        yield Shop(connection)
+        yield PromisedOrders(connection)
 
 
 def compare(
-    shop: Shop, noted: Mapping[str, Promised], same: Collection[str], stored: Callable[[str], frozenset[str]]
+    shop: PromisedOrders, noted: Mapping[str, Promised], same: Collection[str], stored: Callable[[str], frozenset[str]]
 ) -> Kept:
     """Look for the orders' events among those stored.
 

@@ -18,7 +18,7 @@ from eventmill.databases import query_engines
 from eventmill.kafka import dead_letters, topic_reader
 from eventmill.lake import checkpoint_progress, committed_batches, hive_tables, partition_locations, webhdfs
 from ops.reconciliation import last_check
-from ops.reconciliation.last_check import NOTHING, Note
+from ops.reconciliation.last_check import NOTHING, CheckNote
 from spark_jobs.state.state_store import State
 from spark_jobs.state.watermark import Progress
 
@@ -30,12 +30,12 @@ REGISTERED_SECONDS = 60
 """Within how long after its first file Hive knows a new day."""
 
 
-class EvidenceError(RuntimeError):
+class SnapshotError(RuntimeError):
     """What should be compared is not there yet; the message says how to make it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineEvidence(ABC):
+class Snapshot(ABC):
     """What is there of a pipeline.
 
     Attributes:
@@ -53,16 +53,16 @@ class PipelineEvidence(ABC):
     """
 
     topic: str
-    kafka: dict[int, topic_reader.Bounds]
+    kafka: dict[int, topic_reader.OffsetRange]
     state: State | None
     rejected_by_job: int
     rejected_at_entry: int
     gaps: int = 0
     gaps_behind: int = 0
     refused: frozenset[tuple[int, int]] = frozenset()
-    before: Note = NOTHING
+    before: CheckNote = NOTHING
     ignored: str = ""
-    after: Note = NOTHING
+    after: CheckNote = NOTHING
     days: int = 0
     taken: int = 0
 
@@ -85,17 +85,17 @@ class PipelineEvidence(ABC):
             return 0
         return sum(held.first for held in self.kafka.values())
 
-    def limits(self) -> dict[int, topic_reader.Bounds]:
+    def limits(self) -> dict[int, topic_reader.OffsetRange]:
         """The bounds in Kafka of what the state has counted."""
         done = next_offsets(self.state)
         return {number: held._replace(end=done.get(number, 0)) for number, held in self.kafka.items()}
 
-    def uncounted(self) -> dict[int, topic_reader.Bounds]:
+    def uncounted(self) -> dict[int, topic_reader.OffsetRange]:
         """The bounds in Kafka of what the state has counted and no check before this one."""
         before = self.before.counted.offsets
         return {n: held._replace(first=max(held.first, before.get(n, 0))) for n, held in self.limits().items()}
 
-    def behind(self) -> dict[int, topic_reader.Bounds]:
+    def behind(self) -> dict[int, topic_reader.OffsetRange]:
         """The bounds in Kafka of what the state has not counted."""
         done = next_offsets(self.state)
         return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
@@ -119,11 +119,11 @@ class PipelineEvidence(ABC):
             self.before.time, self.taken, self.days, self.before.counted.records, max(0, self.counted())
         )
 
-    def note(self, counted: int | None, views: last_check.Views | None = None) -> Note:
+    def note(self, counted: int | None, views: last_check.ViewSums | None = None) -> CheckNote:
         """What this check notes if it holds: `counted` records, of which `views` came, or what was counted before."""
         if counted is None:
             return replace(self.after, counted=self.before.counted)
-        return replace(self.after, counted=last_check.Counted(next_offsets(self.state), counted, views))
+        return replace(self.after, counted=last_check.CountedOffsets(next_offsets(self.state), counted, views))
 
     def accepted(self) -> int:
         """How many records Kafka has taken."""
@@ -159,14 +159,14 @@ def batch_in(file: str) -> int:
 
 @dataclass(frozen=True)
 class Begun:
-    """What every check of a pipeline begins with: the fields of `PipelineEvidence` with these names."""
+    """What every check of a pipeline begins with: the fields of `Snapshot` with these names."""
 
     topic: str
-    kafka: dict[int, topic_reader.Bounds]
+    kafka: dict[int, topic_reader.OffsetRange]
     state: State | None
-    before: Note
+    before: CheckNote
     ignored: str
-    after: Note
+    after: CheckNote
     gaps: int
 
 
@@ -175,7 +175,7 @@ def begin(settings: Settings, pipeline: str, noted: last_check.Found) -> Begun:
     topic, state = checkpoint_progress.topic(settings, pipeline), newest_state(settings, pipeline)
     with topic_reader.consumer(settings) as client:
         kafka = topic_reader.bounds(client, topic)
-    after = Note(
+    after = CheckNote(
         time=datetime.now(UTC).replace(microsecond=0),
         topic=topic,
         topic_id=topic_reader.topic_id(settings, topic),
@@ -190,7 +190,7 @@ def begin(settings: Settings, pipeline: str, noted: last_check.Found) -> Begun:
 
 @dataclass(frozen=True)
 class RejectedUntil:
-    """The distinct rejected records of a topic before some offsets: fields of `PipelineEvidence` by these names."""
+    """The distinct rejected records of a topic before some offsets: fields of `Snapshot` by these names."""
 
     rejected_by_job: int = 0
     rejected_at_entry: int = 0
@@ -215,7 +215,7 @@ def rejected_until(settings: Settings, pipeline: str, topic: str, done: Mapping[
 def require_table(settings: Settings, table: str, how: str) -> None:
     """Raise an EvidenceError when Hive has no such table; `how` says how it is made."""
     if not query_engines.hive(settings, f"SHOW TABLES LIKE '{table}'").rows:
-        raise EvidenceError(f"Hive has no table {table} yet: {how}")
+        raise SnapshotError(f"Hive has no table {table} yet: {how}")
 
 
 def unknown_days(settings: Settings, pipeline: str, table: str, batch: int) -> list[str]:

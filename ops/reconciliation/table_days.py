@@ -20,7 +20,7 @@ import msgspec
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from eventmill.lake import hive_tables, partition_locations, webhdfs
-from ops.reconciliation.last_check import AHEAD, Cell, Day, Note
+from ops.reconciliation.last_check import AHEAD, Cell, CheckNote, Day
 from ops.reconciliation.snapshot import MICROS, batch_in
 
 AT_ONCE = 8
@@ -97,7 +97,7 @@ class TableDays:
         settled = {day for day in self.taken if max(_end(day), self.noted[day].since) + watermark <= closed}
         return replace(self, taken=frozenset(settled)) if self.is_asked else self
 
-    def note(self, rows: Rows, now: Note) -> dict[str, Day]:
+    def note(self, rows: Rows, now: CheckNote) -> dict[str, Day]:
         """What is to be noted with the rest: the days of which no later batch has made a file."""
         return {
             day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, now))
@@ -105,14 +105,14 @@ class TableDays:
             if found.newest <= now.batch
         }
 
-    def _since(self, day: str, found: Folder, now: Note) -> int:
+    def _since(self, day: str, found: Folder, now: CheckNote) -> int:
         if _is_same(self.noted.get(day), found):
             return self.noted[day].since
         # No event moves the watermark further beyond the time at which Kafka got it, which was before the file's.
         return min(now.progress.closed, found.modified * 1_000 + now.rules[AHEAD] * MICROS)
 
 
-def look(settings: Settings, pipeline: str, table: str, before: Note) -> TableDays:
+def look(settings: Settings, pipeline: str, table: str, before: CheckNote) -> TableDays:
     """A table's days now, with what the last check has noted of them."""
     noted = before.days.get(table, {})
     there = _folders(
@@ -126,7 +126,9 @@ def look(settings: Settings, pipeline: str, table: str, before: Note) -> TableDa
     return TableDays(table, there, noted, _taken(settings, table, there, noted) & known, known)
 
 
-def look_at_whole(settings: Settings, pipeline: str, table: str, folder: str, before: Note, batch: int) -> TableDays:
+def look_at_whole(
+    settings: Settings, pipeline: str, table: str, folder: str, before: CheckNote, batch: int
+) -> TableDays:
     """The same of a table without days, whose files lie in that folder of the pipeline, as of that batch.
 
     It is taken where the files of the batches that were noted are the same, whatever later ones have made.
@@ -146,13 +148,13 @@ def _folders(settings: Settings, paths: Mapping[str, str]) -> dict[str, Folder]:
         return {day: _folder(path, entries) for (day, path), entries in zip(paths.items(), listed, strict=True)}
 
 
-def _folder(path: str, entries: Iterable[webhdfs.Entry]) -> Folder:
+def _folder(path: str, entries: Iterable[webhdfs.FileStatus]) -> Folder:
     files = [entry for entry in entries if not entry.is_hidden]
     newest, modified = max(map(_batch, files), default=-1), max((file.modified for file in files), default=0)
     return Folder(path, sha256(msgspec.json.encode(files)).hexdigest(), newest, modified)
 
 
-def _batch(file: webhdfs.Entry) -> int:
+def _batch(file: webhdfs.FileStatus) -> int:
     return batch_in(f"/{file.name}")
 
 

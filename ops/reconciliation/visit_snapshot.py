@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from eventmill.config.settings import Settings
 from eventmill.databases import postgres
-from ops.reconciliation.event_snapshot import EventEvidence, Rows
+from ops.reconciliation.event_snapshot import EventSnapshot, StoredRows
 from ops.reconciliation.last_check import NOT_NOTED, Found
 from ops.reconciliation.snapshot import begin, next_offsets, rejected_until
 
@@ -20,12 +20,12 @@ DUPLICATES += "USING (kafka_partition) "
 BEFORE = "WHERE kafka_offset < next_offset"
 
 
-def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventEvidence:
+def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later offsets and is left out."""
     begun = begin(settings, pipeline, noted)
     done = next_offsets(begun.state)
     found = rejected_until(settings, pipeline, begun.topic, done)
-    return EventEvidence(
+    return EventSnapshot(
         **vars(begun),
         **vars(found),
         table=TABLE,
@@ -33,10 +33,10 @@ def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> Event
     )
 
 
-def count_rows(settings: Settings, done: Mapping[int, int]) -> Rows:
+def count_rows(settings: Settings, done: Mapping[int, int]) -> StoredRows:
     """The rows of PostgreSQL that come from before those offsets."""
     limits = (list(done), list(done.values()))
     with postgres.connect(settings) as connection:
         stored, identities = connection.execute(FACTS + BEFORE, limits).fetchone()
         duplicates, remote = connection.execute(DUPLICATES + BEFORE, limits).fetchone()
-    return Rows(stored=stored, identities=identities, duplicates=duplicates, remote=remote)
+    return StoredRows(stored=stored, identities=identities, duplicates=duplicates, remote=remote)

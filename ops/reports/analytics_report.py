@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from eventmill.config.atomic_files import aside
 from eventmill.config.settings import ROOT, Settings
 from eventmill.databases import named_queries, query_engines
-from eventmill.databases.named_queries import Query
+from eventmill.databases.named_queries import NamedQuery
 from eventmill.kafka import topics
 from eventmill.lake import checkpoint_progress, hive_tables
 from eventmill.text.printable import visible
@@ -39,7 +39,7 @@ class ReportError(RuntimeError):
     """There is no such report, or its queries have no answers yet; the message says what to do."""
 
 
-class Step(NamedTuple):
+class ReportStep(NamedTuple):
     """A step of the pipeline: its name, where it is, and what it does."""
 
     name: str
@@ -79,7 +79,7 @@ class Section:
         return f"{self.name}.svg"
 
 
-def questions(pipeline: str, engine: str) -> list[Query]:
+def questions(pipeline: str, engine: str) -> list[NamedQuery]:
     """The queries of a pipeline's report.
 
     Raises:
@@ -94,7 +94,7 @@ def questions(pipeline: str, engine: str) -> list[Query]:
     return asked
 
 
-def answer(settings: Settings, query: Query, engine: str) -> Section:
+def answer(settings: Settings, query: NamedQuery, engine: str) -> Section:
     """Ask a query, and lay its answer out.
 
     Raises:
@@ -106,7 +106,7 @@ def answer(settings: Settings, query: Query, engine: str) -> Section:
         raise ReportError(f"{error} (query {query.name}); `eventmill tables` makes a pipeline's tables") from error
 
 
-def section(query: Query, result: query_engines.Result) -> Section:
+def section(query: NamedQuery, result: query_engines.QueryResult) -> Section:
     """An answer as it is shown."""
     return Section(
         name=query.name,
@@ -119,11 +119,11 @@ def section(query: Query, result: query_engines.Result) -> Section:
     )
 
 
-def _is_numeric(result: query_engines.Result, index: int) -> bool:
+def _is_numeric(result: query_engines.QueryResult, index: int) -> bool:
     return any(isinstance(row[index], int | float | Decimal) for row in result.rows)
 
 
-def _chart(result: query_engines.Result) -> str:
+def _chart(result: query_engines.QueryResult) -> str:
     from eventmill.text import (
         svg_chart,  # its matplotlib is not in Airflow's environment, which asks this module for names
     )
@@ -143,7 +143,7 @@ def markdown(text: object) -> str:
     return html.escape(MARKDOWN.sub(r"\\\g<0>", str(text)), quote=False)
 
 
-def steps(settings: Settings, pipeline: str, engine: str) -> list[Step]:
+def steps(settings: Settings, pipeline: str, engine: str) -> list[ReportStep]:
     """The steps from the players to this report, by the names and places that are set."""
     topic = next(
         known for known in topics.declared(settings) if known.name == checkpoint_progress.topic(settings, pipeline)
@@ -154,17 +154,19 @@ def steps(settings: Settings, pipeline: str, engine: str) -> list[Step]:
     seconds = getattr(settings, f"{pipeline}_trigger_seconds")
     engines = {"presto": f"http://{settings.presto_host}:{settings.presto_port}", "spark": settings.spark_master}
     return [
-        Step("service", service, "answers the players' requests and publishes an event for each"),
-        Step(
+        ReportStep("service", service, "answers the players' requests and publishes an event for each"),
+        ReportStep(
             "Kafka",
             f"topic {topic.name}",
             f"{topic.about}, in {topic.partitions} partitions by {topic.key}; "
             f"what breaks the contract goes to {topics.rejected(topic.name)}",
         ),
-        Step("Spark", f"job {pipeline}, {settings.spark_master}", f"takes new events every {seconds} s, and each once"),
-        Step("HDFS", f"{settings.hdfs_url}{folder}", "Parquet files, a folder for each table and day"),
-        Step("Hive", f"{settings.hive_server_host}:{settings.hive_server_port}", _external(pipeline)),
-        Step(engine.capitalize(), engines[engine], f"answers the queries of {_file(pipeline).relative_to(ROOT)}"),
+        ReportStep(
+            "Spark", f"job {pipeline}, {settings.spark_master}", f"takes new events every {seconds} s, and each once"
+        ),
+        ReportStep("HDFS", f"{settings.hdfs_url}{folder}", "Parquet files, a folder for each table and day"),
+        ReportStep("Hive", f"{settings.hive_server_host}:{settings.hive_server_port}", _external(pipeline)),
+        ReportStep(engine.capitalize(), engines[engine], f"answers the queries of {_file(pipeline).relative_to(ROOT)}"),
     ]
 
 
@@ -177,13 +179,13 @@ def _file(pipeline: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Report:
+class AnalyticsReport:
     """A report, ready to be written."""
 
     pipeline: str
     engine: str
     made: datetime
-    steps: Sequence[Step]
+    steps: Sequence[ReportStep]
     sections: Sequence[Section]
 
     def html(self, charts: bool = True) -> str:
@@ -215,7 +217,7 @@ class Report:
         )
 
 
-def write(report: Report, folder: Path) -> list[Path]:
+def write(report: AnalyticsReport, folder: Path) -> list[Path]:
     """Write the page, the same without charts for a mail's body, the Markdown text and the charts; returns them."""
     folder.mkdir(parents=True, exist_ok=True)
     images = {section.svg_file: section.svg for section in report.sections if section.svg is not None}

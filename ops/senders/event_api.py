@@ -39,7 +39,7 @@ class PostingError(RuntimeError):
     """The API did not take all of a file; the message says why and how far it came."""
 
 
-class Fault(msgspec.Struct, frozen=True):
+class ReportedFault(msgspec.Struct, frozen=True):
     """An event that was rejected, by its place in the batch."""
 
     index: int
@@ -58,13 +58,13 @@ class Answer(msgspec.Struct, frozen=True):
     accepted: int = 0
     ids: list[str] = []
     received: str = ""
-    errors: list[Fault] = []
+    errors: list[ReportedFault] = []
     pending: list[Pending] = []
     detail: str = ""
 
 
 @dataclass
-class Result:
+class PostResult:
     """How many events were posted, of which Kafka has the accepted ones."""
 
     accepted: int = 0
@@ -121,15 +121,15 @@ class Poster:
         self._url = f"{settings.api_address}/v1/events/{kind}"
         self._headers = {"Content-Type": JSON_LINES, "User-Agent": "eventmill"} | ({"X-API-Key": key} if key else {})
         self._patience = patience
-        self._result = Result()
+        self._result = PostResult()
 
-    def post(self, path: Path, most: int = BATCH, on_progress: Progress = lambda _: None) -> Result:
+    def post(self, path: Path, most: int = BATCH, on_progress: Progress = lambda _: None) -> PostResult:
         """Post the lines of a file in their order. `on_progress` gets the number of lines done.
 
         Raises:
             PostingError: when the file cannot be read, or the API is away or refuses a batch.
         """
-        self._result = Result()
+        self._result = PostResult()
         limit, most_bytes = min(most, self._settings.api_batch_events), self._settings.api_batch_bytes
         with requests.Session() as session:
             session.headers.update(self._headers)

@@ -30,7 +30,7 @@ class InboxError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Receipt:
+class InboxReceipt:
     """One content that was sent: its name in the inbox, its size, and whether this call sent it."""
 
     name: str
@@ -55,7 +55,7 @@ def send(
     pipeline: str = "clicks",
     again: bool = False,
     on_progress: Progress = lambda _: None,
-) -> Receipt:
+) -> InboxReceipt:
     """Put a copy of the file into the pipeline's inbox unless its content was sent before; `again` sends it anyway.
 
     `on_progress` gets the number of bytes copied so far.
@@ -73,7 +73,7 @@ def send(
         ready, entry = inbox / f".{sha256}", entries / sha256
         if again or not entry.exists():
             copy.replace(ready)
-            _write(entry, Receipt(_name(path, sha256), sha256, size, True))
+            _write(entry, InboxReceipt(_name(path, sha256), sha256, size, True))
         copy.unlink(missing_ok=True)
         return _enter(ready, entry)
 
@@ -115,14 +115,14 @@ def _name(path: Path, sha256: str) -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{sha256[:12]}-{plain}"
 
 
-def _write(entry: Path, receipt: Receipt) -> None:
+def _write(entry: Path, receipt: InboxReceipt) -> None:
     with aside(entry) as file:
         file.write(json.dumps(asdict(receipt)).encode())
 
 
-def _enter(ready: Path, entry: Path) -> Receipt:
+def _enter(ready: Path, entry: Path) -> InboxReceipt:
     """Rename what waits into its name in the inbox; where nothing waits, it went in earlier."""
-    receipt = Receipt(**json.loads(entry.read_text()))
+    receipt = InboxReceipt(**json.loads(entry.read_text()))
     if not ready.exists():
         return replace(receipt, sent=False)
     ready.rename(ready.with_name(receipt.name))

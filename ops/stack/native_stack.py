@@ -26,7 +26,7 @@ ORPHANED = "ORPHANED"
 
 
 @dataclass
-class Progress:
+class StartProgress:
     """How far one service is; `state` is waiting, starting, ready or failed.
 
     It is started `begun` and was asked last `seconds` after the beginning.
@@ -42,7 +42,7 @@ class Progress:
 def up(
     settings: Settings,
     names: Sequence[str] = (),
-    on_change: Callable[[list[Progress]], None] = lambda _: None,
+    on_change: Callable[[list[StartProgress]], None] = lambda _: None,
 ) -> bool:
     """Start the named services and what they need (all that are wanted when none is named) and wait for each.
 
@@ -60,7 +60,7 @@ def up(
         preflight.check(settings, services)
         supervisor.start_daemon()
     stopped = [service for service in services if supervisor.program(service.name).state != "RUNNING"]
-    progress = [Progress(service) for service in services]
+    progress = [StartProgress(service) for service in services]
     environment = os.environ | service_environment(settings)
     begun = time.monotonic()
 
@@ -83,7 +83,7 @@ def up(
     return bool(stopped)
 
 
-def _look(p: Progress, program: Program, environment: dict[str, str], seconds: float) -> None:
+def _look(p: StartProgress, program: Program, environment: dict[str, str], seconds: float) -> None:
     """See whether a service that was started is ready, or has failed; ask it once a second at most."""
     if program.state == "FATAL":
         p.state, p.reason = "failed", program.reason or "it ended again and again"
@@ -106,7 +106,7 @@ def why_not_ready(service: Service, environment: dict[str, str]) -> str | None:
     return None if asked.returncode == 0 else asked.stderr.strip() or "not ready"
 
 
-def _failure(p: Progress, settings: Settings) -> str:
+def _failure(p: StartProgress, settings: Settings) -> str:
     log = log_file(settings, p.service.name)
     tail = "\n".join(last_lines(log, LOG_LINES))
     return (

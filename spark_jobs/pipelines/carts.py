@@ -15,12 +15,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.contracts.events import CartTimedOut, UserAction
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.pipelines.event_tables import IDENTITIES, EventTable, EventTables, Source
-from spark_jobs.processing.micro_batch import Outcome, Reject, cached
-from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.pipelines.event_tables import IDENTITIES, EventSource, EventTable, EventTables
+from spark_jobs.processing.micro_batch import JudgedBatch, Reject, cached
+from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow
-from spark_jobs.state.cart_state import Action, Clock, Shopper, Turn, advance, timed_out_event
-from spark_jobs.state.state_store import Layout
+from spark_jobs.state.cart_state import CartAction, Clock, Shopper, Turn, advance, timed_out_event
+from spark_jobs.state.state_store import StateSchema
 from spark_jobs.state.watermark import Pace
 
 LABEL = "lastAction"
@@ -29,8 +29,8 @@ ACTION = ("messageid", "userid", LABEL, "productid", "cart_value")
 TABLES = (
     # With the rejected ones these three are the topic's records.
     EventTable("user_actions", ACTION),
-    EventTable("user_action_duplicates", ACTION, verdict=Verdict.DUPLICATE),
-    EventTable("user_actions_late", ACTION, verdict=Verdict.LATE),
+    EventTable("user_action_duplicates", ACTION, outcome=Outcome.DUPLICATE),
+    EventTable("user_actions_late", ACTION, outcome=Outcome.LATE),
 )
 
 ABANDONED = pa.schema(
@@ -106,27 +106,27 @@ class Results:
     timed_out: Callable[[Sequence[CartTimedOut], str], None]
 
 
-class Carts(EventTables):
+class CartsMicroBatch(EventTables):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
-    layout = Layout(1, f"{IDENTITIES.rows}, userid string, shopper binary")
+    layout = StateSchema(1, f"{IDENTITIES.rows}, userid string, shopper binary")
     keyed_by = "userid"
 
     def __init__(self, files: Files, times: Times, reject: Reject, results: Results) -> None:
-        super().__init__(files, Source(UserAction, LABEL, times.window), TABLES, times.pace, reject)
+        super().__init__(files, EventSource(UserAction, LABEL, times.window), TABLES, times.pace, reject)
         self._window = times.window * 1_000_000
         self._timeout = times.timeout * 1_000_000
         self._results = results
         self._abandoned = BatchTable(files, "abandoned_carts", ABANDONED, day_of="timed_out_at")
 
     @contextmanager
-    def _published(self, outcome: Outcome) -> Iterator[DataFrame]:
-        self._publish(outcome)
-        clock = Clock(self._window, outcome.after.progress.closed, self._timeout)
-        with cached(advanced(outcome.seen, outcome.judged, clock)) as shoppers:
+    def _published(self, judged_batch: JudgedBatch) -> Iterator[DataFrame]:
+        self._publish(judged_batch)
+        clock = Clock(self._window, judged_batch.after.progress.closed, self._timeout)
+        with cached(advanced(judged_batch.seen, judged_batch.judged, clock)) as shoppers:
             self._publish_scores(shoppers)
-            self._publish_timed_out(shoppers, outcome.after.batch)
-            identities = self._needed(outcome.judged, outcome.after.progress)
+            self._publish_timed_out(shoppers, judged_batch.after.batch)
+            identities = self._needed(judged_batch.judged, judged_batch.after.progress)
             own = shoppers.where("shopper IS NOT NULL").select("userid", "shopper")
             yield identities.unionByName(own, allowMissingColumns=True)
 
@@ -163,7 +163,7 @@ def advanced(kept: DataFrame, judged: DataFrame, clock: Clock) -> DataFrame:
         turns = [(userid, advance(shoppers.get(userid, Shopper()), new[userid], clock)) for userid in shoppers | new]
         yield _advanced_rows(turns, clock)
 
-    actions = judged.where(F.col("value").isNotNull() & (F.col("verdict") == Verdict.STORED)).select(
+    actions = judged.where(F.col("value").isNotNull() & (F.col("outcome") == Outcome.STORED)).select(
         F.col("event.userid"),
         F.lit(None).cast("binary").alias("shopper"),
         F.unix_micros("time").alias("time"),
@@ -179,15 +179,15 @@ def advanced(kept: DataFrame, judged: DataFrame, clock: Clock) -> DataFrame:
     return both.mapInArrow(advance_task, from_arrow_schema(ADVANCED))
 
 
-def _collect(batches: Iterator[pa.RecordBatch]) -> tuple[dict[str, Shopper], dict[str, list[Action]]]:
+def _collect(batches: Iterator[pa.RecordBatch]) -> tuple[dict[str, Shopper], dict[str, list[CartAction]]]:
     """The shoppers and the new actions of a task, by user."""
     decode = msgspec.msgpack.Decoder(Shopper).decode
     shoppers: dict[str, Shopper] = {}
-    new: dict[str, list[Action]] = defaultdict(list)
+    new: dict[str, list[CartAction]] = defaultdict(list)
     for batch in batches:
         for userid, shopper, *action in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if shopper is None:
-                new[userid].append(Action(*action))
+                new[userid].append(CartAction(*action))
             else:
                 shoppers[userid] = decode(shopper)
     return shoppers, new

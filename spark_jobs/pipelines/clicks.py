@@ -10,9 +10,9 @@ import pyarrow as pa
 from eventmill.contracts.events import ProductView
 from eventmill.lake.hadoop_files import Files
 from spark_jobs.pipelines.window_counts import Counted, WindowCounts, Windows
-from spark_jobs.processing.deduplication import Summary
-from spark_jobs.processing.micro_batch import Outcome, Reject
-from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.processing.deduplication import BatchSummary
+from spark_jobs.processing.micro_batch import JudgedBatch, Reject
+from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.processing.window_aggregation import Count
 from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow, time
 from spark_jobs.state.state_store import State
@@ -31,7 +31,7 @@ class Outputs:
     live: Callable[[Sequence[Count], State], None]
 
 
-class Clicks(WindowCounts):
+class ClicksMicroBatch(WindowCounts):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, windows: Windows, outputs: Outputs) -> None:
@@ -40,10 +40,10 @@ class Clicks(WindowCounts):
         self._commerce = BatchTable(files, "commerce", COMMERCE, day_of="window_start")
         self._faults = BatchTable(files, "faults", FAULTS)
 
-    def _publish(self, outcome: Outcome) -> None:
+    def _publish(self, judged_batch: JudgedBatch) -> None:
         """Write the closed windows and the faults of a batch to their tables, and show the counts."""
-        summary, after = outcome.summary, outcome.after
-        counts = self._counts(summary, outcome.before.progress)
+        summary, after = judged_batch.summary, judged_batch.after
+        counts = self._counts(summary, judged_batch.before.progress)
         closed = [commerce_row(count) for count in counts if count.window_end <= after.progress.closed]
         faults = fault_rows(summary, self._windows.seconds)
         for table, rows in ((self._commerce, closed), (self._faults, faults)):
@@ -63,9 +63,9 @@ def commerce_row(count: Count) -> TableRow:
     }
 
 
-def fault_rows(summary: Summary, window_seconds: int) -> list[TableRow]:
+def fault_rows(summary: BatchSummary, window_seconds: int) -> list[TableRow]:
     """The rows of the table faults: late records and copies by window and source."""
-    late, duplicates = summary.by_verdict[Verdict.LATE], summary.by_verdict[Verdict.DUPLICATE]
+    late, duplicates = summary.by_outcome[Outcome.LATE], summary.by_outcome[Outcome.DUPLICATE]
     return [
         {
             "window_start": time(start),

@@ -18,18 +18,18 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.contracts.events import Event
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.processing.deduplication import PACKS, TALLY, Summary, as_seen, by_bucket, find_duplicates, tally
+from spark_jobs.processing.deduplication import PACKS, TALLY, BatchSummary, as_seen, by_bucket, find_duplicates, tally
 from spark_jobs.processing.lateness import TAGGED_ROWS, Rule, records_schema, tagger
-from spark_jobs.processing.micro_batch import MicroBatch, Outcome, Reject
-from spark_jobs.processing.packed_records import RECORDS, Verdict, buckets, numbers, pack, rows, split, unpack
+from spark_jobs.processing.micro_batch import JudgedBatch, MicroBatch, Reject
+from spark_jobs.processing.packed_records import RECORDS, Outcome, buckets, numbers, pack, rows, split, unpack
 from spark_jobs.processing.refusals import Refusals
 from spark_jobs.sinks.file_commit import publish, remove_others
 from spark_jobs.sinks.parquet_tables import batch_name
 from spark_jobs.source.kafka_stream import map_records
-from spark_jobs.state.state_store import Layout, StateStore
+from spark_jobs.state.state_store import StateSchema, StateStore
 from spark_jobs.state.watermark import Pace, Progress
 
-IDENTITIES = Layout(1, "bucket int, records binary")
+IDENTITIES = StateSchema(1, "bucket int, records binary")
 """The packs of events whose duplicates are still looked for."""
 
 ROWS_PER_FILE = 500_000
@@ -44,22 +44,22 @@ class EventTable:
         name: its folder.
         columns: the paths of the contract's fields that follow `raw_event` and `timestamp`.
         labels: the events it has, by the field that they are labelled by; None for all.
-        verdict: the events it has, by what became of them.
+        outcome: the events it has, by what became of them.
     """
 
     name: str
     columns: Sequence[str]
     labels: frozenset[str] | None = None
-    verdict: Verdict = Verdict.STORED
+    outcome: Outcome = Outcome.STORED
 
-    def number(self, summary: Summary) -> int:
+    def number(self, summary: BatchSummary) -> int:
         """How many rows a batch adds."""
-        counts = summary.by_verdict[self.verdict].items()
+        counts = summary.by_outcome[self.outcome].items()
         return sum(number for (_, label), number in counts if self.labels is None or label in self.labels)
 
     def rows(self, judged: DataFrame) -> DataFrame:
         """What a judged batch adds."""
-        wanted = F.col("value").isNotNull() & (F.col("verdict") == self.verdict)
+        wanted = F.col("value").isNotNull() & (F.col("outcome") == self.outcome)
         if self.labels is not None:
             wanted &= F.col("label").isin(sorted(self.labels))
         return judged.where(wanted).select(
@@ -71,7 +71,7 @@ class EventTable:
 
 
 @dataclass(frozen=True)
-class Source:
+class EventSource:
     """The events of a pipeline: their contract, the path of the field that they are labelled by, and when one is late.
 
     An event is late when the window of so many seconds that it falls in is closed; none is without windows.
@@ -90,7 +90,7 @@ class EventTables(MicroBatch):
     def __init__(
         self,
         files: Files,
-        source: Source,
+        source: EventSource,
         tables: Sequence[EventTable],
         pace: Pace,
         reject: Reject,
@@ -115,14 +115,14 @@ class EventTables(MicroBatch):
         schema = records_schema(self._source.contract, self._keep)
         return judge(seen, tagged, schema, Horizon(before.closed, self._pace.watermark), self._pace.ahead)
 
-    def _publish(self, outcome: Outcome) -> None:
+    def _publish(self, judged_batch: JudgedBatch) -> None:
         for table in self._tables:
-            number = table.number(outcome.summary)
-            written = self._write(table, outcome.judged, number) if number else []
-            names = file_names(written, outcome.after.batch)
+            number = table.number(judged_batch.summary)
+            written = self._write(table, judged_batch.judged, number) if number else []
+            names = file_names(written, judged_batch.after.batch)
             if self._may_be_replay:
                 # Before this one's rows can stand beside them.
-                pattern = f"day=*/{batch_name(outcome.after.batch)}-*.parquet"
+                pattern = f"day=*/{batch_name(judged_batch.after.batch)}-*.parquet"
                 remove_others(self._files, table.name, pattern, names)
             publish(self._files, table.name, dict(zip(names, written, strict=True)))
 
@@ -163,7 +163,7 @@ class Horizon:
     def from_now(self, stored: pa.RecordBatch) -> pa.RecordBatch:
         """Those stored, of this batch or an earlier one, with the time from which on they are remembered."""
         time = numbers(stored, "time")
-        new = numbers(stored, "verdict") == Verdict.STORED
+        new = numbers(stored, "outcome") == Outcome.STORED
         since = np.where(new, np.maximum(time, self.closed), time)
         return stored.set_column(stored.schema.get_field_index("time"), "time", pa.array(since))
 
@@ -182,11 +182,11 @@ def judge(seen: DataFrame, tagged: DataFrame, schema: pa.Schema, horizon: Horizo
         new = unpack((records for records, is_seen in packs if not is_seen), schema)
         records = pa.concat_batches([rows(schema, dict(zip(old.schema.names, old.columns, strict=True))), new])
         if len(records):
-            ordered, verdicts = find_duplicates(records)
+            ordered, outcomes = find_duplicates(records)
             # A pipeline without windows is as one with a window that never ends.
-            yield tally(result, ordered, verdicts, np.zeros(len(ordered), np.int64), ahead)
-            yield _identities(result, horizon.from_now(ordered.filter(verdicts <= Verdict.STORED)))
-            yield _events(result, ordered, verdicts)
+            yield tally(result, ordered, outcomes, np.zeros(len(ordered), np.int64), ahead)
+            yield _identities(result, horizon.from_now(ordered.filter(outcomes <= Outcome.STORED)))
+            yield _events(result, ordered, outcomes)
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records", F.lit(False).alias("seen"))
     before = seen.where("records IS NOT NULL").select("bucket", "records", F.lit(True))
@@ -210,10 +210,10 @@ def _identities(schema: pa.Schema, stored: pa.RecordBatch) -> pa.RecordBatch:
     return rows(schema, {"bucket": [key for key, _ in parts], "records": [pack(part) for _, part in parts]})
 
 
-def _events(schema: pa.Schema, records: pa.RecordBatch, verdicts: NDArray[np.int8]) -> pa.RecordBatch:
+def _events(schema: pa.Schema, records: pa.RecordBatch, outcomes: NDArray[np.int8]) -> pa.RecordBatch:
     """The rows with events."""
-    new = (verdicts != Verdict.SEEN) & (verdicts != Verdict.REJECTED)
+    new = (outcomes != Outcome.SEEN) & (outcomes != Outcome.REJECTED)
     events = records.filter(pa.array(new))
     columns = {name: events.column(name) for name in ("partition", "offset", "label", "value", "event")}
     time = events.column("time").cast(schema.field("time").type)
-    return rows(schema, columns | {"verdict": verdicts[new], "time": time})
+    return rows(schema, columns | {"outcome": outcomes[new], "time": time})

@@ -14,13 +14,13 @@ from eventmill.kafka import topics
 from eventmill.lake import checkpoint_progress
 from eventmill.lake.hadoop_files import Files
 from eventmill.text.terminal import Console
-from spark_jobs.pipelines.carts import Carts, Results, Times
-from spark_jobs.pipelines.clicks import Clicks, Outputs
-from spark_jobs.pipelines.game import Game
-from spark_jobs.pipelines.orders import Orders
+from spark_jobs.pipelines.carts import CartsMicroBatch, Results, Times
+from spark_jobs.pipelines.clicks import ClicksMicroBatch, Outputs
+from spark_jobs.pipelines.game import GameMicroBatch
+from spark_jobs.pipelines.orders import OrdersMicroBatch
 from spark_jobs.pipelines.shopping_carts import shopping_carts
-from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
-from spark_jobs.pipelines.visits import Visits
+from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, ViewsMicroBatch
+from spark_jobs.pipelines.visits import VisitsMicroBatch
 from spark_jobs.pipelines.window_counts import Windows
 from spark_jobs.processing import location_databases
 from spark_jobs.processing.enrichment import Enrichment
@@ -77,7 +77,7 @@ def clicks(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
     idle = None if bounded else settings.clicks_idle_seconds * 1_000_000
     pace = Pace(settings.clicks_watermark_seconds * 1_000_000, idle, settings.clicks_partitions, _ahead(settings))
     windows = Windows(settings.clicks_window_seconds, pace)
-    process = Clicks(Files(spark, root(settings, "clicks")), windows, _clicks_outputs(settings))
+    process = ClicksMicroBatch(Files(spark, root(settings, "clicks")), windows, _clicks_outputs(settings))
     return Pipeline(
         settings.clicks_topic, settings.clicks_trigger_seconds, settings.clicks_max_offsets_per_trigger, process
     )
@@ -98,7 +98,7 @@ def game(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:  #
     """The pipeline of the game's events; a bounded run and a continuous one are the same to it."""
     watermark = settings.game_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.game_partitions, _ahead(settings))
-    process = Game(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic, "game"))
+    process = GameMicroBatch(Files(spark, root(settings, "game")), pace, _reject(settings, settings.game_topic, "game"))
     return Pipeline(settings.game_topic, settings.game_trigger_seconds, settings.game_max_offsets_per_trigger, process)
 
 
@@ -108,7 +108,7 @@ def carts(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
     pace = Pace(settings.carts_watermark_seconds * 1_000_000, idle, settings.carts_partitions, _ahead(settings))
     times = Times(settings.carts_window_seconds, settings.cart_timeout, pace)
     files, reject = Files(spark, root(settings, "carts")), _reject(settings, settings.carts_topic, "carts")
-    process = Carts(files, times, reject, _carts_results(settings))
+    process = CartsMicroBatch(files, times, reject, _carts_results(settings))
 
     def added(records: DataFrame) -> DataFrame:
         return shopping_carts(records, settings.carts_topic)
@@ -135,7 +135,9 @@ def orders(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline:
     """The pipeline of the shop's orders, and of looks at products and orders."""
     watermark = settings.orders_watermark_seconds * 1_000_000
     pace = Pace(watermark, watermark, settings.orders_partitions, _ahead(settings))
-    process = Orders(Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic, "orders"))
+    process = OrdersMicroBatch(
+        Files(spark, root(settings, "orders")), pace, _reject(settings, settings.orders_topic, "orders")
+    )
     return Pipeline(
         settings.orders_topic,
         settings.orders_trigger_seconds,
@@ -158,7 +160,7 @@ def _product_views(spark: SparkSession, settings: Settings, bounded: bool) -> Pi
     def reject_refused(tagged: DataFrame) -> None:
         reject(tagged.where("refused"))
 
-    process = Views(files, PRODUCT_VIEWS, windows, reject_refused, table.put)
+    process = ViewsMicroBatch(files, PRODUCT_VIEWS, windows, reject_refused, table.put)
     return Pipeline(
         settings.clicks_topic, settings.views_trigger_seconds, settings.clicks_max_offsets_per_trigger, process
     )
@@ -168,7 +170,7 @@ def _order_views(spark: SparkSession, settings: Settings, bounded: bool) -> Pipe
     topic, table = settings.order_views_topic, ViewTable(settings, ORDER_VIEW, int)
     files = Files(spark, f"{root(settings, 'orders')}/order_views")
     windows = _view_windows(settings, settings.order_views_partitions, bounded)
-    process = Views(files, ORDER_VIEWS, windows, _reject(settings, topic, "orders/order_views"), table.put)
+    process = ViewsMicroBatch(files, ORDER_VIEWS, windows, _reject(settings, topic, "orders/order_views"), table.put)
     return Pipeline(topic, settings.views_trigger_seconds, settings.orders_max_offsets_per_trigger, process)
 
 
@@ -188,7 +190,7 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline: 
         location_databases.ship(spark, files, location_databases.databases(settings)), settings.visits_key
     )
     reject = _reject(settings, settings.visits_topic, "visits")
-    process = Visits(files, pace, reject, enrichment, StarSchema(settings).load)
+    process = VisitsMicroBatch(files, pace, reject, enrichment, StarSchema(settings).load)
     return Pipeline(
         settings.visits_topic, settings.visits_trigger_seconds, settings.visits_max_offsets_per_trigger, process
     )

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.warehouse import FOLDER, FORMATS, PLANS, STAGED, Plan, nothing
+from eventmill.lake.warehouse import FOLDER, FORMATS, PLANS, STAGED, WarehousePlan, nothing
 from spark_jobs.processing.micro_batch import cached
 
 LAKE = "data_lake"
@@ -23,7 +23,7 @@ QUARANTINE = f"{LAKE}/_quarantine"
 
 
 @dataclass(frozen=True)
-class Field:
+class ColumnRule:
     """A column of the lake: its name and type here, and what must hold of its value, in SQL and in words."""
 
     name: str
@@ -32,23 +32,23 @@ class Field:
     words: str
 
 
-ORDER_ID = Field("order_id", "bigint", "order_id > 0", "a number above 0")
-STATUS = Field("status", "int", "status IN (0, 1)", "0 or 1")
-TABLES: Mapping[str, tuple[Field, ...]] = {
+ORDER_ID = ColumnRule("order_id", "bigint", "order_id > 0", "a number above 0")
+STATUS = ColumnRule("status", "int", "status IN (0, 1)", "0 or 1")
+TABLES: Mapping[str, tuple[ColumnRule, ...]] = {
     "orders": (
         ORDER_ID,
-        Field("user_id", "int", "user_id > 0", "a number above 0"),
-        Field("product_id", "int", "product_id > 0", "a number above 0"),
-        Field("quantity", "int", "quantity > 0", "a number above 0"),
-        Field("ordered_at", "timestamp", "ordered_at >= '2000-01-01'", "a time such as 2026-01-31 23:59:59.0"),
+        ColumnRule("user_id", "int", "user_id > 0", "a number above 0"),
+        ColumnRule("product_id", "int", "product_id > 0", "a number above 0"),
+        ColumnRule("quantity", "int", "quantity > 0", "a number above 0"),
+        ColumnRule("ordered_at", "timestamp", "ordered_at >= '2000-01-01'", "a time such as 2026-01-31 23:59:59.0"),
         STATUS,
-        Field("messageid", "string", "messageid RLIKE '^[0-9a-f-]{36}$'", "a UUID"),
+        ColumnRule("messageid", "string", "messageid RLIKE '^[0-9a-f-]{36}$'", "a UUID"),
     ),
     "completed_orders": (
         ORDER_ID,
-        Field("completed_at", "timestamp", "completed_at >= '2000-01-01'", "a time such as 2026-01-31 23:59:59.0"),
+        ColumnRule("completed_at", "timestamp", "completed_at >= '2000-01-01'", "a time such as 2026-01-31 23:59:59.0"),
         STATUS,
-        Field("completion_id", "bigint", "completion_id > 0", "a number above 0"),
+        ColumnRule("completion_id", "bigint", "completion_id > 0", "a number above 0"),
     ),
 }
 """The columns of the lake's tables, in its order. The first is what a row is known by."""
@@ -56,7 +56,7 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
 TIMES = {"orders": "ordered_at", "completed_orders": "completed_at"}
 
 
-def checked(lines: DataFrame, fields: Sequence[Field]) -> DataFrame:
+def checked(lines: DataFrame, fields: Sequence[ColumnRule]) -> DataFrame:
     """The lines of a table, `value` and the folder `part` that they come from, as its fields.
 
     `reason` says what is wrong with a line, and is null for the others.
@@ -74,7 +74,7 @@ def checked(lines: DataFrame, fields: Sequence[Field]) -> DataFrame:
     return typed.select("part", "value", *(f.name for f in fields), F.coalesce(*wrong).alias("reason"))
 
 
-def first_of_each(rows: DataFrame, fields: Sequence[Field]) -> DataFrame:
+def first_of_each(rows: DataFrame, fields: Sequence[ColumnRule]) -> DataFrame:
     """The good rows, each key once: the one that was imported first."""
     names = [field.name for field in fields]
     first = F.min(F.struct("part", *names)).alias("row")
@@ -95,7 +95,7 @@ class Warehouse:
         self._spark = spark
         self._files = files
 
-    def refresh(self) -> Plan | None:
+    def refresh(self) -> WarehousePlan | None:
         """Write anew the days that the lake's new parts change, and the plan; None when there is nothing new."""
         before = self._newest_plan()
         parts = {table: self._parts(table) for table in TABLES}
@@ -117,15 +117,15 @@ class Warehouse:
                     "completed_orders", done, done.where(F.col("part").isin(new["completed_orders"])), version
                 ),
             }
-        plan = Plan(until, {table: before.days.get(table, {}) | days for table, days in folders.items()})
+        plan = WarehousePlan(until, {table: before.days.get(table, {}) | days for table, days in folders.items()})
         self._stage(plan, version)
         return plan
 
-    def _newest_plan(self) -> Plan:
+    def _newest_plan(self) -> WarehousePlan:
         names = self._files.names(PLANS)
         if not names:
             return nothing()
-        return msgspec.json.decode(self._files.read(f"{PLANS}/{names[-1]}"), type=Plan)
+        return msgspec.json.decode(self._files.read(f"{PLANS}/{names[-1]}"), type=WarehousePlan)
 
     def _parts(self, table: str) -> list[str]:
         return [name for name in self._files.names(f"{LAKE}/{table}") if name.replace("-", "").isdecimal()]
@@ -165,7 +165,7 @@ class Warehouse:
                 writer.mode("overwrite").save(self._files.url(f"{FOLDER}/{table}/{form}/{version}"))
         return dict.fromkeys(days, version)
 
-    def _stage(self, plan: Plan, version: str) -> None:
+    def _stage(self, plan: WarehousePlan, version: str) -> None:
         self._files.write(f"{STAGED}/{version}.aside", msgspec.json.encode(plan))
         self._files.replace(f"{STAGED}/{version}.aside", f"{STAGED}/{version}.json")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from eventmill.contracts.events import OrderView, ProductView
 from eventmill.lake.hadoop_files import Files
 from spark_jobs.pipelines.window_counts import Counted, WindowCounts, Windows
-from spark_jobs.processing.micro_batch import Outcome, Reject
+from spark_jobs.processing.micro_batch import JudgedBatch, Reject
 from spark_jobs.processing.window_aggregation import Count
 
 PRODUCT_VIEWS = Counted(ProductView, "properties.productid")
@@ -17,13 +17,13 @@ Put = Callable[[Sequence[Count]], None]
 """Sets counts in a table, each in place of what was there."""
 
 
-class Views(WindowCounts):
+class ViewsMicroBatch(WindowCounts):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, counted: Counted, windows: Windows, reject: Reject, put: Put) -> None:
         super().__init__(files, counted, windows, reject)
         self._put = put
 
-    def _publish(self, outcome: Outcome) -> None:
-        counts = self._counts(outcome.summary, outcome.before.progress)
+    def _publish(self, judged_batch: JudgedBatch) -> None:
+        counts = self._counts(judged_batch.summary, judged_batch.before.progress)
         self._put([count for count in counts if count.new])

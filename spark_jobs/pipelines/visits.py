@@ -12,11 +12,11 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.contracts.events import PageLog
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.pipelines.event_tables import EventTables, Source
+from spark_jobs.pipelines.event_tables import EventSource, EventTables
 from spark_jobs.processing.enrichment import COPIED, READ, TRIED, Enrichment
-from spark_jobs.processing.micro_batch import Outcome, Reject
-from spark_jobs.processing.packed_records import Verdict
-from spark_jobs.processing.refusals import LONGEST_REASON, Place, RefusedError
+from spark_jobs.processing.micro_batch import JudgedBatch, Reject
+from spark_jobs.processing.packed_records import Outcome
+from spark_jobs.processing.refusals import LONGEST_REASON, RecordPosition, RefusedError
 from spark_jobs.state.watermark import Pace
 
 LABEL = "collection"
@@ -27,19 +27,19 @@ Load = Callable[[pa.Table, pa.Table], None]
 """Takes a batch's views, rows of ENRICHED, and its duplicates: partition, offset and log_id."""
 
 
-class Visits(EventTables):
+class VisitsMicroBatch(EventTables):
     """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, pace: Pace, reject: Reject, enrichment: Enrichment, load: Load) -> None:
-        super().__init__(files, Source(PageLog, LABEL), (), pace, reject, ("id", *FIELDS))
+        super().__init__(files, EventSource(PageLog, LABEL), (), pace, reject, ("id", *FIELDS))
         self._enrichment = enrichment
         self._load = load
 
-    def _publish(self, outcome: Outcome) -> None:
-        views = with_verdict(outcome.judged, Verdict.STORED)
+    def _publish(self, judged_batch: JudgedBatch) -> None:
+        views = with_outcome(judged_batch.judged, Outcome.STORED)
         tried = views.mapInArrow(self._enrichment, from_arrow_schema(TRIED)).toArrow()
         refuse_failed(tried)
-        copies = with_verdict(outcome.judged, Verdict.DUPLICATE).select("partition", "offset", "log_id")
+        copies = with_outcome(judged_batch.judged, Outcome.DUPLICATE).select("partition", "offset", "log_id")
         self._load(tried.drop_columns("error"), copies.toArrow())
 
 
@@ -51,15 +51,15 @@ def refuse_failed(tried: pa.Table) -> None:
     """
     failed = tried.filter(pc.is_valid(tried["error"])).select(["partition", "offset", "error"]).to_pylist()
     if failed:
-        reasons: dict[Place | str, str] = {
+        reasons: dict[RecordPosition | str, str] = {
             (row["partition"], row["offset"]): f"enrichment: {row['error']}"[:LONGEST_REASON] for row in failed
         }
         raise RefusedError("enrichment", reasons)
 
 
-def with_verdict(judged: DataFrame, verdict: Verdict) -> DataFrame:
-    """A judged batch's new logs with that verdict, by the columns that enrichment takes."""
-    return judged.where(F.col("value").isNotNull() & (F.col("verdict") == verdict)).select(
+def with_outcome(judged: DataFrame, outcome: Outcome) -> DataFrame:
+    """A judged batch's new logs with that outcome, by the columns that enrichment takes."""
+    return judged.where(F.col("value").isNotNull() & (F.col("outcome") == outcome)).select(
         F.col("event.id").alias("log_id"),
         "partition",
         "offset",

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from eventmill.contracts.events import Event
 from eventmill.lake.hadoop_files import Files
 from spark_jobs.processing import window_aggregation
-from spark_jobs.processing.deduplication import Summary
+from spark_jobs.processing.deduplication import BatchSummary
 from spark_jobs.processing.lateness import TAGGED_ROWS, Rule, tagger
 from spark_jobs.processing.micro_batch import MicroBatch, Reject
 from spark_jobs.processing.refusals import Refusals
@@ -52,10 +52,10 @@ class WindowCounts(MicroBatch):
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:  # noqa: ARG002
         return window_aggregation.judge(seen, tagged, self._windows.seconds, self._windows.pace.ahead)
 
-    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:
+    def _final(self, summary: BatchSummary, before: Progress, after: Progress) -> int:
         return sum(count.number for count in self._counts(summary, before) if count.window_end <= after.closed)
 
-    def _counts(self, summary: Summary, before: Progress) -> list[Count]:
+    def _counts(self, summary: BatchSummary, before: Progress) -> list[Count]:
         return window_aggregation.open_counts(summary, before.closed, self._windows.seconds)
 
     def _needed(self, judged: DataFrame, after: Progress) -> DataFrame:

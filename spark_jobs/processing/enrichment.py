@@ -64,7 +64,7 @@ READ = ("email", "ip", "user_agent", "referrer_url")
 """The fields of a log that the others are found by; none of them is kept."""
 
 
-class Place(NamedTuple):
+class GeoLocation(NamedTuple):
     """Where an address is."""
 
     country_code: str = ""
@@ -77,7 +77,7 @@ class LocationError(ValueError):
     """A database of locations cannot be used; the message names the file and says what is allowed."""
 
 
-Look = Callable[[str], Place | None]
+Look = Callable[[str], GeoLocation | None]
 """Where an address is; None when the database doesn't know it."""
 
 
@@ -101,7 +101,7 @@ def _look_in_mmdb(path: Path) -> Look:
         raise _unreadable(path, error) from error
     only_4 = database.metadata().ip_version == 4
 
-    def find(address: str) -> Place | None:
+    def find(address: str) -> GeoLocation | None:
         if only_4 and ":" in address:
             return None
         try:
@@ -116,7 +116,7 @@ def _unreadable(path: Path, error: Exception) -> LocationError:
     return LocationError(f"{path} is no database of locations (.mmdb or .bin): {error}")
 
 
-def _place(found: Any) -> Place | None:
+def _place(found: Any) -> GeoLocation | None:
     """A record of one of the two known layouts: DB-IP's flat one, or MaxMind's with names by language."""
     if not isinstance(found, dict):
         return None
@@ -140,7 +140,7 @@ def _look_in_bin(path: Path) -> Look:
     except (OSError, ValueError, struct.error) as error:
         raise _unreadable(path, error) from error
 
-    def find(address: str) -> Place | None:
+    def find(address: str) -> GeoLocation | None:
         found = database.get_all(address)
         code, region, city = (getattr(found, name, None) for name in ("country_short", "region", "city"))
         # What it doesn't know is "-", and of what is no address it says so in place of the code.
@@ -149,11 +149,11 @@ def _look_in_bin(path: Path) -> Look:
     return find
 
 
-def place(code: str, region: str | None, city: str | None) -> Place | None:
+def place(code: str, region: str | None, city: str | None) -> GeoLocation | None:
     """The place of a country's code (ISO 3166-1), with the country's English name."""
     if not code:
         return None
-    return Place(code, country(code), region or UNKNOWN, city or UNKNOWN)
+    return GeoLocation(code, country(code), region or UNKNOWN, city or UNKNOWN)
 
 
 @lru_cache
@@ -237,13 +237,13 @@ class Enrichment:
         """The rows as rows of ENRICHED."""
         emails, ips, agents, urls = (batch.column(name).to_pylist() for name in READ)
         clients = [_client(ip) for ip in ips]
-        places = [(client and where(client)) or Place() for client in clients]
+        places = [(client and where(client)) or GeoLocation() for client in clients]
         browsers = [_agent(header) for header in agents]
         columns = {name: batch.column(name) for name in COPIED} | {
             "customer": [_pseudonym(self.key, email) if email else None for email in map(_account, emails)],
             "address": [_pseudonym(self.key, client or ip) for client, ip in zip(clients, ips, strict=True)],
             "referrer": [_referrer(url) for url in urls],
-            **_columns(Place, places),
+            **_columns(GeoLocation, places),
             **_columns(Agent, browsers),
         }
         arrays = [pa.array(columns[field.name], field.type) for field in ENRICHED]
@@ -272,7 +272,7 @@ def _looks(databases: tuple[str, ...]) -> Look:
     looks = [look(_file(name)) for name in databases]
 
     @lru_cache(CACHED)
-    def find(address: str) -> Place | None:
+    def find(address: str) -> GeoLocation | None:
         return next((found for each in looks if (found := each(address))), None)
 
     return find

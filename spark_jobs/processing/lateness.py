@@ -1,7 +1,7 @@
 """Decoding of Kafka records and the rule of lateness, as a function over Arrow batches.
 
 One task reads one Kafka partition in the order of its offsets (`spark_jobs/source/kafka_stream.py`). So each record can
-be judged by the records before it, and the verdict is the same wherever a micro-batch happens to end.
+be judged by the records before it, and the outcome is the same wherever a micro-batch happens to end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from eventmill.contracts import events
 from eventmill.kafka.record_sizes import RECORD_BYTES, TOO_LONG
-from spark_jobs.processing.packed_records import RECORDS, Verdict, buckets, identities, pack, rows, split
+from spark_jobs.processing.packed_records import RECORDS, Outcome, buckets, identities, pack, rows, split
 from spark_jobs.processing.refusals import Refusals
 from spark_jobs.source.decoder import AHEAD, BatchDecoder, Micros, micros
 from spark_jobs.source.schema import column_type
@@ -105,7 +105,7 @@ def in_packs(judged: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A batch's records with their verdict so far, and the reasons of those that are rejected, row for row.
+    """A batch's records with their outcome so far, and the reasons of those that are rejected, row for row.
 
     `refused` are the positions of those that a sink refused.
     """
@@ -160,9 +160,9 @@ class Tagging:
         decoded = self._decoder.decode(batch.column("value").to_pylist(), received, refused | too_long)
         time = np.full(len(batch), LONG_AGO)
         time[decoded.good] = decoded.times
-        verdict = np.full(len(batch), Verdict.REJECTED, np.int8)
+        outcome = np.full(len(batch), Outcome.REJECTED, np.int8)
         late = self._late(batch, decoded.times, received[decoded.good])
-        verdict[decoded.good] = np.where(late, Verdict.LATE, Verdict.STORED)
+        outcome[decoded.good] = np.where(late, Outcome.LATE, Outcome.STORED)
         identity = identities(decoded.columns["messageid"])
         columns = {
             "high": identity[:, 0],
@@ -172,7 +172,7 @@ class Tagging:
             "partition": batch.column("partition"),
             "offset": batch.column("offset"),
             "kafka_time": received,
-            "verdict": verdict,
+            "outcome": outcome,
         }
         if self._keep:
             fields = [decoded.columns[_kept(path)] for path in self._keep]
@@ -190,7 +190,7 @@ class Tagging:
     def _late(self, batch: pa.RecordBatch, times: Micros, received: Micros) -> NDArray[np.bool_]:
         """A mask of a batch's good records, in the order of their offsets: those that come too late.
 
-        Each is compared with when its own record was received, so that no verdict depends on where a batch ends.
+        Each is compared with when its own record was received, so that no outcome depends on where a batch ends.
         """
         rule = self._rule
         if not rule:
@@ -225,7 +225,7 @@ def _partition(batch: pa.RecordBatch) -> int:
     """The one Kafka partition that the batch comes from.
 
     Raises:
-        ValueError: when there are more: the verdicts need a task that reads one partition in order.
+        ValueError: when there are more: the outcomes need a task that reads one partition in order.
     """
     partitions = pc.unique(batch.column("partition")).to_pylist()
     if len(partitions) > 1:

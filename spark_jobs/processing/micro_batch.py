@@ -18,8 +18,8 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.processing.deduplication import Summary
-from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.processing.deduplication import BatchSummary
+from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.processing.refusals import Refusals, RefusedError
 from spark_jobs.source.kafka_reader import lost_of_batch
 from spark_jobs.state import watermark
@@ -34,12 +34,12 @@ Reject = Callable[[DataFrame], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedBatch:
     """A judged batch, in numbers too, the rows that were kept for it, and the states before and after it."""
 
     seen: DataFrame
     judged: DataFrame
-    summary: Summary
+    summary: BatchSummary
     before: State
     after: State
 
@@ -81,20 +81,20 @@ class MicroBatch(ABC):
             cached(self._tagged(batch, before.progress, refusals)) as tagged,
             cached(self._judged(seen, tagged, before.progress)) as judged,
         ):
-            summary = Summary.of(judged)
+            summary = BatchSummary.of(judged)
             state = self._state(batch_id, before, summary)
-            with self._published(Outcome(seen, judged, summary, before, state)) as needed:
-                if summary.number(Verdict.REJECTED):
+            with self._published(JudgedBatch(seen, judged, summary, before, state)) as needed:
+                if summary.number(Outcome.REJECTED):
                     self._reject(tagged)
                 self._states.save(state, needed, self._aside)
         self._files.delete(self._aside)
         self._may_be_replay = False
 
-    def _final(self, summary: Summary, before: Progress, after: Progress) -> int:  # noqa: ARG002
+    def _final(self, summary: BatchSummary, before: Progress, after: Progress) -> int:  # noqa: ARG002
         """How many stored records became final; none in a pipeline without windows."""
         return 0
 
-    def _state(self, batch_id: int, before: State, summary: Summary) -> State:
+    def _state(self, batch_id: int, before: State, summary: BatchSummary) -> State:
         lost = lost_of_batch(self._files, batch_id)
         progress = watermark.advance(before.progress, summary.reads, self._pace).beyond(
             {g.partition: g.end for g in lost}
@@ -104,10 +104,10 @@ class MicroBatch(ABC):
         return replace(before, batch=batch_id, progress=progress, totals=before.totals.plus(made))
 
     @contextmanager
-    def _published(self, outcome: Outcome) -> Iterator[DataFrame]:
+    def _published(self, judged_batch: JudgedBatch) -> Iterator[DataFrame]:
         """Publish the batch and give the rows that later batches need."""
-        self._publish(outcome)
-        yield self._needed(outcome.judged, outcome.after.progress)
+        self._publish(judged_batch)
+        yield self._needed(judged_batch.judged, judged_batch.after.progress)
 
     @abstractmethod
     def _tagged(self, batch: DataFrame, before: Progress, refusals: Refusals) -> DataFrame:
@@ -115,10 +115,10 @@ class MicroBatch(ABC):
 
     @abstractmethod
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:
-        """The records and those seen before with their verdicts; some rows are those of judging.TALLY."""
+        """The records and those seen before with their outcomes; some rows are those of judging.TALLY."""
 
     @abstractmethod
-    def _publish(self, outcome: Outcome) -> None:
+    def _publish(self, judged_batch: JudgedBatch) -> None:
         """Write what the batch adds to the tables, in place of what an earlier try of the batch wrote."""
 
     @abstractmethod

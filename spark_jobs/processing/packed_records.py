@@ -27,15 +27,15 @@ RECORDS = pa.schema(
         "partition": pa.int32(),
         "offset": pa.int64(),
         "kafka_time": pa.int64(),
-        "verdict": pa.int8(),
+        "outcome": pa.int8(),
     }
 )
 """What is counted of a record: the halves of its identity, its event's time, what it is counted by, where it is in
-Kafka and since when, and its verdict so far. Times in microseconds since the epoch.
+Kafka and since when, and its outcome so far. Times in microseconds since the epoch.
 """
 
 
-class Verdict(IntEnum):
+class Outcome(IntEnum):
     """What becomes of a record; SEEN are those of earlier batches that were stored then."""
 
     SEEN = 0

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from spark_jobs.processing.retry import patiently
 
-Place = tuple[int, int]
+RecordPosition = tuple[int, int]
 """A record's Kafka partition and offset."""
 
 Row = TypeVar("Row")
@@ -32,7 +32,7 @@ class RefusedError(RuntimeError):
         reasons: the sink's reason by the record's place, or by its value of the field that the sink's rows go by.
     """
 
-    def __init__(self, sink: str, reasons: Mapping[Place | str, str]) -> None:
+    def __init__(self, sink: str, reasons: Mapping[RecordPosition | str, str]) -> None:
         first = next(iter(reasons.values()))
         super().__init__(f"{sink} refuses the data of {len(reasons)} rows, of one because: {first}")
         self.reasons = reasons
@@ -48,7 +48,7 @@ class Refusals:
     """
 
     by: str = ""
-    reasons: Mapping[Place | str, str] = field(default_factory=dict)
+    reasons: Mapping[RecordPosition | str, str] = field(default_factory=dict)
 
     def plus(self, error: RefusedError) -> Refusals:
         """These and those of the error.
@@ -87,7 +87,7 @@ class Sink(Generic[Row]):
     try_out: Callable[[Sequence[Row]], None]
     is_away: Callable[[BaseException], bool]
     is_refusal: Callable[[BaseException], bool]
-    origin: Callable[[Row], Place | str]
+    origin: Callable[[Row], RecordPosition | str]
 
     def put(self, rows: Sequence[Row]) -> None:
         """Store the rows, as soon as the store is there.

@@ -12,11 +12,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from spark_jobs.processing.deduplication import PACKS, TALLY, Summary, as_seen, by_bucket, find_duplicates, tally
-from spark_jobs.processing.packed_records import BUCKETS, Keys, Verdict, buckets, numbers, pack, split, unpack
-from spark_jobs.state.state_store import Layout
+from spark_jobs.processing.deduplication import PACKS, TALLY, BatchSummary, as_seen, by_bucket, find_duplicates, tally
+from spark_jobs.processing.packed_records import BUCKETS, Keys, Outcome, buckets, numbers, pack, split, unpack
+from spark_jobs.state.state_store import StateSchema
 
-SEEN = Layout(2, "bucket int, window_start long, records binary")
+SEEN = StateSchema(2, "bucket int, window_start long, records binary")
 """The packs of events that are kept for their windows and to find duplicates; 1 had one row for each event."""
 
 JUDGED = pa.schema([*TALLY, *PACKS])
@@ -34,18 +34,18 @@ def judge(seen: DataFrame, tagged: DataFrame, window_seconds: int, ahead: int) -
     def judge_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         records = unpack(packed for batch in batches for packed in batch.column("records").to_pylist())
         if len(records):
-            ordered, verdicts = find_duplicates(records)
+            ordered, outcomes = find_duplicates(records)
             start = numbers(ordered, "time") // window * window
-            yield tally(JUDGED, ordered, verdicts, start, ahead)
-            yield _stored(ordered, verdicts, start)
+            yield tally(JUDGED, ordered, outcomes, start, ahead)
+            yield _stored(ordered, outcomes, start)
 
     packs = tagged.where("records IS NOT NULL").select("bucket", "records").union(seen.select("bucket", "records"))
     return by_bucket(packs).mapInArrow(judge_task, from_arrow_schema(JUDGED))
 
 
-def _stored(records: pa.RecordBatch, verdicts: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:
+def _stored(records: pa.RecordBatch, outcomes: NDArray[np.int8], window_start: Keys) -> pa.RecordBatch:
     """The rows of JUDGED with records."""
-    kept = verdicts <= Verdict.STORED
+    kept = outcomes <= Outcome.STORED
     stored = as_seen(records.filter(kept))
     parts = [
         {"window_start": key // BUCKETS, "bucket": key % BUCKETS, "records": pack(part)}
@@ -65,10 +65,10 @@ class Count:
     new: int
 
 
-def open_counts(summary: Summary, closed: int, window_seconds: int) -> list[Count]:
+def open_counts(summary: BatchSummary, closed: int, window_seconds: int) -> list[Count]:
     """The events of the windows that end after the closing watermark, in order of window and source."""
-    stored = summary.by_verdict[Verdict.STORED]
-    both = summary.by_verdict[Verdict.SEEN] + stored
+    stored = summary.by_outcome[Outcome.STORED]
+    both = summary.by_outcome[Outcome.SEEN] + stored
     ends = {start: start + window_seconds * 1_000_000 for start, _ in both}
     return [
         Count(start, ends[start], source, number, stored[start, source])

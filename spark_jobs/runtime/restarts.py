@@ -119,7 +119,7 @@ class Restarts:
                 query.stop()
 
 
-class Board:
+class QueryStates:
     """Keeps the files that tell how the queries of one pipeline are; see `eventmill.spark.job_state`."""
 
     def __init__(self, settings: Settings, pipeline: str, queries: Sequence[Restarts]) -> None:

@@ -22,7 +22,7 @@ from eventmill.lake.hadoop_files import Files
 from eventmill.spark.configuration import kafka_sink
 from spark_jobs.pipelines.registry import PIPELINES, BatchFunction, Filter, Pipeline, queries, root
 from spark_jobs.runtime.error_messages import explain
-from spark_jobs.runtime.restarts import STEP_SECONDS, Board, Restarts
+from spark_jobs.runtime.restarts import STEP_SECONDS, QueryStates, Restarts
 from spark_jobs.source.kafka_stream import kafka_stream, records
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ def _run_continuously(spark: SparkSession, settings: Settings, names: Sequence[s
     """Keep each query running in a thread of its own, so that none waits for another one's start."""
     kept = {n: [Restarts(q, partial(start, spark, settings, q, False)) for q in queries(n)] for n in names}
     threads = [threading.Thread(target=q.run, args=(stopping,), daemon=True) for name in names for q in kept[name]]
-    boards = [Board(settings, name, kept[name]) for name in names]
+    boards = [QueryStates(settings, name, kept[name]) for name in names]
     for thread in threads:
         thread.start()
     try:

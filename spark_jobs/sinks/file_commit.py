@@ -7,7 +7,7 @@ from posixpath import split
 
 from eventmill.lake import partition_locations
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.partition_locations import Places
+from eventmill.lake.partition_locations import Locations
 
 
 def publish(files: Files, table: str, written: Mapping[str, str]) -> None:
@@ -49,16 +49,16 @@ def remove_others(files: Files, table: str, pattern: str, names: Collection[str]
             files.delete(path)
 
 
-def read(files: Files) -> Places:
+def read(files: Files) -> Locations:
     """Where the days of the pipeline's tables are."""
     return (
         partition_locations.decode(files.read(partition_locations.NOTE))
         if files.exists(partition_locations.NOTE)
-        else Places()
+        else Locations()
     )
 
 
-def _targets(known: Places, table: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
+def _targets(known: Locations, table: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
     """Each name with each path that it has to have."""
     for name in names:
         day, file = split(name)

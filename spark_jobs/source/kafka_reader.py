@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from eventmill.kafka import consumer
 from eventmill.lake import checkpoint_progress, lost_records
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.lost_records import Gap, LostRecordsError
+from eventmill.lake.lost_records import LostRecordsError, OffsetGap
 
 SCHEMA = "kafka string, topic string, partition int, first long, end long"
 """The columns of a range: the bootstrap servers, where it is, and its first offset and the one after its last."""
@@ -74,7 +74,7 @@ def of_batch(files: Files, topic: str, batch: int) -> list[Range]:
     return [span for span in spans if span.first < span.end]
 
 
-def lost_of_batch(files: Files, batch: int) -> list[Gap]:
+def lost_of_batch(files: Files, batch: int) -> list[OffsetGap]:
     """What a batch cannot read any more, by the query's note."""
     if not files.exists(lost_records.NOTE):
         return []

@@ -17,7 +17,7 @@ from eventmill.contracts.events import CartTimedOut
 from spark_jobs.sinks.parquet_tables import time
 
 
-class Action(msgspec.Struct, array_like=True, frozen=True, order=True):
+class CartAction(msgspec.Struct, array_like=True, frozen=True, order=True):
     """An action, in the order in which the shopper's actions count: by time, then as they are in Kafka."""
 
     time: int
@@ -29,7 +29,7 @@ class Action(msgspec.Struct, array_like=True, frozen=True, order=True):
     cart_value: int | None
 
 
-class Cart(msgspec.Struct, array_like=True, frozen=True):
+class OpenCart(msgspec.Struct, array_like=True, frozen=True):
     """A cart that is open: the action that opened it, and what it came to since."""
 
     messageid: str
@@ -44,8 +44,8 @@ class Cart(msgspec.Struct, array_like=True, frozen=True):
 class Shopper(msgspec.Struct, array_like=True, frozen=True):
     """What is kept of a shopper: the cart, as far as the settled actions go, and the actions after them."""
 
-    cart: Cart | None = None
-    actions: tuple[Action, ...] = ()
+    cart: OpenCart | None = None
+    actions: tuple[CartAction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class Turn:
     """What a batch makes of a shopper: what is kept, the carts whose time is over, and the counts that changed."""
 
     shopper: Shopper
-    timed_out: Sequence[Cart]
+    timed_out: Sequence[OpenCart]
     counts: dict[tuple[int, str], int]
 
 
-def advance(shopper: Shopper, new: Sequence[Action], clock: Clock) -> Turn:
+def advance(shopper: Shopper, new: Sequence[CartAction], clock: Clock) -> Turn:
     """Add a batch's new actions, none of them in a closed window, and settle what can be."""
     actions = sorted((*shopper.actions, *new))
     changed = {(clock.window_of(action.time), action.name) for action in new}
@@ -99,7 +99,7 @@ def advance(shopper: Shopper, new: Sequence[Action], clock: Clock) -> Turn:
     return Turn(Shopper(cart, waiting), timed_out, {key: counts[key] for key in sorted(changed)})
 
 
-def _act(cart: Cart | None, action: Action, timeout: int) -> tuple[Cart | None, list[Cart]]:
+def _act(cart: OpenCart | None, action: CartAction, timeout: int) -> tuple[OpenCart | None, list[OpenCart]]:
     """The cart after an action, and the one whose time was over before it."""
     if cart and action.time > cart.last + timeout:
         return _act(None, action, timeout)[0], [cart]
@@ -110,19 +110,19 @@ def _act(cart: Cart | None, action: Action, timeout: int) -> tuple[Cart | None, 
     return cart and _renewed(cart, action), []
 
 
-def _added(cart: Cart | None, action: Action) -> Cart:
+def _added(cart: OpenCart | None, action: CartAction) -> OpenCart:
     assert action.productid is not None
     if cart is None:
-        cart = Cart(action.messageid, action.time, action.time, action.name, 0, action.productid, None)
+        cart = OpenCart(action.messageid, action.time, action.time, action.name, 0, action.productid, None)
     return msgspec.structs.replace(_renewed(cart, action), items=cart.items + 1, productid=action.productid)
 
 
-def _renewed(cart: Cart, action: Action) -> Cart:
+def _renewed(cart: OpenCart, action: CartAction) -> OpenCart:
     value = cart.cart_value if action.cart_value is None else action.cart_value
     return msgspec.structs.replace(cart, last=action.time, last_action=action.name, cart_value=value)
 
 
-def timed_out_event(userid: str, cart: Cart, timeout: int) -> CartTimedOut:
+def timed_out_event(userid: str, cart: OpenCart, timeout: int) -> CartTimedOut:
     """The event that a cart's time is over."""
     return CartTimedOut(
         messageid=UUID(cart.messageid),

@@ -19,7 +19,7 @@ KEPT = 3
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateSchema:
     """The form of the rows of a pipeline's state: a number that changes with it, and the schema as Spark writes it."""
 
     number: int
@@ -68,7 +68,7 @@ class State(msgspec.Struct, frozen=True):
 class StateStore:
     """The state of one line, by batch."""
 
-    def __init__(self, files: Files, layout: Layout, window_seconds: int | None = None) -> None:
+    def __init__(self, files: Files, layout: StateSchema, window_seconds: int | None = None) -> None:
         self._files = files
         self._layout = layout
         self._window_seconds = window_seconds

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.contracts.events import CartTimedOut
 from eventmill.kafka import topic_reader
@@ -18,6 +17,7 @@ from ops.datagen.cart_truth import CartsTruth
 from ops.reconciliation import snapshot
 from ops.reports import demo
 from ops.stack.isolated_stack import StackBeside
+from tests.e2e.pipeline import Pipeline
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -123,5 +123,5 @@ class Carts(Pipeline):
     def _since(self, topic: str, begin: dict[int, int]) -> list[Any]:
         with topic_reader.consumer(self.stack.settings) as client:
             now = topic_reader.bounds(client, topic)
-            limits = {number: topic_reader.Bounds(begin[number], held.end) for number, held in now.items()}
+            limits = {number: topic_reader.OffsetRange(begin[number], held.end) for number, held in now.items()}
             return list(topic_reader.between(client, topic, limits))

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import Producer
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.config.settings import load
 from eventmill.kafka import forwarder, topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.stack.engines import service, service_environment
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.native_stack import why_not_ready
+from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
 
 SLICE = 6000
@@ -100,7 +100,8 @@ class Visits(Pipeline):
         found: dict[int, list[Record]] = {partition: [] for partition in begin}
         with topic_reader.consumer(settings, **login) as client:
             limits = {
-                number: Bounds(begin[number], held.end) for number, held in topic_reader.bounds(client, topic).items()
+                number: OffsetRange(begin[number], held.end)
+                for number, held in topic_reader.bounds(client, topic).items()
             }
             for record in topic_reader.between(client, topic, limits):
                 found[record.partition].append(Record(record.key, record.value, tuple(record.headers)))

@@ -79,7 +79,9 @@ class Shop(Pipeline):
         """What came to a topic."""
         with topic_reader.consumer(self.stack.settings) as client:
             now = topic_reader.bounds(client, topic)
-            limits = {number: topic_reader.Bounds(self._begin[topic][number], held.end) for number, held in now.items()}
+            limits = {
+                number: topic_reader.OffsetRange(self._begin[topic][number], held.end) for number, held in now.items()
+            }
             return [record.value or b"" for record in topic_reader.between(client, topic, limits)]
 
     def in_tables(self) -> None:

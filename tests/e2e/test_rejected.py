@@ -47,7 +47,9 @@ class Desk:
         """The records that came to the topic since it ended there."""
         with topic_reader.consumer(self.settings) as client:
             held = topic_reader.bounds(client, self.topic)
-            limits = {number: topic_reader.Bounds(since.get(number, 0), bounds.end) for number, bounds in held.items()}
+            limits = {
+                number: topic_reader.OffsetRange(since.get(number, 0), bounds.end) for number, bounds in held.items()
+            }
             return list(topic_reader.between(client, self.topic, limits))
 
     def rejected(self, identity: str) -> list[Rejected]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from api.auth import Keys
 from api.collect.collector import Collector
-from api.collect.publisher import Done, Record
+from api.collect.publisher import Done, OutgoingRecord
 from api.http.messages import Reply, Request
 from api.http.problems import ProblemError
 from tests.support import settings
@@ -32,15 +32,15 @@ class Kafka:
     """Keeps the records; acknowledges all but those with an index in `lost`."""
 
     def __init__(self, lost: Mapping[int, str] | None = None) -> None:
-        self.records: list[Record] = []
+        self.records: list[OutgoingRecord] = []
         self.lost = dict(lost or {})
 
-    def publish(self, records: Sequence[Record], done: Done) -> None:
+    def publish(self, records: Sequence[OutgoingRecord], done: Done) -> None:
         """As the publisher's own."""
         self.records += records
         done(self.lost)
 
-    def of(self, topic: str) -> list[Record]:
+    def of(self, topic: str) -> list[OutgoingRecord]:
         """The records of a topic."""
         return [record for record in self.records if record.topic == topic]
 

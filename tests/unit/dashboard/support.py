@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from eventmill.config import settings
 from eventmill.databases import named_queries
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from tests.support import settings as made_up
 
-Answer = Callable[..., Result]
+Answer = Callable[..., QueryResult]
 
 
 class Engines:
@@ -26,11 +26,11 @@ class Engines:
         self.answers: dict[str, Answer] = {}
         self._monkeypatch = monkeypatch
         monkeypatch.setattr(
-            named_queries.Query, "ask", lambda query, _, engine, **given: self._ask(query, engine, **given)
+            named_queries.NamedQuery, "ask", lambda query, _, engine, **given: self._ask(query, engine, **given)
         )
         monkeypatch.setattr(settings, "load", made_up)
 
-    def _ask(self, query: named_queries.Query, engine: str, **given: str) -> Result:
+    def _ask(self, query: named_queries.NamedQuery, engine: str, **given: str) -> QueryResult:
         query.require(engine)
         assert set(given) <= set(query.parameters)
         return self.answers[query.name](**given)
@@ -40,9 +40,9 @@ class Engines:
         self._monkeypatch.setattr(module, name, answer)
 
 
-def result(columns: str, *rows: tuple[Any, ...]) -> Result:
+def result(columns: str, *rows: tuple[Any, ...]) -> QueryResult:
     """An answer with these columns, named in one text."""
-    return Result(tuple(columns.split()), rows)
+    return QueryResult(tuple(columns.split()), rows)
 
 
 def page_of(pipeline: str) -> AppTest:

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from eventmill.databases import leaderboard
-from eventmill.databases.leaderboard import Board, Leader
+from eventmill.databases.leaderboard import Leader, Leaderboard
 from tests.unit.dashboard.support import Engines, charts_of, page_of, words_of
 
 END = datetime(2026, 3, 1, 12)
 
 
-def board(_settings: Any, span: timedelta, top: int) -> Board:
+def board(_settings: Any, span: timedelta, top: int) -> Leaderboard:
     """Two leaders, with as many actions as the span has minutes."""
     assert top == 10
     actions = span // timedelta(minutes=1)
-    return Board(END - span, END, (Leader("user-2", actions, 3, 1), Leader("user-1", actions - 1, 0, 0)))
+    return Leaderboard(END - span, END, (Leader("user-2", actions, 3, 1), Leader("user-1", actions - 1, 0, 0)))
 
 
 def test_the_board_is_in_the_engines_order(engines: Engines) -> None:

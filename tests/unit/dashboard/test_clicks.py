@@ -13,7 +13,7 @@ from cassandra.cluster import NoHostAvailable
 from dashboard import charts as charting
 from dashboard import clicks, frames
 from eventmill.databases import view_counts
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from tests.unit.dashboard.support import Engines, axis_of, charts_of, height_of, page_of, result, words_of
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_cassandra_away_leaves_the_platforms(engines: Engines) -> None:
 
 
 def test_mysql_away_leaves_the_products(engines: Engines) -> None:
-    def away() -> Result:
+    def away() -> QueryResult:
         raise mysql.connector.OperationalError("refused", errno=2003)
 
     fill(engines)

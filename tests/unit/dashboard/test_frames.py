@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from dashboard import frames
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS = frames.frame(
-    Result(
+    QueryResult(
         ("hour", "browser", "os", "views"),
         ((0, "Chrome", "Windows", 5), (0, "Firefox", "Linux", 2), (3, "Chrome", "Linux", 4), (3, "Edge", "Windows", 1)),
     )
@@ -24,7 +24,7 @@ def rows_of(frame: pd.DataFrame) -> list[tuple[object, ...]]:
 
 
 def test_an_answer_without_rows_has_its_columns() -> None:
-    empty = frames.frame(Result(("country", "views")))
+    empty = frames.frame(QueryResult(("country", "views")))
     assert empty.empty
     assert list(empty.columns) == ["country", "views"]
 

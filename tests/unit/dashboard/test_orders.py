@@ -10,7 +10,7 @@ import requests
 
 from dashboard import orders
 from eventmill.databases import view_counts
-from eventmill.databases.query_engines import Result, SqlError
+from eventmill.databases.query_engines import QueryResult, SqlError
 from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
 
 END = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_orders_that_are_looked_up_are_in_order(engines: Engines) -> None:
 
 
 def test_presto_away_is_one_sentence(engines: Engines) -> None:
-    def away() -> Result:
+    def away() -> QueryResult:
         raise requests.ConnectionError("refused")
 
     fill(engines)
@@ -53,7 +53,7 @@ def test_presto_away_is_one_sentence(engines: Engines) -> None:
 
 
 def test_a_missing_table_says_what_makes_it(engines: Engines) -> None:
-    def missing() -> Result:
+    def missing() -> QueryResult:
         raise SqlError("Presto: Table hive.default.order_events does not exist")
 
     fill(engines)
@@ -66,7 +66,7 @@ def test_a_missing_table_says_what_makes_it(engines: Engines) -> None:
 
 def test_no_orders_says_what_to_start(engines: Engines) -> None:
     fill(engines)
-    engines.answers = {"orders-by-day": lambda: Result(DAYS.columns)}
+    engines.answers = {"orders-by-day": lambda: QueryResult(DAYS.columns)}
     assert "`eventmill shop run`" in words_of(page_of("orders"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import streamlit as st
 
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from tests.unit.dashboard.support import Engines, charts_of, page_of, result, words_of
 
 COUNTRIES = {"Germany": 6, "Peru": 3}
@@ -17,10 +17,10 @@ PRODUCTS = {"7": 5, "9": 4}
 def fill(engines: Engines) -> None:
     """Nine views on one day, none on others."""
 
-    def of_day(day: str, found: Result) -> Result:
-        return found if day == "2026-03-01" else Result(found.columns)
+    def of_day(day: str, found: QueryResult) -> QueryResult:
+        return found if day == "2026-03-01" else QueryResult(found.columns)
 
-    def most(day: str, name: str, views: dict[str, int], top: str | None) -> Result:
+    def most(day: str, name: str, views: dict[str, int], top: str | None) -> QueryResult:
         assert top is None or int(top) > 10
         return of_day(day, result(f"{name} views", *views.items()))
 
@@ -41,7 +41,7 @@ def fill(engines: Engines) -> None:
     }
 
 
-def away() -> Result:
+def away() -> QueryResult:
     raise psycopg.OperationalError("connection refused")
 
 
@@ -82,7 +82,7 @@ def test_the_picked_product_has_its_hours(engines: Engines) -> None:
     assert len(hours) == 24
 
 
-def days(*views: tuple[str, int]) -> Result:
+def days(*views: tuple[str, int]) -> QueryResult:
     return result("day views viewed_at", *((day, number, f"{day} 11:59:59") for day, number in views))
 
 

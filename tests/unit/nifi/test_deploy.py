@@ -8,9 +8,9 @@ import pytest
 from nipyapi import nifi
 
 from nifi.deploy import _config, _differs
-from nifi.flow import Step
+from nifi.flow import Processor
 
-STEP = Step("Publish", "PublishKafka", {"Topic Name": "clicks"}, (0, 0), end=("success",), retry=("failure",))
+STEP = Processor("Publish", "PublishKafka", {"Topic Name": "clicks"}, (0, 0), end=("success",), retry=("failure",))
 
 
 def test_a_processor_as_the_flow_has_it_is_left_alone() -> None:
@@ -36,7 +36,7 @@ def test_a_processor_that_was_changed_is_set_again(name: str, value: object) -> 
 
 
 def test_a_step_in_order_holds_up_its_queue() -> None:
-    ordered = Step("Publish", "PublishKafka", {}, (0, 0), retry=("failure",), in_order=True)
+    ordered = Processor("Publish", "PublishKafka", {}, (0, 0), retry=("failure",), in_order=True)
     assert isinstance(_config(ordered), nifi.ProcessorConfigDTO)
     assert _config(ordered).backoff_mechanism == "YIELD_PROCESSOR"
     assert _config(STEP).backoff_mechanism == "PENALIZE_FLOWFILE"

@@ -17,17 +17,17 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from eventmill.config.settings import ROOT
 from eventmill.contracts.events import CartTimedOut
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.pipelines.carts import Carts, Results, Score, Times
-from spark_jobs.pipelines.clicks import Clicks, Outputs
-from spark_jobs.pipelines.game import TABLES, Game
-from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, Views
-from spark_jobs.pipelines.visits import Visits
+from spark_jobs.pipelines.carts import CartsMicroBatch, Results, Score, Times
+from spark_jobs.pipelines.clicks import ClicksMicroBatch, Outputs
+from spark_jobs.pipelines.game import TABLES, GameMicroBatch
+from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, ViewsMicroBatch
+from spark_jobs.pipelines.visits import VisitsMicroBatch
 from spark_jobs.pipelines.window_counts import Windows
 from spark_jobs.processing.enrichment import Enrichment
 from spark_jobs.processing.micro_batch import MicroBatch
 from spark_jobs.processing.packed_records import RECORDS as PACKED
-from spark_jobs.processing.packed_records import Verdict
-from spark_jobs.processing.refusals import Place, Sink
+from spark_jobs.processing.packed_records import Outcome
+from spark_jobs.processing.refusals import RecordPosition, Sink
 from spark_jobs.processing.window_aggregation import Count
 from spark_jobs.sinks.dead_letters import rejected_records
 from spark_jobs.state.state_store import State
@@ -172,7 +172,7 @@ class FolderPipeline:
             headers = header_values(row)
             self.rejected[headers["source.partition"], headers["source.offset"]] = headers
 
-    def _sink(self, store: Callable[[Sequence[Any]], None], origin: Callable[[Any], Place | str]) -> Sink[Any]:
+    def _sink(self, store: Callable[[Sequence[Any]], None], origin: Callable[[Any], RecordPosition | str]) -> Sink[Any]:
         """A store that takes the rows of a batch all or none, and no row whose origin is in `refused`."""
 
         def check(rows: Sequence[Any]) -> None:
@@ -212,11 +212,11 @@ class ClicksPipeline(FolderPipeline):
     ahead: int = 86_400 * 1_000_000
     live: dict[tuple[int, str], tuple[int, bool]] = field(default_factory=dict)
 
-    def process(self, files: type[Files] = Files) -> Clicks:
+    def process(self, files: type[Files] = Files) -> ClicksMicroBatch:
         """The batch function of a new process."""
         pace = Pace(300 * 1_000_000, self.idle, self.partitions, self.ahead)
         outputs = Outputs(self._reject, self._show)
-        return Clicks(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
+        return ClicksMicroBatch(files(self.spark, f"file://{self.folder}"), Windows(self.window, pace), outputs)
 
     def _show(self, counts: Sequence[Count], state: State) -> None:
         def store(counts: Sequence[Count]) -> None:
@@ -253,11 +253,11 @@ class ViewsPipeline(FolderPipeline):
     counts: dict[tuple[int, str], int] = field(default_factory=dict)
     set_last: list[tuple[int, str]] = field(default_factory=list)
 
-    def process(self, files: type[Files] = Files) -> Views:
+    def process(self, files: type[Files] = Files) -> ViewsMicroBatch:
         """The batch function of a new process."""
         windows = Windows(60, Pace(300 * 1_000_000, self.idle, self.partitions))
         counted = ORDER_VIEWS if self.of_orders else PRODUCT_VIEWS
-        return Views(files(self.spark, f"file://{self.folder}"), counted, windows, self._reject, self._put)
+        return ViewsMicroBatch(files(self.spark, f"file://{self.folder}"), counted, windows, self._reject, self._put)
 
     def _put(self, counts: Sequence[Count]) -> None:
         self._sink(self._set, lambda count: count.source).put(counts)
@@ -274,10 +274,10 @@ class GamePipeline(FolderPipeline):
 
     watermark: int = 3600
 
-    def process(self, files: type[Files] = Files) -> Game:
+    def process(self, files: type[Files] = Files) -> GameMicroBatch:
         """The batch function of a new process."""
         pace = Pace(self.watermark * 1_000_000, self.idle, self.partitions)
-        return Game(files(self.spark, f"file://{self.folder}"), pace, self._reject)
+        return GameMicroBatch(files(self.spark, f"file://{self.folder}"), pace, self._reject)
 
     def files(self, table: str) -> list[Path]:
         """A table's files, as any reader lists them."""
@@ -302,10 +302,12 @@ class CartsPipeline(FolderPipeline):
     board: dict[tuple[int, str, str], int] = field(default_factory=dict)
     timed_out: dict[str, list[CartTimedOut]] = field(default_factory=dict)
 
-    def process(self, files: type[Files] = Files) -> Carts:
+    def process(self, files: type[Files] = Files) -> CartsMicroBatch:
         """The batch function of a new process."""
         times = Times(5, self.timeout, Pace(60 * 1_000_000, self.idle, self.partitions))
-        return Carts(files(self.spark, f"file://{self.folder}"), times, self._reject, Results(self._show, self._take))
+        return CartsMicroBatch(
+            files(self.spark, f"file://{self.folder}"), times, self._reject, Results(self._show, self._take)
+        )
 
     def _show(self, scores: Sequence[Score]) -> None:
         self._sink(self._set, lambda score: score.userid).put(scores)
@@ -342,11 +344,11 @@ class VisitsPipeline(FolderPipeline):
     views: dict[tuple[int, int], dict[str, object]] = field(default_factory=dict)
     copies: dict[tuple[int, int], str] = field(default_factory=dict)
 
-    def process(self, files: type[Files] = Files) -> Visits:
+    def process(self, files: type[Files] = Files) -> VisitsMicroBatch:
         """The batch function of a new process."""
         pace = Pace(3600 * 1_000_000, self.idle, self.partitions)
         enrichment = Enrichment([str(CITIES)], "a key of the tests")
-        return Visits(files(self.spark, f"file://{self.folder}"), pace, self._reject, enrichment, self._load)
+        return VisitsMicroBatch(files(self.spark, f"file://{self.folder}"), pace, self._reject, enrichment, self._load)
 
     def _load(self, views: pa.Table, copies: pa.Table) -> None:
         self._sink(self._set, _place).put(views.to_pylist())
@@ -366,7 +368,7 @@ def _place(row: dict[str, Any]) -> tuple[int, int]:
 
 def packed_records(*rows: Mapping[str, object]) -> pa.RecordBatch:
     """Records of these values; what is missing is 0, or stored."""
-    blank = dict.fromkeys(PACKED.names, 0) | {"label": "desktop", "verdict": Verdict.STORED}
+    blank = dict.fromkeys(PACKED.names, 0) | {"label": "desktop", "outcome": Outcome.STORED}
     return pa.RecordBatch.from_pylist([{**blank, **row} for row in rows], PACKED)
 
 

@@ -19,7 +19,7 @@ from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from eventmill.lake import checkpoint_progress, hive_tables, partition_locations, webhdfs
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.partition_locations import NOTE, Place, Places
+from eventmill.lake.partition_locations import NOTE, Location, Locations
 from ops.maintenance import compaction
 from ops.maintenance.compaction import CompactionError, Scan
 from spark_jobs.sinks.file_commit import publish, remove_others
@@ -105,7 +105,7 @@ class Stack:
             return True
         return False
 
-    def note(self) -> Places:
+    def note(self) -> Locations:
         """What the note says."""
         return partition_locations.read(self.settings, PIPELINE)
 
@@ -117,10 +117,10 @@ class Stack:
     def _path(self, path: str) -> Path:
         return self.root / path.removeprefix(f"/eventmill/{PIPELINE}/")
 
-    def entries(self, _: Settings, folder: str) -> list[webhdfs.Entry]:
+    def entries(self, _: Settings, folder: str) -> list[webhdfs.FileStatus]:
         """As WebHDFS; Hadoop's files with checksums are none on HDFS."""
         found = self._path(folder).glob("*")
-        return sorted(webhdfs.Entry(each.name, each.stat().st_size) for each in found if each.suffix != ".crc")
+        return sorted(webhdfs.FileStatus(each.name, each.stat().st_size) for each in found if each.suffix != ".crc")
 
     def exists(self, _: Settings, path: str) -> bool:
         """As WebHDFS."""
@@ -147,12 +147,12 @@ class Stack:
         self._step()
         shutil.rmtree(self._path(path), ignore_errors=True)
 
-    def hive(self, _: Settings, statement: str) -> query_engines.Result:
+    def hive(self, _: Settings, statement: str) -> query_engines.QueryResult:
         """As HiveServer2."""
         self._step()
         if moved := MOVE.match(statement):
             self.moved[moved[1]] = moved[2]
-        return query_engines.Result()
+        return query_engines.QueryResult()
 
     def scan(self, _: Settings, _table: str, days: list[str]) -> Scan:
         """As Presto."""
@@ -243,7 +243,7 @@ def test_what_the_job_writes_before_any_step_is_kept(stack: Stack) -> None:
 
 def test_what_the_job_writes_while_a_day_begins_to_move_gets_into_both_folders(stack: Stack) -> None:
     stack.write(FIRST)
-    place = Place(f"{TABLE}/{FIRST}", f"compacted/{TABLE}/{FIRST}/v1")
+    place = Location(f"{TABLE}/{FIRST}", f"compacted/{TABLE}/{FIRST}/v1")
 
     class Slow(Files):
         """Files of a job that has read the note before it changes."""
@@ -251,7 +251,7 @@ def test_what_the_job_writes_while_a_day_begins_to_move_gets_into_both_folders(s
         def replace(self, source: str, target: str) -> None:
             """Rename, and let the day move."""
             super().replace(source, target)
-            (stack.root / NOTE).write_bytes(partition_locations.encode(Places({TABLE: {FIRST: place}})))
+            (stack.root / NOTE).write_bytes(partition_locations.encode(Locations({TABLE: {FIRST: place}})))
 
     stack.files = Slow(stack.spark, stack.files.root)
     stack.write(FIRST)

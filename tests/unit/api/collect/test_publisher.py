@@ -9,19 +9,19 @@ from typing import cast
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from api.collect.publisher import Outcome, Publisher, Record
+from api.collect.publisher import OutgoingRecord, Publisher, PublishResult
 from eventmill.config.disk import Reserve
 from tests.support import settings
 
 LOST = KafkaError(KafkaError._MSG_TIMED_OUT)
-RECORDS = [Record("clicks", b"user-1", value) for value in (b"first", b"twice", b"twice", b"last")]
+RECORDS = [OutgoingRecord("clicks", b"user-1", value) for value in (b"first", b"twice", b"twice", b"last")]
 
 
 @dataclass
 class Delivery:
     """What librdkafka says of a record."""
 
-    record: Record
+    record: OutgoingRecord
 
     def topic(self) -> str:
         """The topic that it was for."""
@@ -35,7 +35,7 @@ class Delivery:
 @pytest.mark.parametrize(("lost", "places"), [((), set()), ((3,), {3}), ((1, 2), {1, 2}), ((0, 1, 2, 3), {0, 1, 2, 3})])
 def test_lost_records_are_told_by_their_places(lost: tuple[int, ...], places: set[int]) -> None:
     told: list[dict[int, str]] = []
-    outcome = Outcome(RECORDS, told.append)
+    outcome = PublishResult(RECORDS, told.append)
     for index, record in enumerate(RECORDS):
         assert not told
         outcome.settle(LOST if index in lost else None, cast(Message, Delivery(record)))
@@ -44,7 +44,7 @@ def test_lost_records_are_told_by_their_places(lost: tuple[int, ...], places: se
 
 def test_of_two_equal_records_one_may_be_lost() -> None:
     told: list[dict[int, str]] = []
-    outcome = Outcome(RECORDS[1:3], told.append)
+    outcome = PublishResult(RECORDS[1:3], told.append)
     outcome.refuse(0, LOST)
     outcome.settle(LOST, cast(Message, Delivery(RECORDS[2])))
     assert [set(errors) for errors in told] == [{0, 1}]
@@ -54,7 +54,7 @@ def test_without_kafka_every_record_is_told_in_time() -> None:
     async def publish() -> dict[int, str]:
         publisher = Publisher(settings(kafka_port=1, api_timeout_seconds=1))
         publisher.start()
-        records = [*RECORDS, Record("clicks", None, b"x" * 2_000_000)]
+        records = [*RECORDS, OutgoingRecord("clicks", None, b"x" * 2_000_000)]
         lost = await asyncio.to_thread(publisher.publish_from_thread, records)
         await publisher.stop()
         return lost
@@ -69,7 +69,7 @@ def test_a_thread_is_told_what_went_wrong() -> None:
         publisher = Publisher(settings(kafka_port=1, api_timeout_seconds=1))
         publisher.start()
         with pytest.raises(TypeError):
-            await asyncio.to_thread(publisher.publish_from_thread, [Record("clicks", None, cast(bytes, 7))])
+            await asyncio.to_thread(publisher.publish_from_thread, [OutgoingRecord("clicks", None, cast(bytes, 7))])
         await publisher.stop()
 
     asyncio.run(asyncio.wait_for(publish(), 20))

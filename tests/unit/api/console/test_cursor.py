@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.console import cursor
-from api.console.cursor import CursorError, Place
+from api.console.cursor import CursorError, TopicPosition
 
 NUMBERS = st.integers(0, 2**31 - 1)
-POSITIONS = st.dictionaries(st.builds(Place, st.text(max_size=20), NUMBERS), st.integers(0, 2**63 - 1), max_size=30)
+POSITIONS = st.dictionaries(
+    st.builds(TopicPosition, st.text(max_size=20), NUMBERS), st.integers(0, 2**63 - 1), max_size=30
+)
 
 
 @given(POSITIONS)
-def test_a_cursor_holds_its_positions(positions: dict[Place, int]) -> None:
+def test_a_cursor_holds_its_positions(positions: dict[TopicPosition, int]) -> None:
     text = cursor.encode(positions)
     assert cursor.decode(text) == positions
     assert re.search(cursor.PATTERN, text)

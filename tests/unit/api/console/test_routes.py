@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from api.auth import Keys
 from api.console import cursor
-from api.console.cursor import Place, Positions
+from api.console.cursor import Positions, TopicPosition
 from api.console.event_view import Seen
 from api.console.routes import console
 from api.console.topic_reader import Helping
@@ -27,7 +27,7 @@ from tests.unit.api.support import Api
 
 GOOD = Seen("clicks", 1, 7, 1767225600123, 2, "{}", key="user-78")
 BAD = Seen("clicks", 0, 3, 1767225600124, 1, "{", reason="broken off at byte 1", kind="broken off")
-AFTER = {Place("clicks", 1): 8, Place("clicks.rejected", 0): 4}
+AFTER = {TopicPosition("clicks", 1): 8, TopicPosition("clicks.rejected", 0): 4}
 
 
 class Service:

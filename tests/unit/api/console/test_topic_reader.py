@@ -9,7 +9,7 @@ from threading import Lock
 import pytest
 from confluent_kafka import Producer
 
-from api.console.cursor import Place
+from api.console.cursor import TopicPosition
 from api.console.event_view import LONGEST_HEADER, LONGEST_TEXT, Seen
 from api.console.read_plan import EVENTS, FIRST
 from api.console.topic_reader import Recent, configuration
@@ -30,7 +30,7 @@ class Kafka:
         [broker] = self._producer.list_topics(timeout=10).brokers.values()
         self.settings = settings(kafka_host=broker.host, kafka_port=broker.port)
         self.recent = Recent(self.settings, PATIENCE)
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[TopicPosition, int] = {}
 
     def write(self, topic: str, *values: bytes | None, headers: Headers | None = None) -> None:
         """Write records without keys to the topic's first partition."""
@@ -104,7 +104,7 @@ def test_a_marker_of_a_replay_is_no_event(kafka: Kafka) -> None:
     kafka.write("clicks.rejected", None, headers=marker)
     kafka.write("clicks", b"{}", headers=marker)
     assert sorted(texts(kafka.read())) == ["{", "{}"]
-    assert kafka.positions[Place("clicks.rejected", 0)] == 2
+    assert kafka.positions[TopicPosition("clicks.rejected", 0)] == 2
 
 
 def test_what_is_long_is_cut(kafka: Kafka) -> None:
@@ -118,7 +118,7 @@ def test_what_is_long_is_cut(kafka: Kafka) -> None:
 def test_topics_that_are_not_declared_are_not_read(kafka: Kafka) -> None:
     kafka.write("private", b"{}")
     kafka.write("clicks", b"{}")
-    kafka.positions = {Place("private", 0): 0}
+    kafka.positions = {TopicPosition("private", 0): 0}
     assert [event.topic for event in kafka.read()] == ["clicks"]
     assert not any(place.topic == "private" for place in kafka.positions)
 

@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.auth import Keys
-from api.collect.publisher import Record
-from api.game.guilds import Change, Guilds
+from api.collect.publisher import OutgoingRecord
+from api.game.guilds import Guilds, MembershipChange
 from api.game.routes import SHIELDS, SWORDS, Game, actions, pages
 from api.pages import create_app
 from tests.support import settings
@@ -26,18 +26,18 @@ class GuildsInMemory:
     def __init__(self) -> None:
         self.counts = {"house_stark": 0}
 
-    def join(self, name: str) -> AbstractContextManager[Change]:
+    def join(self, name: str) -> AbstractContextManager[MembershipChange]:
         """As the guilds' own."""
         return self._change(name, self.counts.get(name, 0) + 1)
 
-    def leave(self, name: str) -> AbstractContextManager[Change]:
+    def leave(self, name: str) -> AbstractContextManager[MembershipChange]:
         """As the guilds' own."""
         return self._change(name, max(0, self.counts[name] - 1) if name in self.counts else None)
 
     @contextmanager
-    def _change(self, name: str, members: int | None) -> Iterator[Change]:
+    def _change(self, name: str, members: int | None) -> Iterator[MembershipChange]:
         counts = self.counts | ({name: members} if members is not None else {})
-        yield Change(members, sum(counts.values()))
+        yield MembershipChange(members, sum(counts.values()))
         self.counts = counts
 
 
@@ -45,14 +45,14 @@ class Service:
     """A game service and what it has published."""
 
     def __init__(self, keys: Keys | None = None) -> None:
-        self.records: list[Record] = []
+        self.records: list[OutgoingRecord] = []
         self.lost: dict[int, str] = {}
         self.guilds = GuildsInMemory()
         game, keys = Game("events", self._publish, cast(Guilds, self.guilds)), keys or Keys(settings())
         app = create_app([pages(game, keys), actions(game, keys)], lambda: None, {})
         self.client: FlaskClient = app.test_client()
 
-    def _publish(self, records: Sequence[Record]) -> dict[int, str]:
+    def _publish(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
         self.records += records
         return self.lost
 

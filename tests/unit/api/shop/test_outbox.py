@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from api.shop import outbox
 from api.shop.outbox import Outbox
 from tests.support import settings
@@ -46,9 +46,9 @@ class Kafka:
 
     def __init__(self, *lost: int) -> None:
         self.lost = dict.fromkeys(lost, "timed out")
-        self.records: list[Record] = []
+        self.records: list[OutgoingRecord] = []
 
-    def publish(self, records: Sequence[Record]) -> dict[int, str]:
+    def publish(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
         """As the publisher's own."""
         self.records += records
         return self.lost
@@ -58,7 +58,7 @@ def test_what_is_acknowledged_leaves_the_outbox() -> None:
     database, kafka = Database(ROWS), Kafka()
     box = Outbox(settings(), kafka.publish)
     assert box.turn(database) == 5
-    assert kafka.records == [Record("orders", b"user-1", b"{}")] * 5
+    assert kafka.records == [OutgoingRecord("orders", b"user-1", b"{}")] * 5
     assert database.committed == []
     assert box.turn(database) == 0
     assert len(kafka.records) == 5

@@ -16,7 +16,7 @@ from msgspec import UNSET
 from werkzeug.test import TestResponse
 
 from api.auth import Keys
-from api.collect.publisher import Record
+from api.collect.publisher import OutgoingRecord
 from api.http.problems import ProblemError
 from api.openapi import description
 from api.openapi.parts import REF
@@ -83,12 +83,12 @@ class Service:
 
     def __init__(self, keys: Keys | None = None) -> None:
         self.shop = ShopInMemory()
-        self.records: list[Record] = []
+        self.records: list[OutgoingRecord] = []
         self.lost: dict[int, str] = {}
         blueprint = orders(cast(Shop, self.shop), "order-views", self._publish, keys or Keys(settings()))
         self.client: FlaskClient = create_app([blueprint], lambda: None, {}).test_client()
 
-    def _publish(self, records: Sequence[Record]) -> dict[int, str]:
+    def _publish(self, records: Sequence[OutgoingRecord]) -> dict[int, str]:
         self.records += records
         return self.lost
 

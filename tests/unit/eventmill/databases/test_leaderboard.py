@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventmill.databases import leaderboard, mysql
-from eventmill.databases.leaderboard import Board, Leader
+from eventmill.databases.leaderboard import Leader, Leaderboard
 from tests.support import settings
 
 NOON = datetime(2026, 3, 1, 12)
@@ -42,7 +42,7 @@ class Database:
         return self._rows
 
 
-def board(monkeypatch: pytest.MonkeyPatch, starts: list[datetime], span: timedelta) -> Board | None:
+def board(monkeypatch: pytest.MonkeyPatch, starts: list[datetime], span: timedelta) -> Leaderboard | None:
     monkeypatch.setattr(mysql, "connect", lambda *_: nullcontext(Database(starts)))
     return leaderboard.board(settings(), span, 10)
 
@@ -50,7 +50,7 @@ def board(monkeypatch: pytest.MonkeyPatch, starts: list[datetime], span: timedel
 def test_an_action_with_an_odd_date_does_not_decide_the_span(monkeypatch: pytest.MonkeyPatch) -> None:
     starts = [NOON - number * timedelta(seconds=5) for number in range(1, 721)]
     minute = timedelta(minutes=1)
-    expected = Board(NOON - minute, NOON, (Leader("user-1", 12, 0, 0),))
+    expected = Leaderboard(NOON - minute, NOON, (Leader("user-1", 12, 0, 0),))
     assert board(monkeypatch, starts, minute) == expected
     assert board(monkeypatch, [datetime(2038, 1, 19), *starts], minute) == expected
 

@@ -10,7 +10,7 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from eventmill.databases.named_queries import QueryError, difference, queries, query, read
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from tests.support import settings
 
 TWO = """-- Some words.
@@ -69,9 +69,9 @@ def test_an_engine_that_cannot_answer_is_refused() -> None:
 def test_a_parameter_is_null_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, str | None]] = []
 
-    def postgres(_settings: Settings, _statement: str, values: dict[str, str | None]) -> Result:
+    def postgres(_settings: Settings, _statement: str, values: dict[str, str | None]) -> QueryResult:
         asked.append(values)
-        return Result()
+        return QueryResult()
 
     monkeypatch.setattr(query_engines, "postgres", postgres)
     stores = query("stores-by-country")
@@ -123,19 +123,22 @@ def test_a_value_of_the_wrong_kind_is_told_with_what_is_allowed(name: str, value
 
 
 def test_numbers_are_equal_by_value() -> None:
-    presto, mysql = Result(("a", "b"), ((1, 0.1 + 0.2),)), Result(("a", "b"), ((Decimal("1.0"), Decimal("0.3")),))
+    presto, mysql = (
+        QueryResult(("a", "b"), ((1, 0.1 + 0.2),)),
+        QueryResult(("a", "b"), ((Decimal("1.0"), Decimal("0.3")),)),
+    )
     assert difference(presto, mysql) is None
-    assert difference(Result(("a",), ((True,),)), Result(("a",), ((1,),))) is None
+    assert difference(QueryResult(("a",), ((True,),)), QueryResult(("a",), ((1,),))) is None
 
 
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        (Result(("b",), ((1,),)), "columns a and b"),
-        (Result(("a",), ((2,),)), "row 1: 1 and 2"),
-        (Result(("a",), (("1",),)), "row 1: 1 and 1"),
-        (Result(("a",), ((1,), (1,))), "1 rows and 2"),
+        (QueryResult(("b",), ((1,),)), "columns a and b"),
+        (QueryResult(("a",), ((2,),)), "row 1: 1 and 2"),
+        (QueryResult(("a",), (("1",),)), "row 1: 1 and 1"),
+        (QueryResult(("a",), ((1,), (1,))), "1 rows and 2"),
     ],
 )
-def test_a_difference_is_told(other: Result, told: str) -> None:
-    assert difference(Result(("a",), ((1,),)), other) == told
+def test_a_difference_is_told(other: QueryResult, told: str) -> None:
+    assert difference(QueryResult(("a",), ((1,),)), other) == told

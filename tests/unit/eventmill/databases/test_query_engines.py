@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from eventmill.databases import query_engines
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 
-RESULT = Result(
+RESULT = QueryResult(
     ("source", "n", "share", "t"), (("手机", 3, Decimal("1.50"), "2026-01-01 00:00:00"), (None, 1, None, 'a,"b'))
 )
 
@@ -60,8 +60,8 @@ def test_json_keeps_numbers_and_null() -> None:
 
 
 def test_a_statement_without_an_answer_gives_nothing() -> None:
-    assert query_engines._fetch(SimpleNamespace(description=None)) == Result()
-    assert (query_engines.as_csv(Result()), query_engines.as_json(Result())) == ("", "[]")
+    assert query_engines._fetch(SimpleNamespace(description=None)) == QueryResult()
+    assert (query_engines.as_csv(QueryResult()), query_engines.as_json(QueryResult())) == ("", "[]")
 
 
 def test_the_semicolon_of_consoles_is_taken_away() -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from eventmill.kafka import dead_letters
-from eventmill.kafka.dead_letters import History, Place, RejectedError
+from eventmill.kafka.dead_letters import History, RecordId, RejectedError
 from tests.support import settings
 
 TIME = 1767225600123
@@ -104,22 +104,22 @@ def test_a_record_was_replayed_when_a_copy_of_it_was() -> None:
     history = History.of(copies_and_a_marker())
     assert list(history.replays) == [("a.json", "1")]
     assert history.replays["a.json", "1"].text("clicks") == "at 2026-01-01 00:00:00 UTC, as 3@9 of clicks"
-    assert history.find("clicks", Place(0, 2)) == history.find("clicks", Place(0, 0))
+    assert history.find("clicks", RecordId(0, 2)) == history.find("clicks", RecordId(0, 0))
     assert history.waiting() == 1
 
 
 def test_an_id_that_is_no_rejected_records_is_named_with_what_to_do() -> None:
     history = History.of(copies_and_a_marker())
-    for place in (Place(0, 3), Place(0, 99), Place(7, 0)):
+    for place in (RecordId(0, 3), RecordId(0, 99), RecordId(7, 0)):
         with pytest.raises(RejectedError, match=rf"clicks has no rejected record {place}; .*rejected list clicks"):
             history.find("clicks", place)
 
 
 def test_an_id_is_partition_and_offset() -> None:
-    assert str(Place.parse("0-17")) == "0-17"
+    assert str(RecordId.parse("0-17")) == "0-17"
     for text in ("17", "0-", "-1-2", "0-17-1", "a-b", "0-1\n"):
         with pytest.raises(RejectedError, match="is no id of a rejected record"):
-            Place.parse(text)
+            RecordId.parse(text)
 
 
 def test_a_topic_without_rejected_records_is_named_with_those_that_have_some() -> None:

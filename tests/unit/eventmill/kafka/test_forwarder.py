@@ -15,9 +15,9 @@ from eventmill.config import settings
 from eventmill.config.settings import Settings
 from eventmill.kafka import forwarder, topic_reader, topics
 from eventmill.kafka.forwarder import COUNTED, Copied, ForwardError
-from eventmill.kafka.topic_reader import Bounds, TopicError
+from eventmill.kafka.topic_reader import OffsetRange, TopicError
 from ops.cli import kafka as command
-from ops.cli.display import Shape
+from ops.cli.display import OutputFormat
 from ops.stack import provisioning
 from tests.support import settings as given
 
@@ -47,24 +47,24 @@ def test_offsets_of_another_topic_are_not_ours() -> None:
 class Clusters:
     """Takes the place of both clusters: `held` is the source's topic, `copied` what ours has of its offsets."""
 
-    def __init__(self, held: dict[int, Bounds], copied: list[Any], silent: int = 0) -> None:
+    def __init__(self, held: dict[int, OffsetRange], copied: list[Any], silent: int = 0) -> None:
         self.held, self.copied, self.silent = held, copied, silent
-        self.read: list[dict[int, Bounds]] = []
+        self.read: list[dict[int, OffsetRange]] = []
 
     @contextmanager
     def consumer(self, _: Settings, **cluster: Any) -> Iterator[str]:
         """As the reader's; the client is the name of its cluster."""
         yield "source" if cluster else "ours"
 
-    def bounds(self, client: str, topic: str) -> dict[int, Bounds]:
+    def bounds(self, client: str, topic: str) -> dict[int, OffsetRange]:
         """As the reader's."""
         if client == "source" and self.held:
             return self.held
         if client == "ours" and self.copied:
-            return {0: Bounds(0, len(self.copied))}
+            return {0: OffsetRange(0, len(self.copied))}
         raise TopicError(topic)
 
-    def between(self, client: str, _: str, limits: dict[int, Bounds]) -> Iterator[Any]:
+    def between(self, client: str, _: str, limits: dict[int, OffsetRange]) -> Iterator[Any]:
         """As the reader's; the last `silent` offsets hold no record."""
         if client == "ours":
             yield from self.copied
@@ -88,27 +88,27 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clusters]:
 
 
 def test_status_tells_each_partition(clusters: Callable[..., Clusters]) -> None:
-    clusters({0: Bounds(0, 10), 1: Bounds(0, 7)}, [offset(0, 9), offset(1, 3)])
+    clusters({0: OffsetRange(0, 10), 1: OffsetRange(0, 7)}, [offset(0, 9), offset(1, 3)])
     assert forwarder.status(given()) == [Copied(0, 10, 10, 0), Copied(1, 4, 7, 3)]
 
 
 def test_the_end_of_a_transaction_is_no_record_that_is_left(clusters: Callable[..., Clusters]) -> None:
-    clusters({0: Bounds(0, 10)}, [offset(0, 8)], silent=1)
+    clusters({0: OffsetRange(0, 10)}, [offset(0, 8)], silent=1)
     assert forwarder.status(given()) == [Copied(0, 9, 10, 0)]
 
 
 def test_what_the_source_has_removed_is_not_left(clusters: Callable[..., Clusters]) -> None:
-    clusters({0: Bounds(6, 10)}, [offset(0, 1)])
+    clusters({0: OffsetRange(6, 10)}, [offset(0, 1)])
     assert forwarder.status(given()) == [Copied(0, 2, 10, 4)]
 
 
 def test_before_the_first_copy_all_is_left(clusters: Callable[..., Clusters]) -> None:
-    clusters({0: Bounds(0, 3)}, [])
+    clusters({0: OffsetRange(0, 3)}, [])
     assert forwarder.status(given()) == [Copied(0, 0, 3, 3)]
 
 
 def test_many_are_not_counted_one_by_one(clusters: Callable[..., Clusters]) -> None:
-    made = clusters({0: Bounds(0, COUNTED + 1)}, [], silent=1)
+    made = clusters({0: OffsetRange(0, COUNTED + 1)}, [], silent=1)
     assert forwarder.status(given()) == [Copied(0, 0, COUNTED + 1, COUNTED + 1)]
     assert made.read == [{}]
 
@@ -122,7 +122,7 @@ def test_a_topic_that_the_source_does_not_have_is_named(clusters: Callable[..., 
 def test_a_source_that_is_away_is_named(clusters: Callable[..., Clusters], monkeypatch: pytest.MonkeyPatch) -> None:
     clusters({}, [])
 
-    def away(_: str, topic: str) -> dict[int, Bounds]:
+    def away(_: str, topic: str) -> dict[int, OffsetRange]:
         if topic == TOPIC:
             raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         return {}
@@ -182,15 +182,15 @@ def test_somebody_elses_cluster_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     assert applied(monkeypatch, forward_bootstrap="shop:9") == []
 
 
-@pytest.mark.parametrize("shape", list(Shape))
+@pytest.mark.parametrize("shape", list(OutputFormat))
 def test_the_command_shows_all_partitions(
-    shape: Shape, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shape: OutputFormat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(settings, "load", given)
     monkeypatch.setattr(forwarder, "status", lambda _: [Copied(0, 4, 7, 3), Copied(1, 5, 6, 1)])
     command.status(shape)
     shown = capsys.readouterr().out
-    if shape is Shape.json:
+    if shape is OutputFormat.json:
         assert json.loads(shown)[0] == {"partition": 0, "copied": 4, "end": 7, "lag": 3}
     else:
         assert "all" in shown

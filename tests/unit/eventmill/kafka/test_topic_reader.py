@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from eventmill.kafka import topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from tests.support import settings
 
 TOPIC = "clicks"
@@ -40,7 +40,7 @@ class Broker:
         with topic_reader.consumer(settings(), **{"bootstrap.servers": self.address}) as client:
             yield client
 
-    def offsets(self, limits: dict[int, Bounds]) -> list[tuple[int, int]]:
+    def offsets(self, limits: dict[int, OffsetRange]) -> list[tuple[int, int]]:
         """Partition and offset of what is read between the limits."""
         with self.consumer() as client:
             return sorted((record.partition, record.offset) for record in topic_reader.between(client, TOPIC, limits))
@@ -56,10 +56,10 @@ def test_bounds_are_those_of_each_partition(broker: Broker) -> None:
     broker.fill(4, 0, 1)
     with broker.consumer() as client:
         assert topic_reader.bounds(client, TOPIC) == {
-            0: Bounds(0, 4),
-            1: Bounds(0, 0),
-            2: Bounds(0, 1),
-            3: Bounds(0, 0),
+            0: OffsetRange(0, 4),
+            1: OffsetRange(0, 0),
+            2: OffsetRange(0, 1),
+            3: OffsetRange(0, 0),
         }
 
 
@@ -73,26 +73,26 @@ def test_a_topic_that_is_missing_is_named_with_what_to_do() -> None:
 def test_who_has_read_all_asks_for_no_more(broker: Broker) -> None:
     broker.fill(3)
     with broker.consumer() as client:
-        assert len(list(topic_reader.between(client, TOPIC, {0: Bounds(0, 3)}))) == 3
+        assert len(list(topic_reader.between(client, TOPIC, {0: OffsetRange(0, 3)}))) == 3
         assert client.assignment() == []
 
 
 def test_all_within_the_bounds_is_read_and_nothing_beyond(broker: Broker) -> None:
     broker.fill(9, 5, 7)
-    read = broker.offsets({0: Bounds(2, 5), 1: Bounds(0, 5), 2: Bounds(3, 3)})
+    read = broker.offsets({0: OffsetRange(2, 5), 1: OffsetRange(0, 5), 2: OffsetRange(3, 3)})
     assert read == [(0, 2), (0, 3), (0, 4), *((1, n) for n in range(5))]
 
 
 def test_nothing_is_read_where_nothing_is(broker: Broker) -> None:
     broker.fill(3)
-    assert broker.offsets({0: Bounds(3, 3)}) == []
+    assert broker.offsets({0: OffsetRange(3, 3)}) == []
 
 
 def test_reading_ends_at_an_end_that_holds_no_record(broker: Broker) -> None:
     """As after a transaction: the partition's end is reached, however little is there."""
     broker.fill(3, 2)
     with broker.consumer() as client:
-        assert topic_reader.count(client, TOPIC, {0: Bounds(0, 3), 1: Bounds(1, 2)}) == 4
+        assert topic_reader.count(client, TOPIC, {0: OffsetRange(0, 3), 1: OffsetRange(1, 2)}) == 4
 
 
 @pytest.mark.parametrize(("stride", "order"), [(2, [0, 0, 1, 1, 3, 3, 1, 1, 1]), (5, [0, 0, 1, 1, 1, 1, 1, 3, 3])])
@@ -101,7 +101,7 @@ def test_the_partition_that_has_reached_least_is_read_on(
 ) -> None:
     monkeypatch.setattr(topic_reader, "STRIDE", stride)
     broker.fill(2, 5, 0, 3)
-    limits = {0: Bounds(0, 2), 1: Bounds(0, 5), 2: Bounds(0, 0), 3: Bounds(1, 3)}
+    limits = {0: OffsetRange(0, 2), 1: OffsetRange(0, 5), 2: OffsetRange(0, 0), 3: OffsetRange(1, 3)}
     read: list[tuple[int, int]] = []
     with broker.consumer() as client:
         for record in topic_reader.in_step(
@@ -115,7 +115,7 @@ def test_the_partition_that_has_reached_least_is_read_on(
 def test_few_records_are_read_all_at_once(broker: Broker) -> None:
     broker.fill(2, 3)
     with broker.consumer() as client:
-        assert len(list(topic_reader.in_step(client, TOPIC, {0: Bounds(0, 2), 1: Bounds(1, 3)}, abs))) == 4
+        assert len(list(topic_reader.in_step(client, TOPIC, {0: OffsetRange(0, 2), 1: OffsetRange(1, 3)}, abs))) == 4
 
 
 def test_records_come_as_they_were_written(broker: Broker) -> None:
@@ -123,7 +123,7 @@ def test_records_come_as_they_were_written(broker: Broker) -> None:
     broker.producer.produce(TOPIC, None, None, 1, timestamp=1_700_000_000_123, headers=headers)
     broker.fill(0, 1)
     with broker.consumer() as client:
-        first, second = topic_reader.between(client, TOPIC, {1: Bounds(0, 2)})
+        first, second = topic_reader.between(client, TOPIC, {1: OffsetRange(0, 2)})
     assert first == (1, 0, 1_700_000_000_123, None, None, headers)
     assert second == (1, 1, 1_700_000_000_123, b"k", b"0", [])
 

@@ -8,7 +8,7 @@ from eventmill.config.settings import Settings
 from eventmill.databases import query_engines, sql_scripts
 from eventmill.lake import hive_tables, partition_locations, webhdfs
 from eventmill.lake.hive_tables import TablesError
-from eventmill.lake.partition_locations import Place, Places
+from eventmill.lake.partition_locations import Location, Locations
 from tests.support import settings
 
 ROOT = "hdfs://127.0.0.1:8020/eventmill/clicks"
@@ -23,21 +23,21 @@ class Hive:
         self.others = others
         self.statements: list[str] = []
 
-    def __call__(self, _: Settings, statement: str) -> query_engines.Result:
+    def __call__(self, _: Settings, statement: str) -> query_engines.QueryResult:
         """Answer a statement."""
         self.statements.append(statement)
         if statement.startswith("SHOW TABLES"):
-            return query_engines.Result(rows=tuple((name,) for name in ("commerce", *self.others) if self.table))
+            return query_engines.QueryResult(rows=tuple((name,) for name in ("commerce", *self.others) if self.table))
         assert self.table, "it has no such table"
-        return query_engines.Result(rows=tuple((day,) for day in self.days))
+        return query_engines.QueryResult(rows=tuple((day,) for day in self.days))
 
 
 @pytest.fixture
 def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days, one of which compaction has moved, and one that has moved away from the table's folder."""
-    moved = {"day=2026-01-02": Place("compacted/2"), "day=2026-01-03": Place("compacted/3", next="compacted/4")}
+    moved = {"day=2026-01-02": Location("compacted/2"), "day=2026-01-03": Location("compacted/3", next="compacted/4")}
     monkeypatch.setattr(webhdfs, "names", lambda *_: [".aside", "day=2026-01-01", "day=2026-01-02", "other"])
-    monkeypatch.setattr(partition_locations, "read", lambda *_: Places({"commerce": moved}))
+    monkeypatch.setattr(partition_locations, "read", lambda *_: Locations({"commerce": moved}))
 
 
 def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:

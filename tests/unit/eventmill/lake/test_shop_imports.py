@@ -9,7 +9,7 @@ import pytest
 
 from eventmill.config.settings import Settings
 from eventmill.lake import shop_imports, webhdfs
-from eventmill.lake.shop_imports import Rows
+from eventmill.lake.shop_imports import ImportedRows
 from tests.support import settings
 
 
@@ -40,7 +40,8 @@ class Hdfs:
 def hdfs(monkeypatch: pytest.MonkeyPatch) -> Hdfs:
     """One with a lake that has the first ten orders."""
     made = Hdfs(
-        f"{shop_imports.LAKE}/orders/{Rows(0, 10).folder}/part-m-00000", f"{shop_imports.LAKE}/orders/_temporary/part"
+        f"{shop_imports.LAKE}/orders/{ImportedRows(0, 10).folder}/part-m-00000",
+        f"{shop_imports.LAKE}/orders/_temporary/part",
     )
     for name in ("names", "make_folder", "rename", "delete"):
         monkeypatch.setattr(webhdfs, name, getattr(made, name))
@@ -57,28 +58,30 @@ def newest(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 def test_what_is_wanted_follows_what_is_there(hdfs: Hdfs, newest: dict[str, int]) -> None:
     newest["orders"] = 25
-    assert shop_imports.wanted(settings(), "orders") == Rows(10, 25)
-    assert shop_imports.wanted(settings(), "completed_orders") == Rows(0, 0)
+    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 25)
+    assert shop_imports.wanted(settings(), "completed_orders") == ImportedRows(0, 0)
     assert shop_imports.until(settings()) == {"orders": 10, "completed_orders": 0}
 
 
 def test_a_shop_that_lost_rows_is_no_reason_to_import_again(hdfs: Hdfs, newest: dict[str, int]) -> None:
     newest["orders"] = 7
-    assert shop_imports.wanted(settings(), "orders") == Rows(10, 10)
+    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 10)
 
 
 def test_of_several_tries_the_last_becomes_a_part(hdfs: Hdfs) -> None:
-    rows = Rows(10, 25)
+    rows = ImportedRows(10, 25)
     for attempt in (2, 10):
         hdfs.paths.add(f"{shop_imports.aside('orders', rows)}/{attempt}/part-m-0000{attempt}")
     shop_imports.publish(settings(), "orders", rows)
-    assert shop_imports.imported(settings(), "orders") == [Rows(0, 10), rows]
+    assert shop_imports.imported(settings(), "orders") == [ImportedRows(0, 10), rows]
     assert f"{shop_imports.LAKE}/orders/{rows.folder}/part-m-000010" in hdfs.paths
     assert not [path for path in hdfs.paths if path.startswith(shop_imports.ASIDE)]
 
 
-@pytest.mark.parametrize("rows", [Rows(0, 10), Rows(0, 7), Rows(0, 25), Rows(5, 25), Rows(11, 25)])
-def test_what_does_not_follow_the_lake_changes_nothing(hdfs: Hdfs, rows: Rows) -> None:
+@pytest.mark.parametrize(
+    "rows", [ImportedRows(0, 10), ImportedRows(0, 7), ImportedRows(0, 25), ImportedRows(5, 25), ImportedRows(11, 25)]
+)
+def test_what_does_not_follow_the_lake_changes_nothing(hdfs: Hdfs, rows: ImportedRows) -> None:
     before = set(hdfs.paths)
     hdfs.paths.add(f"{shop_imports.aside('orders', rows)}/1/part-m-00000")
     shop_imports.publish(settings(), "orders", rows)
@@ -91,7 +94,7 @@ def test_a_shop_whose_tables_are_not_made_has_no_rows(hdfs: Hdfs, monkeypatch: p
         raise mysql.connector.ProgrammingError("not there", errno=number)
 
     monkeypatch.setattr(shop_imports, "_newest", refuse)
-    assert shop_imports.wanted(settings(), "orders") == Rows(10, 10)
+    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 10)
 
 
 def test_a_shop_that_refuses_is_no_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables, warehouse, webhdfs
-from eventmill.lake.warehouse import PIPELINE, PLANS, STAGED, Plan
+from eventmill.lake.warehouse import PIPELINE, PLANS, STAGED, WarehousePlan
 from tests.support import settings
 
-FIRST = Plan({"orders": 5, "completed_orders": 0}, {"orders": {"2026-01-01": "v1", "2026-01-02": "v1"}})
-SECOND = Plan({"orders": 9, "completed_orders": 0}, {"orders": {"2026-01-01": "v1", "2026-01-02": "v2"}})
+FIRST = WarehousePlan({"orders": 5, "completed_orders": 0}, {"orders": {"2026-01-01": "v1", "2026-01-02": "v1"}})
+SECOND = WarehousePlan({"orders": 9, "completed_orders": 0}, {"orders": {"2026-01-01": "v1", "2026-01-02": "v2"}})
 
 
 class Hdfs:
@@ -24,7 +24,7 @@ class Hdfs:
         self.files: dict[str, bytes] = {}
         self.statements: list[str] = []
 
-    def put(self, folder: str, name: str, plan: Plan) -> None:
+    def put(self, folder: str, name: str, plan: WarehousePlan) -> None:
         """Write a plan."""
         self.files[f"{PIPELINE}/{folder}/{name}.json"] = msgspec.json.encode(plan)
 
@@ -47,10 +47,10 @@ class Hdfs:
         """As WebHDFS."""
         self.files = {known: content for known, content in self.files.items() if not known.startswith(path)}
 
-    def hive(self, _: Settings, statement: str) -> query_engines.Result:
+    def hive(self, _: Settings, statement: str) -> query_engines.QueryResult:
         """As HiveServer2."""
         self.statements.append(statement)
-        return query_engines.Result()
+        return query_engines.QueryResult()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> Hdfs:
 
 def test_without_a_staged_plan_nothing_is_done(hdfs: Hdfs) -> None:
     assert warehouse.publish(settings()) is None
-    assert warehouse.newest(settings()) == Plan({"orders": 0, "completed_orders": 0}, {})
+    assert warehouse.newest(settings()) == WarehousePlan({"orders": 0, "completed_orders": 0}, {})
 
 
 def test_an_empty_warehouse_is_equal_to_an_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:

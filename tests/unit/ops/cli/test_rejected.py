@@ -11,8 +11,8 @@ import typer
 
 from eventmill.config import settings as settings_module
 from eventmill.kafka import dead_letters
-from eventmill.kafka.dead_letters import Place, Rejected, RejectedError
-from eventmill.kafka.replay import Result
+from eventmill.kafka.dead_letters import RecordId, Rejected, RejectedError
+from eventmill.kafka.replay import ReplayResult
 from ops.cli import rejected as commands
 from ops.maintenance.dead_letter_editor import Draft
 from tests.support import settings
@@ -23,7 +23,7 @@ from tests.unit.eventmill.kafka.test_replay import EVENT, GAME
 def record() -> Rejected:
     """An event with two faults: an empty host, and a cost that is text."""
     value = msgspec.json.encode(EVENT | {"Host": "", "cost": "ten"})
-    return Rejected("api", ("r", "0"), "Host: too short", datetime(2026, 1, 1, tzinfo=UTC), value, Place(0, 17))
+    return Rejected("api", ("r", "0"), "Host: too short", datetime(2026, 1, 1, tzinfo=UTC), value, RecordId(0, 17))
 
 
 def editor(folder: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
@@ -81,12 +81,12 @@ def test_all_that_is_wrong_is_shown(capsys: pytest.CaptureFixture[str], record: 
 
 
 def test_one_record_that_is_left_is_one_sentence_and_several_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
-    left = {Place(0, 1): "breaks the contract: Host: missing"}
+    left = {RecordId(0, 1): "breaks the contract: Host: missing"}
     with pytest.raises(RejectedError, match="rejected record 0-1 breaks the contract: Host: missing"):
-        commands._show_result("events", Result(0, left), named=1)
+        commands._show_result("events", ReplayResult(0, left), named=1)
     with pytest.raises(RejectedError, match="1 of 2 records were not replayed"):
-        commands._show_result("events", Result(1, left), named=2)
-    commands._show_result("events", Result(1, left), named=0)
+        commands._show_result("events", ReplayResult(1, left), named=2)
+    commands._show_result("events", ReplayResult(1, left), named=0)
     assert "1 rejected records were replayed to events, 1 were left" in capsys.readouterr().out
 
 
@@ -100,7 +100,7 @@ def test_one_record_that_is_left_is_one_sentence_and_several_are_a_list(capsys: 
 def test_the_newest_come_first_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit: int, shown: list[str], told: str
 ) -> None:
-    seconds = {Place(0, 0): 1, Place(0, 1): 2, Place(0, 2): 3, Place(1, 0): 4}
+    seconds = {RecordId(0, 0): 1, RecordId(0, 1): 2, RecordId(0, 2): 3, RecordId(1, 0): 4}
     records = [
         Rejected("api", (str(place), "0"), "bad", datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC), b"{}", place)
         for place, second in sorted(seconds.items(), reverse=True)
@@ -115,10 +115,10 @@ def test_the_newest_come_first_and_all_are_counted(
 
 
 def test_the_start_of_a_value_ends_between_characters(record: Rejected) -> None:
-    long = Rejected("api", ("r", "0"), "bad", record.received, ("手" * 100).encode(), Place(0, 1))
+    long = Rejected("api", ("r", "0"), "bad", record.received, ("手" * 100).encode(), RecordId(0, 1))
     assert commands._row(long, dead_letters.History())[4] == "手" * commands.PREVIEW
 
 
 def test_rejected_text_is_no_markup(record: Rejected) -> None:
-    strange = Rejected("nifi", ("[red].json", "1"), "[bold]", record.received, b"[/]", Place(0, 1))
+    strange = Rejected("nifi", ("[red].json", "1"), "[bold]", record.received, b"[/]", RecordId(0, 1))
     assert commands._row(strange, dead_letters.History())[1] == "[red].json:1"

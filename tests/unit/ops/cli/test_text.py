@@ -24,8 +24,8 @@ from eventmill.config.settings import ROOT
 from eventmill.databases import leaderboard as leaders
 from eventmill.databases import query_engines
 from eventmill.kafka import dead_letters, watch
-from eventmill.kafka.dead_letters import Place, Rejected, RejectedError
-from eventmill.kafka.replay import Result
+from eventmill.kafka.dead_letters import RecordId, Rejected, RejectedError
+from eventmill.kafka.replay import ReplayResult
 from eventmill.text.printable import decoded, visible
 from eventmill.text.terminal import Console
 from ops.cli import data as data_commands
@@ -46,13 +46,13 @@ Patch = pytest.MonkeyPatch
 
 
 def leaderboard(patch: Patch, text: str) -> None:
-    board = leaders.Board(NOW, NOW, (leaders.Leader(text, 1, 0, 0),))
+    board = leaders.Leaderboard(NOW, NOW, (leaders.Leader(text, 1, 0, 0),))
     patch.setattr(leaders, "board", lambda *_: board)
     sql_commands.leaderboard(once=True)
 
 
 def ask(patch: Patch, text: str) -> None:
-    patch.setitem(query_engines.ENGINES, "presto", lambda *_: query_engines.Result((text, "n"), ((text, 1),)))
+    patch.setitem(query_engines.ENGINES, "presto", lambda *_: query_engines.QueryResult((text, "n"), ((text, 1),)))
     sql_commands.ask(sql_commands.Engine.presto, "SELECT 1")
 
 
@@ -60,7 +60,7 @@ def compare(patch: Patch, text: str) -> None:
     answers = {"presto": text, "hive": f"{text}!", "spark": text}
     for engine, answer in answers.items():
         patch.setitem(
-            query_engines.ENGINES, engine, lambda *_, answer=answer: query_engines.Result(("host",), ((answer,),))
+            query_engines.ENGINES, engine, lambda *_, answer=answer: query_engines.QueryResult(("host",), ((answer,),))
         )
     with pytest.raises(typer.Exit):
         sql_commands.ask_named("game-hosts", compare=True)
@@ -76,7 +76,7 @@ def watch_topic(patch: Patch, text: str) -> None:
 def broken(text: str) -> Rejected:
     raw = text.encode(errors="surrogatepass")
     headers = (("source.topic", raw), (f"source.{text}", raw))
-    return Rejected("spark", (text, "0", "7"), text, NOW, raw, Place(0, 17), raw, headers)
+    return Rejected("spark", (text, "0", "7"), text, NOW, raw, RecordId(0, 17), raw, headers)
 
 
 def patch_rejected(patch: Patch, record: Rejected) -> None:
@@ -100,18 +100,18 @@ def rejected_fields(patch: Patch, text: str) -> None:
     """A field's name, which a message of the contract repeats, and its value."""
     sound = decoded(text.encode(errors="replace"))
     value = EVENT | {"Host": sound, sound: sound, "cost": sound}
-    patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(value), Place(0, 17)))
+    patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(value), RecordId(0, 17)))
     rejected_commands.show("events", "0-17")
 
 
 def rejected_edit(patch: Patch, text: str) -> None:
     sound = decoded(text.encode(errors="replace"))
-    patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(EVENT), Place(0, 17)))
+    patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(EVENT), RecordId(0, 17)))
     rejected_commands.edit("events", "0-17", [f"Host=h{sound}"], dry_run=True)
 
 
 def rejected_replay(_patch: Patch, text: str) -> None:
-    rejected_commands._show_result("events", Result(0, {Place(0, 1): text}), named=0)
+    rejected_commands._show_result("events", ReplayResult(0, {RecordId(0, 1): text}), named=0)
 
 
 def verify(_patch: Patch, text: str) -> None:
@@ -193,11 +193,11 @@ def test_a_text_is_shown_as_it_is_or_as_escapes(command: Callable[[Patch, str], 
 @pytest.mark.parametrize("shape", ["csv", "json"])
 def test_a_machine_gets_the_text_itself(shape: str) -> None:
     text = "a\x1b[2J\u202e [/b] \\x1b\x9b31m"
-    result = query_engines.Result((text,), ((text,),))
+    result = query_engines.QueryResult((text,), ((text,),))
 
     def asked(patch: Patch, _text: str) -> None:
         patch.setitem(query_engines.ENGINES, "presto", lambda *_: result)
-        sql_commands.ask(sql_commands.Engine.presto, "SELECT 1", sql_commands.Shape(shape))
+        sql_commands.ask(sql_commands.Engine.presto, "SELECT 1", sql_commands.ResultFormat(shape))
 
     assert (
         shown(asked, text) == f"{query_engines.as_csv(result) if shape == 'csv' else query_engines.as_json(result)}\n"

@@ -13,15 +13,15 @@ from eventmill.contracts import events
 from eventmill.contracts.events import PageLog
 from ops.datagen import faults, page_logs
 from ops.datagen.ground_truth import PageLogsTruth
-from ops.datagen.spec import Plan
-from spark_jobs.processing.enrichment import DIRECT, UNKNOWN, Place, agent, look, referrer
+from ops.datagen.spec import Spec
+from spark_jobs.processing.enrichment import DIRECT, UNKNOWN, GeoLocation, agent, look, referrer
 from tests.unit.spark_jobs.support import CITIES
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-FAULTY = Plan(count=3_000, duplicates=0.02, broken=0.02)
+FAULTY = Spec(count=3_000, duplicates=0.02, broken=0.02)
 
 
-def written(folder: Path, wanted: Plan) -> tuple[list[bytes], PageLogsTruth]:
+def written(folder: Path, wanted: Spec) -> tuple[list[bytes], PageLogsTruth]:
     """The records of a plan as they lie in the file, and its truth as read back."""
     result = page_logs.write(wanted, folder / "logs.json", folder / "truth.json")
     assert page_logs.read_truth(folder / "truth.json") == result
@@ -60,9 +60,9 @@ def test_the_truth_counts_what_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_the_truth_of_places_and_browsers_is_what_the_databases_say(tmp_path: Path) -> None:
-    lines, truth = written(tmp_path, Plan(count=1_000))
+    lines, truth = written(tmp_path, Spec(count=1_000))
     logs, find = kept(lines), look(CITIES)
-    places = [find(str(log.ip)) or Place() for log in logs]
+    places = [find(str(log.ip)) or GeoLocation() for log in logs]
     agents = [agent(log.user_agent) for log in logs]
     assert Counter(place.country_code or UNKNOWN for place in places) == truth.views["country_code"]
     assert Counter(place.region for place in places) == truth.views["region"]
@@ -75,7 +75,7 @@ def test_the_truth_of_places_and_browsers_is_what_the_databases_say(tmp_path: Pa
 
 @pytest.mark.parametrize("kind", faults.PAGE_LOG_FAULTS)
 def test_each_fault_breaks_the_contract(kind: str, tmp_path: Path) -> None:
-    (line,), _ = written(tmp_path, Plan(count=1))
+    (line,), _ = written(tmp_path, Spec(count=1))
     event = events.decode_many(PageLog)(line)
     assert event.collection == "view_product_detail"
     broken = faults.PAGE_LOG_FAULTS[kind](msgspec.json.decode(line))

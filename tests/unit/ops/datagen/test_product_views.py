@@ -15,10 +15,10 @@ from ops.datagen import faults, ground_truth, product_views, spec
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 Key = tuple[datetime, str]
-FAULTY = spec.Plan(count=10_000, late=0.05, duplicates=0.05, broken=0.05)
+FAULTY = spec.Spec(count=10_000, late=0.05, duplicates=0.05, broken=0.05)
 
 
-def written(folder: Path, wanted: spec.Plan) -> tuple[list[bytes], ground_truth.Truth]:
+def written(folder: Path, wanted: spec.Spec) -> tuple[list[bytes], ground_truth.Truth]:
     """The records of a plan as they lie in the file, and its truth as read back."""
     result = product_views.write(wanted, folder / "clicks.json", folder / "truth.json")
     assert ground_truth.read(folder / "truth.json") == result
@@ -61,16 +61,16 @@ class Stream:
     "wanted",
     [
         FAULTY,
-        spec.Plan(count=5_000, late=0.05, duplicates=0.05, broken=0.05, array=True),
-        spec.Plan(count=5_000, late=1, duplicates=1, broken=1, span=4000),
-        spec.Plan(count=5_000, late=0.1, duplicates=0.1, span=600, window=10, watermark=10),
-        spec.Plan(count=5_000, late=0.1, duplicates=0.1, span=600, window=10, watermark=5),
-        spec.Plan(count=7, late=1, duplicates=1, broken=1),
-        spec.Plan(count=1, late=1, duplicates=1, broken=1),
+        spec.Spec(count=5_000, late=0.05, duplicates=0.05, broken=0.05, array=True),
+        spec.Spec(count=5_000, late=1, duplicates=1, broken=1, span=4000),
+        spec.Spec(count=5_000, late=0.1, duplicates=0.1, span=600, window=10, watermark=10),
+        spec.Spec(count=5_000, late=0.1, duplicates=0.1, span=600, window=10, watermark=5),
+        spec.Spec(count=7, late=1, duplicates=1, broken=1),
+        spec.Spec(count=1, late=1, duplicates=1, broken=1),
     ],
     ids=["lines", "array", "all faulty", "short windows", "shortest watermark", "seven", "one"],
 )
-def test_the_truth_is_what_the_rules_of_the_stream_come_to(tmp_path: Path, wanted: spec.Plan, partitions: int) -> None:
+def test_the_truth_is_what_the_rules_of_the_stream_come_to(tmp_path: Path, wanted: spec.Spec, partitions: int) -> None:
     lines, expected = written(tmp_path, wanted)
     stream = Stream(partitions, wanted.watermark, wanted.window)
     for line in lines:
@@ -91,7 +91,7 @@ def test_as_many_faults_are_planted_as_were_asked_for(tmp_path: Path) -> None:
 
 
 def test_late_ones_are_planted_only_where_time_has_passed(tmp_path: Path) -> None:
-    _, expected = written(tmp_path, spec.Plan(count=1000, span=1500, late=0.5, duplicates=0.1))
+    _, expected = written(tmp_path, spec.Spec(count=1000, span=1500, late=0.5, duplicates=0.1))
     assert expected.planted == ground_truth.Planted(late=0, duplicates=100, broken=0)
 
 
@@ -99,14 +99,14 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> 
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
     for path, seed in ((first, 7), (again, 7), (other, 8)):
         product_views.write(
-            spec.Plan(count=12_345, seed=seed, late=0.01, broken=0.01), path, tmp_path / f"{path.name}.truth"
+            spec.Spec(count=12_345, seed=seed, late=0.01, broken=0.01), path, tmp_path / f"{path.name}.truth"
         )
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
     assert (tmp_path / "first.truth").read_bytes() == (tmp_path / "again.truth").read_bytes()
 
 
 def test_sources_have_names_beyond_ascii_and_unequal_shares(tmp_path: Path) -> None:
-    _, expected = written(tmp_path, spec.Plan(count=20_000))
+    _, expected = written(tmp_path, spec.Spec(count=20_000))
     shares: Counter[str] = Counter()
     for window in expected.windows:
         shares[window.source] += window.count
@@ -115,7 +115,7 @@ def test_sources_have_names_beyond_ascii_and_unequal_shares(tmp_path: Path) -> N
 
 
 def test_every_layout_of_time_is_used(tmp_path: Path) -> None:
-    lines, _ = written(tmp_path, spec.Plan(count=1000))
+    lines, _ = written(tmp_path, spec.Spec(count=1000))
     times = [json.loads(line)["timestamp"] for line in lines]
     assert {"T" in time for time in times} == {True, False}
     assert any(time.endswith("+02:00") for time in times)
@@ -136,13 +136,13 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
 
     (tmp_path / "clicks.json").write_text("old")
     with pytest.raises(OSError, match="disk full"):
-        product_views.write(spec.Plan(count=10), tmp_path / "clicks.json", tmp_path / "truth.json", full)
+        product_views.write(spec.Spec(count=10), tmp_path / "clicks.json", tmp_path / "truth.json", full)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("clicks.json", "old")]
 
 
 def test_progress_tells_the_records_done(tmp_path: Path) -> None:
     seen: list[int] = []
-    result = product_views.write(spec.Plan(count=25_000, broken=0.1), tmp_path / "c", tmp_path / "t", seen.append)
+    result = product_views.write(spec.Spec(count=25_000, broken=0.1), tmp_path / "c", tmp_path / "t", seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == result.lines
 
@@ -182,13 +182,13 @@ def test_a_start_that_cannot_be_read_is_refused() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (spec.Plan(count=0), "count 0"),
-        (spec.Plan(count=1, start=NOW, span=90_000), "one day from now"),
-        (spec.Plan(count=1, start=datetime(1999, 12, 31, tzinfo=UTC)), "2000-01-01"),
-        (spec.Plan(count=1, watermark=4), "5 seconds"),
+        (spec.Spec(count=0), "count 0"),
+        (spec.Spec(count=1, start=NOW, span=90_000), "one day from now"),
+        (spec.Spec(count=1, start=datetime(1999, 12, 31, tzinfo=UTC)), "2000-01-01"),
+        (spec.Spec(count=1, watermark=4), "5 seconds"),
     ],
 )
-def test_a_plan_whose_truth_would_not_hold_is_refused(wanted: spec.Plan, message: str) -> None:
+def test_a_plan_whose_truth_would_not_hold_is_refused(wanted: spec.Spec, message: str) -> None:
     with pytest.raises(spec.GenerateError, match=message):
         wanted.check(NOW)
 

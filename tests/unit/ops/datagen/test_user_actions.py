@@ -104,7 +104,7 @@ def naive(actions: list[UserAction], timeout: int) -> list[tuple[object, ...]]:
     return carts
 
 
-def as_naive(cart: cart_truth.Cart) -> tuple[object, ...]:
+def as_naive(cart: cart_truth.ExpectedCart) -> tuple[object, ...]:
     """A cart of the truth as `naive` has it."""
     return (
         *(cart.messageid, cart.userid, cart.opened_at, cart.last_action_at, cart.last_action),
@@ -189,7 +189,7 @@ def test_actions_come_in_the_order_of_time_and_no_user_does_two_at_once() -> Non
 def test_every_kind_of_session_occurs(tmp_path: Path) -> None:
     lines, truth = written(tmp_path, spec.CartsPlan(count=6000, users=200))
     timeout, by_user = timedelta(seconds=truth.timeout_seconds), Stream(lines, 4, 60).by_user()
-    carts: dict[str, list[cart_truth.Cart]] = defaultdict(list)
+    carts: dict[str, list[cart_truth.ExpectedCart]] = defaultdict(list)
     for cart in truth.carts:
         carts[cart.userid].append(cart)
     ends = [Counter(cart.outcome for cart in user) for user in carts.values()]
@@ -225,10 +225,10 @@ def sessions_of(by_user: Group, pause: timedelta) -> list[list[UserAction]]:
     return found
 
 
-def acts(*steps: tuple[float, str]) -> list[shopper_model.Action]:
+def acts(*steps: tuple[float, str]) -> list[shopper_model.PlannedAction]:
     """Actions of one user at these seconds; each tells a value of its number."""
     return [
-        shopper_model.Action(round(second * 1000), "user-1", name, "product-1", number, f"id-{number}")
+        shopper_model.PlannedAction(round(second * 1000), "user-1", name, "product-1", number, f"id-{number}")
         for number, (second, name) in enumerate(steps)
     ]
 
@@ -255,7 +255,7 @@ def test_the_action_after_the_timeout_is_judged_with_no_cart_open() -> None:
 
 def test_a_cart_is_open_when_the_file_ends_in_the_last_moment() -> None:
     (cart,) = cart_truth.carts(acts((0, "SHOPPING_CART"), (5, "CHECKOUT")), 60)
-    other = shopper_model.Action(65_000, "user-2", "LOGIN", None, None)
+    other = shopper_model.PlannedAction(65_000, "user-2", "LOGIN", None, None)
     assert (cart.outcome, cart.items, cart.cart_value) == ("open", 1, 1)
     assert cart.timestamp == cart_truth.moment(65_000)
     for millis, expected in ((0, "open"), (1, "abandoned")):
@@ -292,9 +292,9 @@ def test_a_cart_is_worth_what_was_put_into_it() -> None:
             assert action.cart_value is not None or action.name not in ("CHECKOUT", "ORDER")
 
 
-def grouped(actions: list[shopper_model.Action], timeout: int) -> list[list[shopper_model.Action]]:
+def grouped(actions: list[shopper_model.PlannedAction], timeout: int) -> list[list[shopper_model.PlannedAction]]:
     """The actions of each cart."""
-    open_carts: dict[str, list[shopper_model.Action]] = {}
+    open_carts: dict[str, list[shopper_model.PlannedAction]] = {}
     found = []
     for action in actions:
         before = open_carts.pop(action.userid, None)
@@ -327,7 +327,7 @@ def test_every_layout_of_time_is_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", faults.ACTION_FAULTS)
 def test_every_broken_record_breaks_the_contract_and_stays_one_line(kind: str) -> None:
-    action = shopper_model.Action(
+    action = shopper_model.PlannedAction(
         1767225600123, "user-1", "ORDER", "product-1", 5, "00000000-0000-4000-a000-000000000000"
     )
     decoded = events.decode(UserAction, user_actions.encode(action), NOW)

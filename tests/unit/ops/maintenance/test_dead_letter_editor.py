@@ -9,23 +9,23 @@ import pytest
 
 from eventmill.kafka.dead_letters import RejectedError
 from ops.maintenance import dead_letter_editor
-from ops.maintenance.dead_letter_editor import Change
+from ops.maintenance.dead_letter_editor import FieldChange
 
 
 @pytest.mark.parametrize(
     ("text", "change"),
     [
-        ("userid=user-1", Change(("userid",), "user-1")),
-        ("context.source=mobile", Change(("context", "source"), "mobile")),
-        ("cost=5", Change(("cost",), 5)),
-        ('cost="5"', Change(("cost",), "5")),
-        ("cost=null", Change(("cost",), None)),
-        ("cost=", Change(("cost",), "")),
-        ("User-Agent=a=b", Change(("User-Agent",), "a=b")),
-        ('properties={"productid":"p"}', Change(("properties",), {"productid": "p"})),
+        ("userid=user-1", FieldChange(("userid",), "user-1")),
+        ("context.source=mobile", FieldChange(("context", "source"), "mobile")),
+        ("cost=5", FieldChange(("cost",), 5)),
+        ('cost="5"', FieldChange(("cost",), "5")),
+        ("cost=null", FieldChange(("cost",), None)),
+        ("cost=", FieldChange(("cost",), "")),
+        ("User-Agent=a=b", FieldChange(("User-Agent",), "a=b")),
+        ('properties={"productid":"p"}', FieldChange(("properties",), {"productid": "p"})),
     ],
 )
-def test_a_change_is_a_path_and_json_or_text(text: str, change: Change) -> None:
+def test_a_change_is_a_path_and_json_or_text(text: str, change: FieldChange) -> None:
     assert dead_letter_editor.parse(text) == change
 
 
@@ -36,7 +36,7 @@ def test_what_is_no_change_is_named_with_how_it_should_be(text: str) -> None:
 
 
 def test_fields_are_set_and_the_others_stay() -> None:
-    changes = [Change(("b", "c"), 2), Change(("d", "e"), 3), Change(("a",), None)]
+    changes = [FieldChange(("b", "c"), 2), FieldChange(("d", "e"), 3), FieldChange(("a",), None)]
     assert (
         dead_letter_editor.apply(b'{"a":1,"b":{"c":1,"x":1}}', changes) == b'{"a":null,"b":{"c":2,"x":1},"d":{"e":3}}'
     )
@@ -44,13 +44,13 @@ def test_fields_are_set_and_the_others_stay() -> None:
 
 def test_a_path_through_a_field_that_is_no_object_is_refused() -> None:
     with pytest.raises(RejectedError, match=r"--set a\.b\.c: a\.b is no object"):
-        dead_letter_editor.apply(b'{"a":{"b":1}}', [Change(("a", "b", "c"), 1)])
+        dead_letter_editor.apply(b'{"a":{"b":1}}', [FieldChange(("a", "b", "c"), 1)])
 
 
 @pytest.mark.parametrize("value", [b"", b"[1]", b"{", b"\xff", b'"x"'])
 def test_a_value_that_is_no_object_has_no_fields_to_set(value: bytes) -> None:
     with pytest.raises(RejectedError, match="no JSON object"):
-        dead_letter_editor.apply(value, [Change(("a",), 1)])
+        dead_letter_editor.apply(value, [FieldChange(("a",), 1)])
 
 
 def test_json_is_shown_in_lines_and_sent_in_one() -> None:

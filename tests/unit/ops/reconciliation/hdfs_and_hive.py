@@ -12,10 +12,10 @@ import pytest
 
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
-from eventmill.databases.query_engines import Result, Value
+from eventmill.databases.query_engines import QueryResult, Value
 from eventmill.lake import partition_locations, webhdfs
-from eventmill.lake.partition_locations import Places
-from eventmill.lake.webhdfs import Entry
+from eventmill.lake.partition_locations import Locations
+from eventmill.lake.webhdfs import FileStatus
 from ops.reconciliation import snapshot
 from spark_jobs.pipelines.clicks import FAULTS
 from spark_jobs.sinks.parquet_tables import TableRow, parquet
@@ -68,7 +68,7 @@ class Stores:
         monkeypatch.setattr(webhdfs, "entries", self.entries)
         monkeypatch.setattr(webhdfs, "read", self.read)
         monkeypatch.setattr(webhdfs, "names", lambda s, folder: [entry.name for entry in self.entries(s, folder)])
-        monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Places())
+        monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Locations())
         monkeypatch.setattr(query_engines, "hive", self.hive)
         monkeypatch.setattr(snapshot, "REGISTERED_SECONDS", 0)
 
@@ -76,12 +76,12 @@ class Stores:
         """Put a file there."""
         self.files[path] = File(modified, dict.fromkeys(rows, numbers))
 
-    def entries(self, _: Settings, folder: str) -> list[Entry]:
+    def entries(self, _: Settings, folder: str) -> list[FileStatus]:
         """What a folder holds."""
         below = folder.removeprefix(f"/eventmill/{self.pipeline}/") + "/"
         found = {path.removeprefix(below): file for path, file in self.files.items() if path.startswith(below)}
-        folders = {Entry(name.split("/")[0], 0) for name in found if "/" in name}
-        return sorted([*folders, *(Entry(n, len(f.rows), f.modified) for n, f in found.items() if "/" not in n)])
+        folders = {FileStatus(name.split("/")[0], 0) for name in found if "/" in name}
+        return sorted([*folders, *(FileStatus(n, len(f.rows), f.modified) for n, f in found.items() if "/" not in n)])
 
     def read(self, _: Settings, path: str) -> bytes:
         """A file of late clicks and copies as the job writes it."""
@@ -89,21 +89,21 @@ class Stores:
         self.brought.append(name)
         return parquet((_fault(row, numbers) for row, numbers in self.files[name].rows.items()), FAULTS)
 
-    def hive(self, _: Settings, statement: str) -> Result:
+    def hive(self, _: Settings, statement: str) -> QueryResult:
         """Answer the statements that checks make."""
         if statement.startswith("SHOW TABLES LIKE"):
-            return Result(rows=(("there",),))
+            return QueryResult(rows=(("there",),))
         if statement.startswith("SHOW PARTITIONS"):
-            return Result(rows=tuple((day,) for day in self._folders(statement.split()[-1])))
+            return QueryResult(rows=tuple((day,) for day in self._folders(statement.split()[-1])))
         if statement.startswith("DESCRIBE FORMATTED"):
             folder = self._folders(statement.split()[-1]).get("", "itself")
-            return Result(rows=(("Location:      ", f"hdfs://h:1/eventmill/{self.pipeline}/{folder}", None),))
+            return QueryResult(rows=(("Location:      ", f"hdfs://h:1/eventmill/{self.pipeline}/{folder}", None),))
         table = statement.partition(" FROM ")[2].split()[0]
         if statement.startswith("EXPLAIN EXTENDED SELECT *"):
             paths = (f"/eventmill/{self.pipeline}/{folder}" for day, folder in self._folders(table).items() if day)
-            return Result(rows=tuple((f"      location hdfs://h:1{path}",) for path in paths))
+            return QueryResult(rows=tuple((f"      location hdfs://h:1{path}",) for path in paths))
         self.asked.append(statement)
-        return Result(rows=tuple(self._answer(statement, table)))
+        return QueryResult(rows=tuple(self._answer(statement, table)))
 
     def _folders(self, table: str) -> dict[str, str]:
         """The days that Hive knows of a table, each with the folder that it reads."""

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.datagen.ground_truth import Expected, Planted, Truth
 from ops.reconciliation import click_checks
-from ops.reconciliation.click_snapshot import Counts, Evidence
+from ops.reconciliation.click_snapshot import ClickSnapshot, Counts
 from ops.reconciliation.recount import Recount
 from spark_jobs.state.state_store import State, Totals
 from spark_jobs.state.watermark import Partition, Progress
@@ -26,9 +26,9 @@ STATE = State(
     progress=Progress(START + 5 * MINUTE, 0, {0: Partition(10), 1: Partition(12)}),
     totals=Totals(records=22, stored=15, rejected=2, late=1, duplicates=4),
 )
-GOOD = Evidence(
+GOOD = ClickSnapshot(
     topic="clicks",
-    kafka={0: Bounds(0, 10), 1: Bounds(0, 12)},
+    kafka={0: OffsetRange(0, 10), 1: OffsetRange(0, 12)},
     state=STATE,
     open=Counter({OPEN: 5}),
     stored=Counter({CLOSED: 10}),
@@ -66,7 +66,7 @@ def again(**changes: object) -> Recount:
 
 
 def differences(
-    evidence: Evidence,
+    evidence: ClickSnapshot,
     recount: Recount | None = None,
     truth: Truth | None = None,
     *,
@@ -109,14 +109,14 @@ BALANCE = "accepted = all that became of it"
     ],
     ids=["stored less", "stored more", "open", "rejected", "late", "duplicates"],
 )
-def test_a_record_that_is_lost_or_doubled_is_found(evidence: Evidence, expected: str) -> None:
+def test_a_record_that_is_lost_or_doubled_is_found(evidence: ClickSnapshot, expected: str) -> None:
     found = differences(evidence)
     assert found[0] == BALANCE
     assert expected in found
 
 
 def test_waiting_records_are_a_difference_unless_allowed() -> None:
-    behind = replace(GOOD, kafka={0: Bounds(0, 13), 1: Bounds(0, 12)})
+    behind = replace(GOOD, kafka={0: OffsetRange(0, 13), 1: OffsetRange(0, 12)})
     assert differences(behind) == ["waiting to be processed"]
     assert differences(behind, allow_waiting=True) == []
     assert click_checks.report("clicks", behind, None, None).waiting == 3
@@ -200,7 +200,7 @@ def test_a_broken_record_that_was_taken_is_found() -> None:
 
 def test_events_outside_of_the_truth_are_a_note() -> None:
     other = ("2026-01-02 00:00:00", "mobile")
-    evidence = replace(GOOD, open=GOOD.open + Counter({other: 4}), kafka={0: Bounds(0, 14), 1: Bounds(0, 12)})
+    evidence = replace(GOOD, open=GOOD.open + Counter({other: 4}), kafka={0: OffsetRange(0, 14), 1: OffsetRange(0, 12)})
     report = click_checks.report("clicks", evidence, None, TRUTH, allow_waiting=True)
     assert "4 events lie outside of what the truth covers" in report.notes
 
@@ -212,6 +212,6 @@ def test_a_truth_for_other_windows_is_refused() -> None:
 
 
 def test_what_kafka_removed_is_a_note() -> None:
-    trimmed = replace(GOOD, kafka={0: Bounds(4, 10), 1: Bounds(0, 12)})
+    trimmed = replace(GOOD, kafka={0: OffsetRange(4, 10), 1: OffsetRange(0, 12)})
     assert trimmed.removed() == 4
     assert "removed its 4 oldest records" in click_checks.report("clicks", trimmed, None, None).notes[0]

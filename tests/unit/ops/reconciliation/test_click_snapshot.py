@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eventmill.databases import query_engines
-from eventmill.databases.query_engines import Result
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.databases.query_engines import QueryResult
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.reconciliation import click_snapshot
 from ops.reconciliation.table_days import TableDays
 from spark_jobs.processing.packed_records import pack
@@ -54,7 +54,7 @@ DAYS = TableDays("commerce_faults", {}, {}, frozenset(), frozenset({""}))
 def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     file = "hdfs://h:1/x/batch-0000000003.parquet"
     rows = ((file, "", "2026-01-01 00:00:00", "mobile", 5, 0), (file, "", "2026-01-01 00:00:00", "mobile", 2, 1))
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result(rows=rows))
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult(rows=rows))
     found = click_snapshot._hive(settings(), DAYS, "late", "duplicates")[""]
     key = ("2026-01-01 00:00:00", "mobile")
     assert found[0] == click_snapshot.Row(3, key, (5, 0))
@@ -63,9 +63,9 @@ def test_rows_of_a_table_come_with_batch_key_and_counts(monkeypatch: pytest.Monk
 
 
 def test_only_what_the_state_has_counted_lies_within_the_limits() -> None:
-    found = click_snapshot.Evidence(
+    found = click_snapshot.ClickSnapshot(
         topic="clicks",
-        kafka={0: Bounds(0, 15), 1: Bounds(0, 20), 2: Bounds(0, 1)},
+        kafka={0: OffsetRange(0, 15), 1: OffsetRange(0, 20), 2: OffsetRange(0, 1)},
         state=STATE,
         rejected_by_job=0,
         rejected_at_entry=0,

@@ -10,15 +10,15 @@ import pytest
 from eventmill.config.settings import PIPELINES as ALL_PIPELINES
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from eventmill.kafka import dead_letters, topic_reader
 from eventmill.lake import hive_tables, partition_locations, webhdfs
-from eventmill.lake.partition_locations import Places
+from eventmill.lake.partition_locations import Locations
 from ops.reconciliation import event_snapshot, snapshot, table_days
-from ops.reconciliation.event_snapshot import PIPELINES, Part, Rows
-from ops.reconciliation.snapshot import EvidenceError
+from ops.reconciliation.event_snapshot import PIPELINES, StoredRows, TablePart
+from ops.reconciliation.snapshot import SnapshotError
 from ops.reconciliation.table_days import TableDays
-from spark_jobs.processing.packed_records import Verdict
+from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.state.state_store import State
 from tests.support import settings
 from tests.unit.ops.reconciliation.hdfs_and_hive import Row, Stores
@@ -60,7 +60,7 @@ def test_every_table_that_is_counted_is_made(name: str) -> None:
 
 
 def test_a_pipeline_has_a_table_of_late_events_where_it_has_windows() -> None:
-    late = {name: pipeline.others(Verdict.LATE) for name, pipeline in PIPELINES.items()}
+    late = {name: pipeline.others(Outcome.LATE) for name, pipeline in PIPELINES.items()}
     expected = {"game": None, "carts": "user_actions_late", "orders": None}
     assert {name: table and table.name for name, table in late.items()} == expected
 
@@ -68,7 +68,7 @@ def test_a_pipeline_has_a_table_of_late_events_where_it_has_windows() -> None:
 def test_rows_are_counted_by_table_and_label(kafka: None, game: Stores) -> None:
     found = event_snapshot.gather(settings(), "game").rows
     assert (found.stored, found.identities, found.duplicates, found.late) == (19, 18, 3, 0)
-    assert found.parts == {"sword_purchases": Part(4, 4), "purchases": Part(6, 5), "guilds": Part(2, 2)}
+    assert found.parts == {"sword_purchases": TablePart(4, 4), "purchases": TablePart(6, 5), "guilds": TablePart(2, 2)}
 
 
 def test_each_table_is_asked_for_what_the_batches_until_then_have_made(kafka: None, game: Stores) -> None:
@@ -88,7 +88,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
 
     monkeypatch.setattr(topic_reader, "consumer", consumer)
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.Bounds(0, 25)})
+    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 25)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: State(3, None))
     monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
@@ -97,14 +97,14 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: None)
     found = event_snapshot.gather(settings(), "game")
-    assert (found.processed(), found.waiting(), found.rows) == (0, 25, Rows())
+    assert (found.processed(), found.waiting(), found.rows) == (0, 25, StoredRows())
     assert not game.asked
 
 
 def test_a_table_that_is_missing_is_named_with_what_to_do(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result())
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult())
     with pytest.raises(
-        EvidenceError, match="no table game_events yet: make the pipeline's tables with: eventmill tables game"
+        SnapshotError, match="no table game_events yet: make the pipeline's tables with: eventmill tables game"
     ):
         event_snapshot.gather(settings(), "game")
 
@@ -116,8 +116,8 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
         "/eventmill/game/guilds/day=2026-01-03": ["batch-0000000004-part-00000.parquet"],
     }
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
-    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Places())
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
+    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Locations())
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult(rows=(("day=2026-01-01",),)))
     assert event_snapshot.unknown(settings(), "game", PIPELINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
 
 
@@ -126,11 +126,11 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
 ) -> None:
     asked: list[str] = []
 
-    def hive(_: Settings, statement: str) -> Result:
+    def hive(_: Settings, statement: str) -> QueryResult:
         if statement.startswith(f"SELECT {event_snapshot.IDENTITY} FROM order_events"):
             asked.append(statement)
-            return Result(rows=(("0aa01",), ("0cc03",), ("another",)))
-        return Result(rows=(("order_events",),))
+            return QueryResult(rows=(("0aa01",), ("0cc03",), ("another",)))
+        return QueryResult(rows=(("order_events",),))
 
     shop = Orders({"2026-01-01": ["0aa0-1", "0bb0-2", "0cc0-3"]})
     monkeypatch.setattr(mysql, "connect", shop.connect)

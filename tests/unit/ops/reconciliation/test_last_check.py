@@ -12,21 +12,21 @@ from msgspec.structs import replace
 from eventmill.config.settings import Settings
 from eventmill.lake import webhdfs
 from ops.reconciliation import last_check
-from ops.reconciliation.last_check import Counted, Day, Found, Note
+from ops.reconciliation.last_check import CheckNote, CountedOffsets, Day, Found
 from spark_jobs.state.state_store import State
 from spark_jobs.state.watermark import Partition, Progress
 from tests.support import settings
 
 PROGRESS = Progress(100, 0, {0: Partition(10, 5), 1: Partition(20)})
 STATE = State(4, 300, PROGRESS)
-NOTE = Note(
+NOTE = CheckNote(
     time=datetime(2026, 12, 1, 10, tzinfo=UTC),
     topic="clicks",
     topic_id="a",
     rules=last_check.rules(settings(), "clicks"),
     batch=4,
     progress=PROGRESS,
-    counted=Counted({0: 10, 1: 20}, 29),
+    counted=CountedOffsets({0: 10, 1: 20}, 29),
     days={"commerce": {"day=2026-01-01": Day("/eventmill/clicks/x", "0a", [("2026-01-01 00:00:00", "手机", 3)], 7)}},
 )
 
@@ -64,7 +64,7 @@ def test_a_note_that_is_none_is_left_aside(hdfs: dict[str, bytes], content: byte
     assert reason in found.ignored
 
 
-def usable(now: Note = NOTE, state: State | None = STATE) -> Found:
+def usable(now: CheckNote = NOTE, state: State | None = STATE) -> Found:
     """The note as a check at that moment finds it."""
     return last_check.usable(Found(NOTE), now, state)
 
@@ -80,7 +80,7 @@ def test_a_note_counts_while_the_job_goes_on() -> None:
     [lambda note: replace(note, topic="other"), lambda note: replace(note, topic_id="b")],
     ids=["another topic", "made anew"],
 )
-def test_a_note_about_another_topic_is_left_aside(change: Callable[[Note], Note]) -> None:
+def test_a_note_about_another_topic_is_left_aside(change: Callable[[CheckNote], CheckNote]) -> None:
     found = usable(change(NOTE))
     assert not found.note
     assert "is not the one that it was about" in found.ignored

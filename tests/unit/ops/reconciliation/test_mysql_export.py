@@ -13,11 +13,11 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql
 from ops.reconciliation import mysql_export
-from ops.reconciliation.last_check import Day, Exported, Note
+from ops.reconciliation.last_check import CheckNote, Day, Exported
 from tests.support import settings
 
 FIRST, SECOND = Exported(1, 3, 2**64 - 1), Exported(2, 9, 7)
-NOTED = Note(
+NOTED = CheckNote(
     batch=1,
     days={"commerce": {"day=2026-01-01": Day("", "", [("2026-01-01 00:00:00", "mobile", 3)], 0)}},
     exported={"2026-01-01": FIRST},
@@ -53,7 +53,7 @@ class Database:
         return self._answer
 
 
-def read(monkeypatch: pytest.MonkeyPatch, database: Database, before: Note) -> Counter[tuple[str, str]]:
+def read(monkeypatch: pytest.MonkeyPatch, database: Database, before: CheckNote) -> Counter[tuple[str, str]]:
     """The export as a check finds it."""
 
     @contextmanager
@@ -66,7 +66,7 @@ def read(monkeypatch: pytest.MonkeyPatch, database: Database, before: Note) -> C
 
 def test_without_a_note_all_rows_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(FIRST)
-    assert read(monkeypatch, database, Note()).total() == 13
+    assert read(monkeypatch, database, CheckNote()).total() == 13
     assert database.asked == [mysql_export.ROWS]
 
 

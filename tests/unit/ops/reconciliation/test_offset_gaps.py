@@ -11,15 +11,15 @@ import pytest
 
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.reconciliation import checks, click_checks, offset_gaps
-from ops.reconciliation.last_check import Counted, Note
+from ops.reconciliation.last_check import CheckNote, CountedOffsets
 from spark_jobs.state.state_store import State, Totals
 from spark_jobs.state.watermark import Partition, Progress
 from tests.support import settings
 from tests.unit.ops.reconciliation.test_click_checks import GOOD
 
-Limits = Mapping[int, Bounds]
+Limits = Mapping[int, OffsetRange]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_there_are_none_where_nothing_was_replayed(silent: set[tuple[int, int]])
 
 def test_the_end_of_a_transaction_behind_the_state_is_not_waiting(silent: set[tuple[int, int]]) -> None:
     silent.add((0, 10))
-    evidence = offset_gaps.count(settings(), replace(GOOD, kafka={0: Bounds(0, 11), 1: Bounds(0, 12)}))
+    evidence = offset_gaps.count(settings(), replace(GOOD, kafka={0: OffsetRange(0, 11), 1: OffsetRange(0, 12)}))
     report = click_checks.report("clicks", evidence, None, None)
     assert (report.accepted, report.waiting, report.differences) == (22, 0, [])
 
@@ -70,21 +70,23 @@ def test_a_record_that_is_lost_is_no_gap(silent: set[tuple[int, int]]) -> None:
 def test_where_kafka_has_removed_records_the_job_tells_how_many_there_were(silent: set[tuple[int, int]]) -> None:
     silent.add((1, 7))
     state = State(3, 300, Progress(partitions={0: Partition(11), 1: Partition(12)}), Totals(records=22))
-    found = offset_gaps.count(settings(), replace(GOOD, kafka={0: Bounds(4, 11), 1: Bounds(0, 12)}, state=state))
+    found = offset_gaps.count(
+        settings(), replace(GOOD, kafka={0: OffsetRange(4, 11), 1: OffsetRange(0, 12)}, state=state)
+    )
     assert (found.gaps, found.counted()) == (0, 22)
     assert checks.is_balanced(found)
 
 
-def before(offsets: dict[int, int], records: int) -> Note:
+def before(offsets: dict[int, int], records: int) -> CheckNote:
     """What the last check has counted."""
-    return Note(batch=1, counted=Counted(offsets, records))
+    return CheckNote(batch=1, counted=CountedOffsets(offsets, records))
 
 
 def test_what_was_counted_before_is_not_read_again(
     silent: set[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent |= {(0, 3), (1, 11)}
-    read: list[dict[int, Bounds]] = []
+    read: list[dict[int, OffsetRange]] = []
     count = topic_reader.count
 
     def kept(client: Any, topic: str, limits: Limits) -> int:
@@ -96,13 +98,13 @@ def test_what_was_counted_before_is_not_read_again(
     evidence.stored[next(iter(evidence.stored))] -= 2
     found = offset_gaps.count(settings(), evidence)
     assert (found.gaps, found.counted()) == (2, 20)
-    assert read[-1] == {0: Bounds(9, 10), 1: Bounds(10, 12)}
+    assert read[-1] == {0: OffsetRange(9, 10), 1: OffsetRange(10, 12)}
 
 
 def test_records_that_kafka_removed_after_they_were_counted_are_counted(silent: set[tuple[int, int]]) -> None:
-    trimmed = replace(GOOD, kafka={0: Bounds(8, 10), 1: Bounds(0, 12)}, before=before({0: 8, 1: 3}, 11))
+    trimmed = replace(GOOD, kafka={0: OffsetRange(8, 10), 1: OffsetRange(0, 12)}, before=before({0: 8, 1: 3}, 11))
     assert trimmed.removed() == 0
-    assert trimmed.uncounted() == {0: Bounds(8, 10), 1: Bounds(3, 12)}
+    assert trimmed.uncounted() == {0: OffsetRange(8, 10), 1: OffsetRange(3, 12)}
     found = offset_gaps.count(settings(), trimmed, 11 + 2 + 9)
     assert (found.gaps, found.counted()) == (0, 22)
     report = click_checks.report("clicks", found, None, None)
@@ -111,5 +113,5 @@ def test_records_that_kafka_removed_after_they_were_counted_are_counted(silent: 
 
 
 def test_records_that_kafka_removed_uncounted_are_told(silent: set[tuple[int, int]]) -> None:
-    trimmed = replace(GOOD, kafka={0: Bounds(9, 10), 1: Bounds(0, 12)}, before=before({0: 8, 1: 3}, 11))
+    trimmed = replace(GOOD, kafka={0: OffsetRange(9, 10), 1: OffsetRange(0, 12)}, before=before({0: 8, 1: 3}, 11))
     assert trimmed.removed() == 9

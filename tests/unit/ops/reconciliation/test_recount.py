@@ -20,7 +20,7 @@ from eventmill.databases import query_engines
 from eventmill.kafka import topic_reader
 from ops.datagen import product_views, spec
 from ops.reconciliation import recount
-from ops.reconciliation.last_check import Views
+from ops.reconciliation.last_check import ViewSums
 from ops.reconciliation.recount import Recount
 from spark_jobs.state.watermark import LONG_AGO
 from tests.support import settings
@@ -52,7 +52,7 @@ def counted(*records: SimpleNamespace) -> Recount:
 
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_a_generated_file_is_counted_as_its_truth_says(tmp_path: Path, partitions: int) -> None:
-    wanted = spec.Plan(count=5000, late=0.05, duplicates=0.05, broken=0.05)
+    wanted = spec.Spec(count=5000, late=0.05, duplicates=0.05, broken=0.05)
     truth = product_views.write(wanted, tmp_path / "clicks", tmp_path / "truth")
     lines = (tmp_path / "clicks").read_bytes().splitlines()
     found = counted(*(record(line, _partition(line, partitions)) for line in lines))
@@ -104,7 +104,7 @@ def test_records_are_counted_and_not_offsets(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(topic_reader, "consumer", lambda _: nullcontext())
     monkeypatch.setattr(topic_reader, "between", lambda _client, _topic, _limits: iter(range(recount.STEP + 1)))
     told: list[int] = []
-    limits = {0: topic_reader.Bounds(0, recount.STEP + 7)}
+    limits = {0: topic_reader.OffsetRange(0, recount.STEP + 7)}
     assert recount.count(settings(), "events", limits, told.append) == recount.STEP + 1
     assert told == [recount.STEP, recount.STEP + 7]
 
@@ -142,13 +142,13 @@ def topics(draw: st.DrawFn) -> list[SimpleNamespace]:
     return [record(value, partition, offset=offset) for offset, (value, partition) in enumerate(found)]
 
 
-def piece(records: list[SimpleNamespace], before: Views | None, closed: int, batch: int) -> Recount:
+def piece(records: list[SimpleNamespace], before: ViewSums | None, closed: int, batch: int) -> Recount:
     """The count of these records after those that were counted before."""
     ends = {each.partition: each.offset + 1 for each in records}
     result = Recount(5 * MINUTE, 5 * MINUTE, closed=closed, batch=batch, ends=ends)
     if before:
         # As from a note.
-        result.go_on(msgspec.json.decode(msgspec.json.encode(before), type=Views))
+        result.go_on(msgspec.json.decode(msgspec.json.encode(before), type=ViewSums))
     for each in records:
         result.add(each)
     return result

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from eventmill.databases import query_engines
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from eventmill.kafka import dead_letters
 from eventmill.lake import partition_locations, webhdfs
-from eventmill.lake.partition_locations import Place, Places
+from eventmill.lake.partition_locations import Location, Locations
 from ops.reconciliation import snapshot
 from ops.reconciliation.snapshot import RejectedUntil
 from tests.support import settings
@@ -66,7 +66,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     for day in (1, 2, 4):
         folders[f"/eventmill/clicks/commerce/day=2026-01-0{day}"] = [f"batch-{day:010}.parquet"]
     folders["/eventmill/clicks/compacted/3"] = ["batch-0000000003.parquet"]
-    moved = Places({"commerce": {"day=2026-01-03": Place("compacted/3")}})
+    moved = Locations({"commerce": {"day=2026-01-03": Location("compacted/3")}})
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders[folder])
     monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: moved)
 
@@ -75,7 +75,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_days_that_a_batch_until_then_has_made_and_hive_does_not_know_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result(rows=(("day=2026-01-01",),)))
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult(rows=(("day=2026-01-01",),)))
     assert snapshot.unknown_days(settings(), "clicks", "commerce", 3) == ["day=2026-01-02", "day=2026-01-03"]
 
 
@@ -83,7 +83,7 @@ def test_days_that_a_batch_until_then_has_made_and_hive_does_not_know_are_found(
 def test_a_new_day_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     known = iter([("day=2026-01-01",), ("day=2026-01-01", "day=2026-01-02", "day=2026-01-03")])
     monkeypatch.setattr(
-        query_engines, "hive", lambda _settings, _statement: Result(rows=tuple((day,) for day in next(known)))
+        query_engines, "hive", lambda _settings, _statement: QueryResult(rows=tuple((day,) for day in next(known)))
     )
     snapshot.wait_for_days(settings(), "clicks", ["commerce"], 3)
     assert next(known, None) is None
@@ -91,7 +91,7 @@ def test_a_new_day_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hdfs")
 def test_a_day_that_nobody_registers_is_left_to_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result())
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult())
     monkeypatch.setattr(snapshot, "REGISTERED_SECONDS", 0)
     snapshot.wait_for_days(settings(), "clicks", ["commerce"], 3)
     assert snapshot.unknown_days(settings(), "clicks", "commerce", 1) == ["day=2026-01-01"]

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventmill.databases import query_engines
-from eventmill.databases.query_engines import Result
+from eventmill.databases.query_engines import QueryResult
 from eventmill.kafka import dead_letters, topic_reader
 from ops.reconciliation import click_snapshot, event_snapshot, mysql_export, snapshot, table_days
-from ops.reconciliation.click_snapshot import Evidence
-from ops.reconciliation.event_snapshot import EventEvidence
-from ops.reconciliation.last_check import NOT_NOTED, Day, Found, Note
+from ops.reconciliation.click_snapshot import ClickSnapshot
+from ops.reconciliation.event_snapshot import EventSnapshot
+from ops.reconciliation.last_check import NOT_NOTED, CheckNote, Day, Found
 from spark_jobs.state.state_store import State
 from spark_jobs.state.watermark import Partition, Progress
 from tests.support import settings
@@ -48,7 +48,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[State]:
     """The other engines, and the states of the job of which the last is the newest."""
     states = [state(4)]
     monkeypatch.setattr(topic_reader, "consumer", lambda _: nullcontext())
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.Bounds(0, 10)})
+    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 10)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
     monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: states[-1])
@@ -67,14 +67,14 @@ def game(now: list[State], monkeypatch: pytest.MonkeyPatch) -> Stores:
     return stores
 
 
-def check(noted: Found = NOT_NOTED) -> EventEvidence:
+def check(noted: Found = NOT_NOTED) -> EventSnapshot:
     """A check of the game."""
     return event_snapshot.gather(settings(), "game", noted)
 
 
-def note_of(found: EventEvidence | Evidence) -> Found:
+def note_of(found: EventSnapshot | ClickSnapshot) -> Found:
     """What the next check finds noted."""
-    return Found(msgspec.json.decode(msgspec.json.encode(found.after), type=Note))
+    return Found(msgspec.json.decode(msgspec.json.encode(found.after), type=CheckNote))
 
 
 def test_days_that_are_as_they_were_are_not_asked_for_again(game: Stores) -> None:
@@ -225,7 +225,7 @@ def test_the_plan_of_hive_says_which_folders_it_reads(monkeypatch: pytest.Monkey
             location hdfs://namenode:8020/eventmill/game/guilds
     """
     rows = tuple((line,) for line in plan.splitlines())
-    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: Result(rows=rows))
+    monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult(rows=rows))
     assert table_days.folders_read(settings(), "guilds") == {
         "/eventmill/game/guilds/day=2026-01-01",
         "/eventmill/game/compacted/guilds/day=2026-01-02/0a1b",

@@ -13,7 +13,7 @@ import pytest
 from eventmill.databases import named_queries, query_engines
 from eventmill.text.printable import visible
 from ops.reports import analytics_report
-from ops.reports.analytics_report import Report
+from ops.reports.analytics_report import AnalyticsReport
 from tests.support import settings
 from tests.unit.any_text import any_text
 
@@ -22,10 +22,10 @@ EVIL = "<script>alert(1)</script>|\n`*x*`"
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, query_engines.Result]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, query_engines.QueryResult]:
     """What Presto answers to each query; a test may change it."""
     given = {
-        query.name: query_engines.Result(
+        query.name: query_engines.QueryResult(
             ("host", "number"), (("user1.comcast.com", 156), ("user2.att.com", Decimal(52)))
         )
         for query in named_queries.read(named_queries.FOLDER / "game.sql")
@@ -35,16 +35,16 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, query_engines.Result]:
     return given
 
 
-def made() -> Report:
+def made() -> AnalyticsReport:
     """The report on the game, as Presto answers."""
     values = settings(game_topic="played")
     sections = [
         analytics_report.answer(values, query, "presto") for query in analytics_report.questions("game", "presto")
     ]
-    return Report("game", "presto", MADE, analytics_report.steps(values, "game", "presto"), sections)
+    return AnalyticsReport("game", "presto", MADE, analytics_report.steps(values, "game", "presto"), sections)
 
 
-def test_every_query_is_answered_in_both_texts(answers: dict[str, query_engines.Result]) -> None:
+def test_every_query_is_answered_in_both_texts(answers: dict[str, query_engines.QueryResult]) -> None:
     for text in (made().html(), made().markdown()):
         for query in answers:
             assert query in text
@@ -52,12 +52,12 @@ def test_every_query_is_answered_in_both_texts(answers: dict[str, query_engines.
         assert "2026-01-01 12:00:00 UTC" in text
 
 
-def test_the_pipeline_is_told_by_the_names_that_are_set(answers: dict[str, query_engines.Result]) -> None:
+def test_the_pipeline_is_told_by_the_names_that_are_set(answers: dict[str, query_engines.QueryResult]) -> None:
     for name in ("topic played", "played.rejected", "game_events", "sword_purchases", "local[*]"):
         assert name in made().html()
 
 
-def test_files_are_written_with_their_charts(answers: dict[str, query_engines.Result], tmp_path: Path) -> None:
+def test_files_are_written_with_their_charts(answers: dict[str, query_engines.QueryResult], tmp_path: Path) -> None:
     written = {path.name for path in analytics_report.write(made(), tmp_path)}
     charts = {f"{name}.svg" for name in analytics_report.CHARTED}
     assert written == {"game.html", "game-mail.html", "game.md"} | charts
@@ -66,12 +66,12 @@ def test_files_are_written_with_their_charts(answers: dict[str, query_engines.Re
     assert "<svg" not in (tmp_path / "game-mail.html").read_text()
 
 
-def test_the_same_answers_give_the_same_bytes(answers: dict[str, query_engines.Result]) -> None:
+def test_the_same_answers_give_the_same_bytes(answers: dict[str, query_engines.QueryResult]) -> None:
     assert made().html() == made().html()
 
 
-def test_names_from_the_data_stay_text(answers: dict[str, query_engines.Result]) -> None:
-    answers["game-purchases"] = query_engines.Result(("host", "purchases"), ((EVIL, 1),))
+def test_names_from_the_data_stay_text(answers: dict[str, query_engines.QueryResult]) -> None:
+    answers["game-purchases"] = query_engines.QueryResult(("host", "purchases"), ((EVIL, 1),))
     page, text = made().html(), made().markdown()
     assert "<script>" not in page
     assert "<script>" not in text
@@ -83,16 +83,16 @@ def test_names_from_the_data_stay_text(answers: dict[str, query_engines.Result])
 @hypothesis.given(any_text())
 def test_no_name_acts_on_who_reads_a_report(name: str) -> None:
     query = next(named_queries.read(named_queries.FOLDER / "game.sql"))
-    sections = [analytics_report.section(query, query_engines.Result((name, "number"), ((name, 1),)))]
-    found = Report("game", "presto", MADE, (), sections)
+    sections = [analytics_report.section(query, query_engines.QueryResult((name, "number"), ((name, 1),)))]
+    found = AnalyticsReport("game", "presto", MADE, (), sections)
     for text in (found.html(), found.markdown()):
         assert text.replace("\n", "").isprintable()
     assert visible(name) in html.unescape(found.html())
 
 
-def test_an_empty_game_is_said(answers: dict[str, query_engines.Result]) -> None:
+def test_an_empty_game_is_said(answers: dict[str, query_engines.QueryResult]) -> None:
     for name in answers:
-        answers[name] = query_engines.Result(("host", "number"), ())
+        answers[name] = query_engines.QueryResult(("host", "number"), ())
     for text in (made().html(), made().markdown()):
         assert "No events yet" in text
 

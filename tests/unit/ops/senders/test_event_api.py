@@ -15,7 +15,7 @@ import pytest
 
 from ops.cli import data
 from ops.senders import event_api
-from ops.senders.event_api import Poster, PostingError, Result
+from ops.senders.event_api import Poster, PostingError, PostResult
 from tests.support import settings
 
 RECEIVED = "2026-01-01T00:00:00.000000Z"
@@ -146,7 +146,7 @@ def test_lines_are_posted_in_their_order_in_batches(serve: Serve, file: Path) ->
     api, port = serve()
     done: list[int] = []
     result = poster(port).post(file, 3, done.append)
-    assert result == Result(accepted=7, rejected=0)
+    assert result == PostResult(accepted=7, rejected=0)
     assert [numbers(request) for request in api.requests] == [[0, 1, 2], [3, 4, 5], [6]]
     assert done == [3, 6, 7]
     assert {request.path for request in api.requests} == {"/v1/events/UserAction"}
@@ -189,7 +189,7 @@ def test_batches_of_the_same_content_have_identities_of_their_own(serve: Serve, 
 def test_a_batch_is_posted_again_with_its_idempotency_key(serve: Serve, file: Path, status: int) -> None:
     busy = Reply(status, {"detail": "later"}, "0")
     api, port = serve(accepted, busy, busy)
-    assert poster(port).post(file, 4) == Result(7, 0)
+    assert poster(port).post(file, 4) == PostResult(7, 0)
     assert [numbers(request) for request in api.requests] == [[0, 1, 2, 3], [4, 5, 6], [4, 5, 6], [4, 5, 6]]
     assert len({request.key for request in api.requests[1:]}) == 1
     assert api.requests[0].key != api.requests[1].key
@@ -200,7 +200,7 @@ def test_events_without_identity_keep_the_one_that_the_api_gave_them(serve: Serv
     file.write_bytes(b"\n".join(lines))
     partly = away(ids=["one", "own"], received=RECEIVED, pending=[{"index": 2, "messageid": "three"}], errors=faults(1))
     api, port = serve(partly, away(), lambda request: accepted(request, 1))
-    assert poster(port).post(file) == Result(accepted=3, rejected=1)
+    assert poster(port).post(file) == PostResult(accepted=3, rejected=1)
     assert api.requests[0].lines == lines
     assert api.requests[1].lines == [
         b'{"messageid":"one","timestamp":"%b","userid":"a"}' % RECEIVED.encode(),
@@ -213,14 +213,14 @@ def test_events_without_identity_keep_the_one_that_the_api_gave_them(serve: Serv
 
 def test_rejected_events_are_counted(serve: Serve, file: Path) -> None:
     api, port = serve(lambda request: accepted(request, 0, 2))
-    assert poster(port).post(file, 4) == Result(accepted=5, rejected=2)
+    assert poster(port).post(file, 4) == PostResult(accepted=5, rejected=2)
     assert len(api.requests) == 2
 
 
 @pytest.mark.parametrize("status", [422, 400, 413])
 def test_a_batch_of_which_all_is_rejected_is_no_error(serve: Serve, file: Path, status: int) -> None:
     api, port = serve(Reply(status, {"detail": "no event keeps its contract", "errors": faults(0, 1, 2)}))
-    assert poster(port).post(file, 3) == Result(accepted=4, rejected=3)
+    assert poster(port).post(file, 3) == PostResult(accepted=4, rejected=3)
     assert len(api.requests) == 3
 
 

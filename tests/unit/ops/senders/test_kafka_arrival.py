@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
-from eventmill.kafka.topic_reader import Bounds
+from eventmill.kafka.topic_reader import OffsetRange
 from ops.senders import kafka_arrival
 from tests.support import settings
 
@@ -38,7 +38,7 @@ def kafka(monkeypatch: pytest.MonkeyPatch, ends: list[int], rejected: list[list[
     monkeypatch.setattr(topic_reader, "consumer", consumer)
     monkeypatch.setattr(topic_reader, "ends", lambda _settings, _topic: {0: 100})
     monkeypatch.setattr(topic_reader, "follow", follow)
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: Bounds(0, next(steps, ends[-1]))})
+    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: OffsetRange(0, next(steps, ends[-1]))})
 
 
 def test_it_ends_when_all_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +50,9 @@ def test_it_ends_when_all_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_kafka_may_be_away_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka(monkeypatch, [], [])
-    answers = iter([{0: Bounds(0, 102)}, None, {0: Bounds(0, 104)}])
+    answers = iter([{0: OffsetRange(0, 102)}, None, {0: OffsetRange(0, 104)}])
 
-    def bounds(*_: object) -> dict[int, Bounds]:
+    def bounds(*_: object) -> dict[int, OffsetRange]:
         if (answer := next(answers)) is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return answer

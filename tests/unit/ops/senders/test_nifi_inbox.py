@@ -102,7 +102,7 @@ def test_a_crash_right_after_the_rename_sends_nothing_twice(
 ) -> None:
     enter = nifi_inbox._enter
 
-    def cut(ready: Path, entry: Path) -> nifi_inbox.Receipt:
+    def cut(ready: Path, entry: Path) -> nifi_inbox.InboxReceipt:
         enter(ready, entry)
         raise PowerCutError
 

@@ -15,9 +15,9 @@ from eventmill.config.settings import ROOT
 from eventmill.contracts.events import GameEvent
 from eventmill.databases import named_queries
 from spark_jobs.pipelines.event_tables import EventTable, Horizon, file_names
-from spark_jobs.pipelines.game import TABLES, Game
+from spark_jobs.pipelines.game import TABLES, GameMicroBatch
 from spark_jobs.pipelines.registry import PIPELINES
-from spark_jobs.processing.packed_records import Verdict, unpack
+from spark_jobs.processing.packed_records import Outcome, unpack
 from spark_jobs.source.schema import column_type
 from tests.support import settings
 from tests.unit.spark_jobs.support import START, GamePipeline, Record, game_event, packed_records
@@ -190,7 +190,7 @@ def test_an_identity_is_forgotten_behind_the_horizon(game: GamePipeline) -> None
 
 def test_what_comes_behind_the_watermark_is_remembered_from_where_that_is() -> None:
     horizon = Horizon(closed=100, watermark=10)
-    stored = packed_records({"time": 5}, {"time": 105}, {"time": 95, "verdict": Verdict.SEEN})
+    stored = packed_records({"time": 5}, {"time": 105}, {"time": 95, "outcome": Outcome.SEEN})
     remembered = horizon.from_now(stored)
     assert remembered.column("time").to_pylist() == [100, 105, 95]
     assert Horizon(105, 10).remembered(remembered).column("time").to_pylist() == [100, 105]
@@ -241,4 +241,4 @@ def test_a_batch_without_records_leaves_no_files(game: GamePipeline) -> None:
 def test_the_settings_wire_the_pipeline(game: GamePipeline) -> None:
     pipeline = PIPELINES["game"](game.spark, settings(game_trigger_seconds=3), True)
     assert (pipeline.topic, pipeline.trigger_seconds, pipeline.max_offsets) == ("events", 3, 100_000)
-    assert isinstance(pipeline.process, Game)
+    assert isinstance(pipeline.process, GameMicroBatch)

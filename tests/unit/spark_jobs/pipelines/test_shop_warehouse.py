@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.warehouse import FOLDER, PLANS, STAGED, Plan
+from eventmill.lake.warehouse import FOLDER, PLANS, STAGED, WarehousePlan
 from spark_jobs.pipelines.shop_warehouse import QUARANTINE, TABLES, Warehouse, checked
 
 UUID = "5f0c2a52-9f0e-4f0e-9a43-0e6f7f2f4a11"
@@ -43,7 +43,7 @@ class Shop:
         part.mkdir(parents=True)
         (part / "part-m-00000").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
-    def refresh(self) -> Plan | None:
+    def refresh(self) -> WarehousePlan | None:
         """Clean what is new, and publish the plan."""
         plan = self.warehouse.refresh()
         if plan:
@@ -52,7 +52,7 @@ class Shop:
             staged.rename(self.folder / PLANS / staged.name)
         return plan
 
-    def rows(self, plan: Plan, table: str) -> dict[str, list[tuple[int, int]]]:
+    def rows(self, plan: WarehousePlan, table: str) -> dict[str, list[tuple[int, int]]]:
         """The rows of each day: the key and the last column."""
         found = {}
         for day, version in plan.days[table].items():
@@ -61,7 +61,7 @@ class Shop:
             found[day] = sorted((row["order_id"], row["status"]) for row in rows)
         return found
 
-    def text(self, plan: Plan, table: str, day: str) -> list[str]:
+    def text(self, plan: WarehousePlan, table: str, day: str) -> list[str]:
         """The lines of a day."""
         files = (self.folder / FOLDER / table / "csv" / plan.days[table][day] / f"day={day}").glob("*.csv")
         return sorted(line for file in files for line in file.read_text("utf-8").splitlines())

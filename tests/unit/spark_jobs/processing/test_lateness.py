@@ -9,7 +9,7 @@ from eventmill.contracts.events import ProductView
 from eventmill.kafka.record_sizes import RECORD_BYTES, TOO_LONG
 from spark_jobs.pipelines.clicks import LABEL
 from spark_jobs.processing.lateness import Rule, Tagged, Tagging, in_packs
-from spark_jobs.processing.packed_records import Verdict, numbers
+from spark_jobs.processing.packed_records import Outcome, numbers
 from spark_jobs.processing.refusals import Refusals
 from tests.unit.spark_jobs.support import START, click
 
@@ -34,7 +34,7 @@ def tagging(closed: int = 0, newest: dict[int, int] | None = None) -> Tagging:
 
 
 def late(tagged: Tagged) -> list[bool]:
-    return [verdict == Verdict.LATE for verdict in numbers(tagged.records, "verdict")]
+    return [outcome == Outcome.LATE for outcome in numbers(tagged.records, "outcome")]
 
 
 def test_the_newest_of_an_earlier_batch_of_the_task_counts() -> None:
@@ -54,7 +54,7 @@ def test_what_belongs_to_a_final_window_is_late() -> None:
 def test_a_rejected_record_is_not_late_and_keeps_its_bytes() -> None:
     values = batch(click(1000), b"{", click(1001))
     tagged = tagging().judge(values)
-    assert numbers(tagged.records, "verdict").tolist() == [Verdict.STORED, Verdict.REJECTED, Verdict.STORED]
+    assert numbers(tagged.records, "outcome").tolist() == [Outcome.STORED, Outcome.REJECTED, Outcome.STORED]
     assert tagged.records.column("label").to_pylist() == ["desktop", None, "desktop"]
     rejected = tagged.rejected(values).select(["offset", "key", "value", "reason"]).to_pylist()
     assert rejected == [{"offset": 1, "key": b"k", "value": b"{", "reason": "Input data was truncated"}]
@@ -81,7 +81,7 @@ def test_what_sinks_refused_is_rejected_and_moves_nothing() -> None:
     task = Tagging(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND), refusals=refusals)
     values = batch(click(1), click(2), click(5000, "tablet"), b"{", click(3))
     tagged = task.judge(values)
-    assert numbers(tagged.records, "verdict").tolist() == [Verdict.STORED, *[Verdict.REJECTED] * 3, Verdict.STORED]
+    assert numbers(tagged.records, "outcome").tolist() == [Outcome.STORED, *[Outcome.REJECTED] * 3, Outcome.STORED]
     assert tagged.records.column("label").to_pylist() == ["desktop", None, None, None, "desktop"]
     found = tagged.rejected(values).select(["offset", "reason", "refused"]).to_pylist()
     assert [tuple(row.values()) for row in found] == [
@@ -121,7 +121,7 @@ def test_an_event_of_a_clock_that_is_minutes_ahead_moves_the_newest_time() -> No
     assert late(task.judge(batch(click(1300), click(1000), click(1001), received=1000))) == [False, True, False]
 
 
-def test_verdicts_do_not_depend_on_where_a_batch_ends() -> None:
+def test_outcomes_do_not_depend_on_where_a_batch_ends() -> None:
     times = [1000, 73000, 1001, 1302, 999, 1700, 1400]
     received = [1000, 1000, 1001, 1002, 1003, 1004, 1005]
     one_by_one = bounded()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs.processing.deduplication import find_duplicates
-from spark_jobs.processing.packed_records import BUCKETS, Verdict, buckets, identities, pack, split, unpack
+from spark_jobs.processing.packed_records import BUCKETS, Outcome, buckets, identities, pack, split, unpack
 from tests.unit.spark_jobs.support import packed_records as records
 
 UUIDS = [uuid5(UUID(int=0), str(number)) for number in range(1000)]
@@ -51,7 +51,7 @@ def test_split_keeps_the_order_within_a_key() -> None:
                 "low": st.integers(0, 3),
                 "time": st.integers(0, 3),
                 "partition": st.integers(0, 1),
-                "verdict": st.sampled_from([Verdict.SEEN, Verdict.STORED, Verdict.LATE, Verdict.REJECTED]),
+                "outcome": st.sampled_from([Outcome.SEEN, Outcome.STORED, Outcome.LATE, Outcome.REJECTED]),
             }
         ),
         max_size=12,
@@ -64,17 +64,17 @@ def test_of_each_identity_one_is_kept_whatever_the_order(rows: list[dict[str, ob
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     outcomes = []
     for given_rows in (numbered, shuffled):
-        ordered, verdicts = find_duplicates(records(*given_rows))
-        outcomes.append(dict(zip(ordered.column("offset").to_pylist(), verdicts.tolist(), strict=True)))
+        ordered, found = find_duplicates(records(*given_rows))
+        outcomes.append(dict(zip(ordered.column("offset").to_pylist(), found.tolist(), strict=True)))
     assert outcomes[0] == outcomes[1]
     for low in range(4):
-        same = [row for row in numbered if row["low"] == low and row["verdict"] in (Verdict.SEEN, Verdict.STORED)]
+        same = [row for row in numbered if row["low"] == low and row["outcome"] in (Outcome.SEEN, Outcome.STORED)]
         if same:
-            kept = [row for row in same if outcomes[0][row["offset"]] != Verdict.DUPLICATE]
-            first = min(same, key=lambda row: tuple(row[name] for name in ("verdict", "time", "partition", "offset")))
+            kept = [row for row in same if outcomes[0][row["offset"]] != Outcome.DUPLICATE]
+            first = min(same, key=lambda row: tuple(row[name] for name in ("outcome", "time", "partition", "offset")))
             assert kept == [first]
     assert all(
-        outcomes[0][row["offset"]] == row["verdict"]
+        outcomes[0][row["offset"]] == row["outcome"]
         for row in numbered
-        if row["verdict"] in (Verdict.LATE, Verdict.REJECTED)
+        if row["outcome"] in (Outcome.LATE, Outcome.REJECTED)
     )

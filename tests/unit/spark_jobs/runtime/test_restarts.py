@@ -12,7 +12,7 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.spark import job_state
 from spark_jobs.runtime import restarts
-from spark_jobs.runtime.restarts import Board, Restarts
+from spark_jobs.runtime.restarts import QueryStates, Restarts
 from tests.support import settings
 
 
@@ -165,7 +165,7 @@ def values(tmp_path: Path) -> Settings:
 
 def test_the_state_of_a_pipeline_is_that_of_its_worst_query(values: Settings) -> None:
     own, beside = Kept("orders"), Kept("orders/product_views")
-    board = Board(values, "orders", [own.restarts, beside.restarts])
+    board = QueryStates(values, "orders", [own.restarts, beside.restarts])
     sign = values.state_dir / "jobs" / "orders.runs"
     board.update()
     assert not sign.exists()
@@ -187,7 +187,7 @@ def test_the_state_of_a_pipeline_is_that_of_its_worst_query(values: Settings) ->
 
 def test_what_ends_the_process_is_written_down_and_a_stop_leaves_nothing(values: Settings) -> None:
     kept = Kept()
-    board = Board(values, "visits", [kept.restarts])
+    board = QueryStates(values, "visits", [kept.restarts])
     kept.at(0)
     board.update()
     board.fail("Spark has ended")
@@ -202,5 +202,5 @@ def test_a_state_that_cannot_be_written_ends_nothing(values: Settings, caplog: p
     kept.at(0)
     (values.state_dir / "jobs").rmdir()
     (values.state_dir / "jobs").write_text("no folder")
-    Board(values, "visits", [kept.restarts]).update()
+    QueryStates(values, "visits", [kept.restarts]).update()
     assert "the state of visits cannot be written" in caplog.text

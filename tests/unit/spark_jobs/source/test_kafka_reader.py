@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from eventmill.lake.hadoop_files import Files
-from eventmill.lake.lost_records import Gap, LostRecordsError, Note
+from eventmill.lake.lost_records import LostRecordsError, OffsetGap, SkipNote
 from spark_jobs.source import kafka_reader
 from spark_jobs.source.kafka_reader import Range
 from spark_jobs.source.kafka_stream import map_records
@@ -78,11 +78,11 @@ def test_a_batch_reads_what_spark_wrote_down(spark: SparkSession, tmp_path: Path
 def test_what_the_note_calls_lost_is_not_read(spark: SparkSession, tmp_path: Path) -> None:
     plan(tmp_path, {0: 3, 1: 5}, {0: 9, 1: 5}, {0: 20, 1: 7})
     files = Files(spark, tmp_path.as_uri())
-    (tmp_path / "lost.json").write_bytes(msgspec.json.encode(Note(TOPIC, {0: 11, 1: 99})))
+    (tmp_path / "lost.json").write_bytes(msgspec.json.encode(SkipNote(TOPIC, {0: 11, 1: 99})))
     assert kafka_reader.of_batch(files, TOPIC, 0) == []
-    assert kafka_reader.lost_of_batch(files, 0) == [Gap(0, 3, 9)]
+    assert kafka_reader.lost_of_batch(files, 0) == [OffsetGap(0, 3, 9)]
     assert kafka_reader.of_batch(files, TOPIC, 1) == [Range(0, 11, 20)]
-    assert kafka_reader.lost_of_batch(files, 1) == [Gap(0, 9, 11), Gap(1, 5, 7)]
+    assert kafka_reader.lost_of_batch(files, 1) == [OffsetGap(0, 9, 11), OffsetGap(1, 5, 7)]
 
 
 def plan(folder: Path, begin: dict[int, int], *ends: dict[int, int]) -> None:

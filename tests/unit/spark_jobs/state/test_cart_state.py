@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from spark_jobs.state.cart_state import Action, Cart, Clock, Shopper, advance
+from spark_jobs.state.cart_state import CartAction, Clock, OpenCart, Shopper, advance
 
 TIMEOUT, WINDOW, FAR = 600, 5, 10_000
 Step = tuple[int, str]
 
 
-def actions(*steps: Step) -> list[Action]:
+def actions(*steps: Step) -> list[CartAction]:
     """Actions of one shopper, given as time and name; the id is the time."""
-    return [Action(at, 0, at, f"id-{at}", name, f"product-{at}", at * 10) for at, name in steps]
+    return [CartAction(at, 0, at, f"id-{at}", name, f"product-{at}", at * 10) for at, name in steps]
 
 
 def timed_out(*steps: Step, closed: int = FAR) -> list[tuple[str, int, int]]:
@@ -51,9 +51,9 @@ def test_its_time_is_over_when_no_order_in_time_can_come_any_more(closed: int, n
 
 def test_the_cart_tells_what_it_came_to() -> None:
     steps = actions((10, "SHOPPING_CART"), (20, "SHOPPING_CART"))
-    steps += [Action(30, 0, 30, "id-30", "CHECKOUT", None, None)]
+    steps += [CartAction(30, 0, 30, "id-30", "CHECKOUT", None, None)]
     (cart,) = advance(Shopper(), steps, Clock(WINDOW, FAR, TIMEOUT)).timed_out
-    assert cart == Cart("id-10", 10, 30, "CHECKOUT", 2, "product-20", 200)
+    assert cart == OpenCart("id-10", 10, 30, "CHECKOUT", 2, "product-20", 200)
 
 
 def test_counts_are_of_the_whole_window_and_only_those_that_changed() -> None:
@@ -80,7 +80,7 @@ def test_the_outcome_does_not_depend_on_how_the_actions_are_divided(seed: int) -
     steps = actions(*((at, chance.choice(names)) for at in times))
     whole = advance(Shopper(), steps, Clock(WINDOW, 20_000, TIMEOUT))
     shopper = Shopper()
-    carts: list[Cart] = []
+    carts: list[OpenCart] = []
     counts: dict[tuple[int, str], int] = {}
     # Each action comes at most 50 later than one that is newer.
     came = sorted(steps, key=lambda action: action.time + chance.random() * 50)
