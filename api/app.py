@@ -32,7 +32,7 @@ from eventmill.kafka import topics
 def api() -> Application:
     """The event API with its console, and the shop."""
     settings = load()
-    logs.start(settings)
+    logs.start_logging(settings)
     publisher, keys, overviews = Publisher(settings), Keys(settings), Overviews(settings)
     blueprints = [
         actions(_game(settings, publisher), keys),
@@ -41,13 +41,15 @@ def api() -> Application:
         overview(overviews.now, keys),
     ]
     outbox = Outbox(settings, publisher.publish_from_thread)
-    return _front(settings, publisher, keys, blueprints, outbox, lambda: stack_metrics.text(overviews.now()))
+    return _front(
+        settings, publisher, keys, blueprints, outbox, lambda: stack_metrics.stack_metrics_text(overviews.now())
+    )
 
 
 def game() -> Application:
     """The game service."""
     settings = load()
-    logs.start(settings)
+    logs.start_logging(settings)
     publisher, keys = Publisher(settings), Keys(settings)
     return _front(settings, publisher, keys, [pages(_game(settings, publisher), keys)])
 

@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from api.http.problems import ProblemError
-from eventmill.config.api_keys import digest
+from eventmill.config.api_keys import key_digest
 from eventmill.config.settings import Settings
 
 
@@ -65,7 +65,7 @@ class Keys:
 
     def _name(self, key: str) -> str | None:
         """The client that has the key."""
-        given = digest(key)
+        given = key_digest(key)
         # All are compared, each in constant time: how long it takes tells nothing.
         found = [name for hashed, name in self._names.items() if hmac.compare_digest(hashed, given)]
         return found[0] if found else None

@@ -71,10 +71,10 @@ async def keep() -> None:
     """Write this process's numbers now and then, as long as it lives."""
     while True:
         await asyncio.sleep(WRITE_SECONDS)
-        write()
+        write_metrics()
 
 
-def write() -> None:
+def write_metrics() -> None:
     """Write this process's numbers for the others."""
     if FOLDER in os.environ:
         file = Path(os.environ[FOLDER], str(os.getpid()))
@@ -83,9 +83,9 @@ def write() -> None:
         new.replace(file)
 
 
-def text() -> bytes:
+def prometheus_text() -> bytes:
     """All numbers in Prometheus' text format."""
-    write()
+    write_metrics()
     files = [file for file in Path(os.environ[FOLDER]).iterdir() if not file.suffix] if FOLDER in os.environ else []
     written = [file.read_bytes() for file in files] or [msgspec.msgpack.encode(_own)]
     registry = CollectorRegistry()

@@ -100,7 +100,7 @@ def health(ready: Check, of_stack: Numbers) -> Blueprint:
 
     @blueprint.get("/metrics")
     def numbers() -> Response:
-        return Response(metrics.text() + of_stack(), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.prometheus_text() + of_stack(), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
 

@@ -100,7 +100,7 @@ class Bench:
         """Start the services, with nothing in them."""
         self.stack.remove()
         self.stack.eventmill("up", "api")
-        topics.apply(self.values)
+        topics.apply_topics(self.values)
         mysql.apply_tables(self.values)
 
     def plain(self) -> AbstractContextManager[Peer]:
@@ -216,7 +216,7 @@ def main(
         _show(console, plain, peers)
         if picture:
             costs = [(peer.name, peer.cpu_an_event()) for peer in peers]
-            picture.write_text(svg_chart.bars(costs, "microseconds of CPU time an event"), "utf-8")
+            picture.write_text(svg_chart.bar_chart(costs, "microseconds of CPU time an event"), "utf-8")
         loads = {connections: bench.load(single, seconds, connections) for connections in OVERLOAD}
         _show_overload(console, loads)
         held = []

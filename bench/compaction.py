@@ -54,7 +54,7 @@ def main(batches: Annotated[int, typer.Option(min=2, help="How many batches the 
     beside.remove()
     try:
         beside.eventmill("up", "kafka", "presto", "hiveserver2")
-        topics.apply(beside.settings)
+        topics.apply_topics(beside.settings)
         _produce(beside, batches * A_BATCH)
         usage = run([sys.executable, "-m", "spark_jobs", "run", "game", "--bounded"], beside.environment)
         console.print(f"{batches} batches of {A_BATCH:,} events stored in {usage.wall:.0f} s")
@@ -66,7 +66,7 @@ def main(batches: Annotated[int, typer.Option(min=2, help="How many batches the 
 def _produce(beside: StackBeside, count: int) -> None:
     settings = beside.settings
     options: dict[str, Any] = {"queue.buffering.max.messages": 2 * count}
-    kafka = Producer(producer.configuration(settings, "bench") | options)
+    kafka = Producer(producer.producer_configuration(settings, "bench") | options)
     for number, event in enumerate(events(count)):
         partition = number % settings.game_partitions
         kafka.produce(settings.game_topic, msgspec.json.encode(event), event.host, partition=partition)

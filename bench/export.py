@@ -142,7 +142,7 @@ class Bench:
 
     def _publish(self) -> None:
         with mysql.connect(self.values) as connection:
-            export.publish(connection, TABLE)
+            export.publish_export(connection, TABLE)
 
     def _sqoop(self, table: str, properties: Mapping[str, str], options: Mapping[str, str], *flags: str) -> None:
         where = f"jdbc:mysql://{self.values.mysql_host}:{self.values.mysql_port}/{self.values.mysql_database}"
@@ -195,7 +195,7 @@ def main(
         _show(console, peers, bench.rows)
         if picture:
             rates = [(peer.name, bench.rows / peer.median) for peer in peers]
-            picture.write_text(svg_chart.bars(rates, "rows a second"), "utf-8")
+            picture.write_text(svg_chart.bar_chart(rates, "rows a second"), "utf-8")
     finally:
         bench.stack.remove()
 

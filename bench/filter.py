@@ -50,7 +50,7 @@ class Bench:
         """Start what the job needs."""
         self.stack.remove()
         self.stack.eventmill("up", "kafka", "datanode", "mysql")
-        topics.apply(self.values)
+        topics.apply_topics(self.values)
         mysql.apply_tables(self.values)
 
     @contextmanager
@@ -109,9 +109,9 @@ class Bench:
         with topic_reader.consumer(self.values) as client:
             limits = {
                 number: topic_reader.OffsetRange(begin[number], b.end)
-                for number, b in topic_reader.bounds(client, topic).items()
+                for number, b in topic_reader.offset_ranges(client, topic).items()
             }
-            return list(topic_reader.between(client, topic, limits))
+            return list(topic_reader.records_between(client, topic, limits))
 
 
 def _origin(record: Any) -> tuple[int, int]:

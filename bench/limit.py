@@ -84,7 +84,7 @@ def count(decoder: Decoder, kafka: str, topic: str, ends: dict[int, int]) -> Cou
 
     def batches() -> Iterator[pa.RecordBatch]:
         for partition, end in ends.items():
-            yield from kafka_reader.read(kafka, topic, partition, 0, end)
+            yield from kafka_reader.read_range(kafka, topic, partition, 0, end)
 
     return COUNT[decoder](batches())
 

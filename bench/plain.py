@@ -31,7 +31,7 @@ def create_app() -> Flask:
         filled = {"messageid": str(uuid4()), "timestamp": f"{received:%Y-%m-%dT%H:%M:%S.%f}Z"}
         value = msgspec.json.encode(filled | request.get_json())
         try:
-            event = events.decode(TYPE, value, received)
+            event = events.decode_event(TYPE, value, received)
         except events.EventError as error:
             return {"detail": str(error)}, 422
         producer.send(settings.clicks_topic, value, str(event.userid).encode()).get(timeout=10)

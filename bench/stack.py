@@ -153,7 +153,7 @@ def main(
         # The first events make the tables and their days.
         for kind, event, look in (("ProductView", click, live), ("GameEvent", play, _made)):
             latencies(values, 1, kind, event, look)
-        hive_tables.apply(values, "game")
+        hive_tables.apply_hive_tables(values, "game")
         seconds = {
             "the live view of the clicks": latencies(values, probes, "ProductView", click, live),
             "Hive's table of the game, read by Presto": latencies(values, probes, "GameEvent", play, in_hive),
@@ -165,7 +165,7 @@ def main(
 
 def _made(values: Settings) -> set[str]:
     """What `in_hive` finds, when the table is there to be asked."""
-    hive_tables.apply(values, "game")
+    hive_tables.apply_hive_tables(values, "game")
     return in_hive(values)
 
 

@@ -78,7 +78,7 @@ class Bench:
         self.stack.remove()
         self.stack.state_dir.mkdir(parents=True)
         self.stack.eventmill("up", "kafka", "datanode")
-        topics.apply(self.values)
+        topics.apply_topics(self.values)
         files = ("--out", str(self.clicks), "--truth", str(self.truth))
         # None broken: the console producer would mend invalid UTF-8.
         plan = ("--count", str(self.count), "--span", "24h", "--broken", "0%")
@@ -139,7 +139,7 @@ class Bench:
         """Every window but the last few is closed, and holds exactly what was generated."""
         expected = {
             (f"{w.window_start:%Y-%m-%d %H:%M:%S}", w.source): w.count
-            for w in ground_truth.read(self.truth).windows
+            for w in ground_truth.read_truth(self.truth).windows
             if w.count
         }
         found = self._final()
@@ -192,7 +192,7 @@ def main(
     console.print(_table(peers, tenth, count))
     if picture:
         rates = [(peer.name, count / peer.median("wall")) for peer in peers]
-        picture.write_text(svg_chart.bars(rates, "clicks a second, start included"), "utf-8")
+        picture.write_text(svg_chart.bar_chart(rates, "clicks a second, start included"), "utf-8")
 
 
 def _table(peers: list[Peer], tenth: list[Peer], count: int) -> Table:

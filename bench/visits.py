@@ -66,7 +66,7 @@ def enrich(databases: Sequence[str], found: Sequence[pa.RecordBatch]) -> float:
 
 def plain_loop(databases: Sequence[str], found: Sequence[pa.RecordBatch]) -> float:
     """CPU seconds of the same for one row after the other, with nothing remembered."""
-    looks = [enrichment.look(Path(name)) for name in databases]
+    looks = [enrichment.open_database(Path(name)) for name in databases]
     begun = time.process_time()
     for batch in found:
         rows = []
@@ -97,7 +97,7 @@ class Copying:
         self.stack.remove()
         self.stack.eventmill("up", "kafka", "source-kafka")
         forward.apply_topics(self.values)
-        source_cluster.send(self.values, file, 60)
+        source_cluster.send_page_logs(self.values, file, 60)
         self.count = count
 
     def forwarder(self) -> float:
@@ -116,7 +116,7 @@ class Copying:
         options: dict[str, Any] = {"group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False}
         consumer = Consumer({**forward.source_configuration(self.values), **options})
         consumer.subscribe([self.values.forward_topic])
-        sink = Producer(producer.configuration(self.values, name) | {"acks": "all", "linger.ms": 20})
+        sink = Producer(producer.producer_configuration(self.values, name) | {"acks": "all", "linger.ms": 20})
         done, begun = 0, 0.0
         while done < self.count:
             for record in consumer.consume(5000, 1):
@@ -129,7 +129,7 @@ class Copying:
         return done / (time.monotonic() - begun)
 
     def _copied(self) -> int:
-        return sum(part.copied for part in forward.status(self.values))
+        return sum(part.copied for part in forward.forwarder_status(self.values))
 
 
 def main(
@@ -141,7 +141,7 @@ def main(
     enriched: dict[str, list[float]] = {"the job's": [], "a plain loop": []}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "logs.json"
-        page_logs.write(Spec(count=count), file, Path(folder) / "truth.json")
+        page_logs.write_page_logs(Spec(count=count), file, Path(folder) / "truth.json")
         copying = Copying()
         databases = [str(path) for path in location_databases.databases(copying.values)]
         found = batches(file.read_bytes().splitlines())

@@ -46,7 +46,7 @@ def download(run: str) -> str:
     folder = settings.state_dir / "airflow" / "landing" / "clicks"
     landed = landing.download(settings.clicks_export, folder / run / "clicks.json")
     landing.prune(folder, KEEP_LANDINGS)
-    return nifi_inbox.send(landed, settings, pipeline="clicks").name
+    return nifi_inbox.send_file(landed, settings, pipeline="clicks").name
 
 
 # Not mode="reschedule": with pauses this short, Airflow 3.3 takes the end of one try for the failure of the next.
@@ -84,7 +84,7 @@ def publish() -> None:
     from ops.maintenance import export
 
     with mysql.connect(load()) as connection:
-        export.publish(connection, TABLE)
+        export.publish_export(connection, TABLE)
 
 
 @task

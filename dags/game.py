@@ -40,8 +40,8 @@ def newest_batch() -> int:
     from eventmill.lake import committed_batches
 
     settings = load()
-    batch = committed_batches.newest(settings, PIPELINE)
-    if batch is None or not committed_batches.totals(settings, PIPELINE, batch)["stored"]:
+    batch = committed_batches.newest_batch(settings, PIPELINE)
+    if batch is None or not committed_batches.batch_totals(settings, PIPELINE, batch)["stored"]:
         raise AirflowSkipException("nobody has played yet")
     return batch
 

@@ -30,36 +30,36 @@ from eventmill.lake import shop_imports, warehouse
 @task
 def new_rows(table: str) -> dict[str, Any]:
     """Passes on the numbers of the rows that are not in the lake yet; skips the import when there are none."""
-    rows = shop_imports.wanted(load(), table)
+    rows = shop_imports.rows_to_import(load(), table)
     if rows.after == rows.until:
         raise AirflowSkipException(f"{table} has no new rows")
-    return {"after": rows.after, "until": rows.until, "folder": shop_imports.aside(table, rows)}
+    return {"after": rows.after, "until": rows.until, "folder": shop_imports.staging_folder(table, rows)}
 
 
 @task
 def into_lake(table: str, rows: dict[str, Any]) -> None:
     """Makes what Sqoop imported a part of the lake, in one step, and removes what earlier tries have left."""
-    shop_imports.publish(load(), table, shop_imports.ImportedRows(rows["after"], rows["until"]))
+    shop_imports.publish_import(load(), table, shop_imports.ImportedRows(rows["after"], rows["until"]))
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def anything_new() -> None:
     """Skips the rest of the run when the warehouse has all that the lake has."""
     settings = load()
-    if warehouse.newest(settings).until == shop_imports.until(settings):
+    if warehouse.newest_plan(settings).until == shop_imports.until(settings):
         raise AirflowSkipException("the lake has nothing that the warehouse has not")
 
 
 @task
 def publish() -> None:
     """Points the partitions of the days that were written anew to their new folders."""
-    warehouse.publish(load())
+    warehouse.publish_plan(load())
 
 
 @task
 def reconcile() -> None:
     """Compares orders and completions of each day in Hive with the shop's database; fails on any difference."""
-    warehouse.require_equal(load())
+    warehouse.require_same_days(load())
 
 
 def imported(table: str) -> SqoopOperator:

@@ -55,16 +55,16 @@ def _ask(name: str, **given: str) -> query_engines.QueryResult:
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
 def board(span: timedelta, top: int) -> leaderboard.Leaderboard | None:
     """The leader board of the newest windows; None when no user did anything yet."""
-    return leaderboard.board(settings.load(), span, top)
+    return leaderboard.top_users(settings.load(), span, top)
 
 
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
-def looks(table: view_counts.Table, span: timedelta) -> Looks | None:
+def recent_views(table: view_counts.Table, span: timedelta) -> Looks | None:
     """The looks of the newest windows that cover that span; None when nobody looked yet."""
     end = newest_end(table, span)
     if end is None:
         return None
-    return Looks(end - span, end, view_counts.looks(settings.load(), table, end - span, end))
+    return Looks(end - span, end, view_counts.views_between(settings.load(), table, end - span, end))
 
 
 @st.cache_data(ttl=REFRESH, max_entries=10, show_spinner=False)

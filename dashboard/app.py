@@ -37,7 +37,7 @@ def pages() -> list[st.Page]:
 
 def main() -> None:
     """Show the page that the reader has picked."""
-    logs.start(settings.load())
+    logs.start_logging(settings.load())
     st.set_page_config(page_title="Eventmill", page_icon="📊", layout="wide")
     st.navigation(pages(), position="top").run()
 

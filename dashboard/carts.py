@@ -30,11 +30,11 @@ def leader_board() -> None:
         if board is None:
             panel.empty(f"No user did anything yet. {HINT}")
             return
-        panel.newest(board.end.replace(tzinfo=UTC))
+        panel.show_newest(board.end.replace(tzinfo=UTC))
         rows = leaders(board)
         left, right = st.columns([3, 2])
         with left:
-            panel.draw(charts.bars(rows, "user", "actions"), "actions by user")
+            panel.show_chart(charts.bars(rows, "user", "actions"), "actions by user")
         with right:
             panel.table(rows)
 

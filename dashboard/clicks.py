@@ -31,13 +31,13 @@ def platforms() -> None:
         if rows.empty:
             panel.empty(f"No windows yet. {HINT}")
             return
-        panel.newest(frames.moment(rows["updated_at"].max()))
+        panel.show_newest(frames.parse_time(rows["updated_at"].max()))
         left, right = st.columns([3, 2])
         with left:
             chart = charts.by_window(by_window(rows), "source", only_day(rows))
-            panel.draw(chart, "product views by window and platform")
+            panel.show_chart(chart, "product views by window and platform")
         with right:
-            panel.draw(charts.bars(by_platform(rows), "source", "views"), "product views by platform")
+            panel.show_chart(charts.bars(by_platform(rows), "source", "views"), "product views by platform")
 
 
 def by_window(rows: pd.DataFrame) -> pd.DataFrame:

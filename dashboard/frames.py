@@ -72,12 +72,12 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.map(lambda cell: (visible(cell) or EMPTY) if isinstance(cell, str) else cell)
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """The time of an answer, which is in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def newest(found: datetime, now: datetime) -> str:
+def newest_sentence(found: datetime, now: datetime) -> str:
     """How old the newest data is, in words."""
     return f"newest data: {found:%Y-%m-%d %H:%M:%S} UTC, {age(now - found)}"
 

@@ -37,7 +37,7 @@ def by_day() -> None:
         left, right = st.columns(2)
         left.metric("Orders on the newest day", f"{last['orders']:,}")
         right.metric("Users who ordered", f"{last['users']:,}")
-        panel.draw(charts.by_day(shown, "orders"), "orders by day")
+        panel.show_chart(charts.by_day(shown, "orders"), "orders by day")
         if missing := int(rows["orders"].sum() - shown["orders"].sum()):
             st.caption(f"{missing:,} orders are of other days: {rows['day'].iloc[0]} to {rows['day'].iloc[-1]}")
 

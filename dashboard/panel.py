@@ -51,22 +51,22 @@ def panel(title: str, hint: str = "") -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            if (sentence := told(error, hint)) is None:
+            if (sentence := error_sentence(error, hint)) is None:
                 raise
             LOG.warning("%s: %s", title, error)
             st.warning(sentence, icon=":material/cloud_off:")
 
 
-def told(error: Exception, hint: str) -> str | None:
+def error_sentence(error: Exception, hint: str) -> str | None:
     """The error as a reader needs it, None for one that nobody foresaw."""
     for engine in ENGINES:
         if engine.is_away(error):
-            return f"{engine.name} does not answer. Start it with {start(engine.service)}."
+            return f"{engine.name} does not answer. Start it with {start_hint(engine.service)}."
     sentence = errors.explain(error)
     return sentence and f"{sentence}. {hint}".rstrip()
 
 
-def start(service: str) -> str:
+def start_hint(service: str) -> str:
     """The command that starts a service."""
     by_compose = settings.load().services_by == "compose"
     return f"`docker compose up -d {service}`" if by_compose else f"`eventmill up {service}`"
@@ -77,9 +77,9 @@ def empty(hint: str) -> None:
     st.info(hint, icon=":material/hourglass_empty:")
 
 
-def newest(found: datetime) -> None:
+def show_newest(found: datetime) -> None:
     """Say how old the newest data is."""
-    st.caption(frames.newest(found, datetime.now(UTC)))
+    st.caption(frames.newest_sentence(found, datetime.now(UTC)))
 
 
 def table(rows: pd.DataFrame) -> None:
@@ -94,7 +94,7 @@ def code(text: str) -> str:
     return f"{fence} {seen} {fence}" if "`" in seen or seen != seen.strip() else f"{fence}{seen}{fence}"
 
 
-def draw(chart: charts.Chart, alt_text: str) -> None:
+def show_chart(chart: charts.Chart, alt_text: str) -> None:
     """Show a chart as wide as its panel, with numbers that can be read on its ground: Vega's are black."""
     colour = ON_DARK if st.context.theme.type == "dark" else ON_LIGHT
     st.altair_chart(chart.configure_text(color=colour), width="stretch", alt=alt_text)

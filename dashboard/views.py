@@ -17,13 +17,13 @@ def panel_of(title: str, table: Table, noun: str, hint: str) -> None:
     """The table's largest numbers over the newest windows."""
     with panel.panel(title, hint):
         span = st.segmented_control("Last", list(SPANS), default="6 hours", required=True, key=f"span-of-{noun}s")
-        found = answers.looks(table, SPANS[str(span)])
+        found = answers.recent_views(table, SPANS[str(span)])
         if found is None:
             panel.empty(f"No looks yet. {hint}")
             return
-        panel.newest(found.end)
+        panel.show_newest(found.end)
         most = frames.top(found.numbers, noun, "views", MOST)
         all_looks, all_names = st.columns(2)
         all_looks.metric("Looks", f"{found.numbers.total():,}")
         all_names.metric(f"{noun.capitalize()}s", f"{len(found.numbers):,}")
-        panel.draw(charts.bars(most, noun, "views"), f"views by {noun}")
+        panel.show_chart(charts.bars(most, noun, "views"), f"views by {noun}")

@@ -75,7 +75,7 @@ def pick_day(days: pd.DataFrame) -> str:
         key=f"day-{first}",
         width=300,
     )
-    panel.newest(frames.moment(days.loc[days["day"] == picked, "viewed_at"].max()))
+    panel.show_newest(frames.parse_time(days.loc[days["day"] == picked, "viewed_at"].max()))
     return picked
 
 
@@ -91,7 +91,7 @@ def summary(rows: pd.DataFrame) -> None:
 def draw(rows: pd.DataFrame, name: str) -> None:
     """Bars of views by what a column names."""
     noun = name.removesuffix("_id")
-    panel.draw(charts.bars(rows.rename(columns={name: noun}), noun, "views"), f"views by {noun}")
+    panel.show_chart(charts.bars(rows.rename(columns={name: noun}), noun, "views"), f"views by {noun}")
 
 
 def stores(day: str) -> None:
@@ -114,7 +114,7 @@ def product(day: str) -> None:
     if rows.empty:
         panel.empty(f"No views of product {panel.code(str(picked))} on {day} (UTC).")
     else:
-        panel.draw(charts.by_hour(frames.by_hour(rows), day), f"views of product {visible(str(picked))} by hour")
+        panel.show_chart(charts.by_hour(frames.by_hour(rows), day), f"views of product {visible(str(picked))} by hour")
 
 
 def systems(day: str, rows: pd.DataFrame) -> None:
@@ -124,6 +124,6 @@ def systems(day: str, rows: pd.DataFrame) -> None:
         with place:
             st.markdown(f"**{name}**")
             chart = charts.by_hour_and(frames.by_hour_and(rows, column, SYSTEMS), column, day)
-            panel.draw(chart, f"views by hour and {column}")
+            panel.show_chart(chart, f"views by hour and {column}")
     with st.expander("Browser and operating system by hour"):
         panel.table(frames.table_by_hour(rows, "browser", "os"))

@@ -16,11 +16,11 @@ from eventmill.config.polling import until
 from eventmill.config.settings import PIPELINES, Settings, load
 from eventmill.lake import checkpoint_progress
 from eventmill.lake.hadoop_files import Files
-from eventmill.spark.session import session
+from eventmill.spark.session import spark_session
 from spark_jobs.pipelines.registry import root
 from spark_jobs.pipelines.shop_warehouse import Warehouse
-from spark_jobs.runtime.error_messages import explain
-from spark_jobs.runtime.runner import run as run_queries
+from spark_jobs.runtime.error_messages import reason_of
+from spark_jobs.runtime.runner import run_pipelines as run_queries
 from spark_jobs.sinks.hive_registration import registered
 from spark_jobs.state.lock import PipelineLock
 
@@ -43,7 +43,7 @@ def run(
 ) -> None:
     """Run the jobs of these pipelines in one process."""
     settings = load()
-    logs.start(settings)
+    logs.start_logging(settings)
     names = _known(pipelines) or settings.pipelines
     # The locks last as long as this dictionary.
     locks = {pipeline: PipelineLock(settings, pipeline) for pipeline in names}
@@ -56,8 +56,8 @@ def run(
 def warehouse() -> None:
     """Clean what is new in the shop's lake, and write the days of the warehouse that it changes anew."""
     settings = load()
-    logs.start(settings)
-    spark = session(settings, "warehouse")
+    logs.start_logging(settings)
+    spark = spark_session(settings, "warehouse")
     plan = Warehouse(spark, Files(spark, root(settings, "orders"))).refresh()
     Console().print(f"warehouse: rows until {plan.until}" if plan else "warehouse: nothing new")
     spark.stop()
@@ -73,7 +73,7 @@ def _known(pipelines: Sequence[str] | None) -> Sequence[str]:
 
 def _run(settings: Settings, pipelines: Sequence[str], bounded: bool) -> None:
     with registered(settings, pipelines):
-        spark = session(settings, " ".join(pipelines), real_time=not bounded and "carts" in pipelines)
+        spark = spark_session(settings, " ".join(pipelines), real_time=not bounded and "carts" in pipelines)
         run_queries(spark, settings, pipelines, bounded)
         spark.stop()
 
@@ -112,7 +112,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("EVENTMILL_DEBUG"):
             raise
-        typer.secho(f"error: {explain(error)}", fg="red", err=True)
+        typer.secho(f"error: {reason_of(error)}", fg="red", err=True)
         sys.exit(1)
 
 

@@ -153,7 +153,7 @@ class Collector:
         encoding = request_body.encoding(headers.get("content-encoding"))
         body = request_body.plain(request.body, encoding, self._limits.batch_bytes)
         receipt = Receipt.now()
-        found = request_body.pieces(body, headers.get("content-type"), self._limits)
+        found = request_body.split_body(body, headers.get("content-type"), self._limits)
         batch = Batch.of(found, self._intakes[kind], receipt)
         records = batch.records
         if batch.faults:

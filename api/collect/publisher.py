@@ -80,7 +80,7 @@ class Publisher:
 
     def __init__(self, settings: Settings) -> None:
         self._timeout = settings.api_timeout_seconds
-        self._producer = Producer(configuration(settings) | {"error_cb": self._on_error})
+        self._producer = Producer(publisher_configuration(settings) | {"error_cb": self._on_error})
         self._waiting = 0
         self._turn: asyncio.TimerHandle
         self._reserve = Reserve.of(settings)
@@ -173,9 +173,9 @@ class Publisher:
         return None
 
 
-def configuration(settings: Settings) -> dict[str, object]:
+def publisher_configuration(settings: Settings) -> dict[str, object]:
     """The options of librdkafka."""
-    return producer.configuration(settings, "api") | {
+    return producer.producer_configuration(settings, "api") | {
         "enable.idempotence": True,
         "message.timeout.ms": settings.api_timeout_seconds * 1000,
         "queue.buffering.max.kbytes": QUEUE_KILOBYTES,

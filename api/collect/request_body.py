@@ -91,7 +91,7 @@ def unmarked(body: bytes) -> bytes:
     return body.removeprefix(MARK).strip(BLANK)
 
 
-def pieces(body: bytes, content_type: str | None, limits: Limits) -> list[bytes]:
+def split_body(body: bytes, content_type: str | None, limits: Limits) -> list[bytes]:
     """The raw JSON of each event: of one object, of an array's elements, or of the lines of NDJSON that aren't blank.
 
     The body decides which it is, for browsers and tools send JSON under many types; only NDJSON that is declared is

@@ -54,7 +54,7 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def identities() -> Iterator[str]:
+def new_identities() -> Iterator[str]:
     """New identities, for ever: UUIDs of version 4, whose random bytes are drawn for many at a time."""
     while True:
         bits = int.from_bytes(os.urandom(16 * DRAWN)) & ~MASK | VERSION
@@ -76,7 +76,7 @@ class Intake:
         self._decode: Callable[[bytes], Any] = events.decode_draft(topic.contract)
         self._key: Callable[[Any], str | int] = attrgetter(_attribute(topic.contract, topic.key))
         self._limits = limits
-        self._identities = identities()
+        self._identities = new_identities()
 
     def take(self, piece: bytes, receipt: Receipt) -> tuple[str, OutgoingRecord]:
         """The identity and the Kafka record of the event in the raw JSON, which has no blanks around it.
@@ -108,7 +108,7 @@ class Intake:
         """The messageid in its canonical form; the contract itself judges other forms."""
         if CANONICAL(draft.messageid):
             return draft.messageid  # type: ignore[no-any-return]
-        return str(events.decode(self._contract, value, receipt.moment).messageid)
+        return str(events.decode_event(self._contract, value, receipt.moment).messageid)
 
 
 def _syntax_error(piece: bytes) -> Exception | None:

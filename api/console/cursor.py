@@ -38,14 +38,14 @@ class CursorError(ValueError):
     """A text is no cursor."""
 
 
-def encode(positions: Positions) -> str:
+def encode_cursor(positions: Positions) -> str:
     """The cursor of these positions."""
     topics = groupby(sorted(positions.items()), lambda item: item[0].topic)
     offsets = {topic: {place.partition: offset for place, offset in items} for topic, items in topics}
     return urlsafe_b64encode(msgspec.json.encode(offsets)).decode().rstrip("=")
 
 
-def decode(text: str) -> dict[TopicPosition, int]:
+def decode_cursor(text: str) -> dict[TopicPosition, int]:
     """The positions of a cursor.
 
     Raises:

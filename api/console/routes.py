@@ -63,7 +63,7 @@ def console(read: Read, topics: list[str], keys: Keys) -> Blueprint:
     def recent() -> Response:
         keys.admit({name.lower(): value for name, value in request.headers.items()}, request.remote_addr or "")
         helping = read(_positions(request.args.getlist("cursor")))
-        shown = Shown(cursor.encode(helping.positions), helping.behind, topics, helping.events)
+        shown = Shown(cursor.encode_cursor(helping.positions), helping.behind, topics, helping.events)
         return Response(msgspec.json.encode(shown), mimetype=request_body.JSON, headers={"Cache-Control": "no-store"})
 
     blueprint.after_request(harden)
@@ -75,7 +75,7 @@ def _positions(given: list[str]) -> Positions:
         return {}
     try:
         [text] = given
-        return cursor.decode(text)
+        return cursor.decode_cursor(text)
     except ValueError as error:
         why = str(error) if len(given) == 1 else f"{len(given)} cursors; there may be one"
         raise ProblemError(HTTPStatus.BAD_REQUEST, why) from error

@@ -44,7 +44,7 @@ class Recent:
     def __init__(self, settings: Settings, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._names = frozenset(topics.names(settings))
-        self._configuration = configuration(settings)
+        self._configuration = reader_configuration(settings)
         self._consumer: Consumer | None = None
         self._turn = Lock()
 
@@ -158,9 +158,9 @@ def _polled(reader: Consumer, left: Left) -> Iterator[tuple[TopicPosition, int, 
             yield TopicPosition(topic, partition), offset, None
 
 
-def configuration(settings: Settings) -> dict[str, object]:
+def reader_configuration(settings: Settings) -> dict[str, object]:
     """The options of librdkafka: it reads little ahead."""
-    return consumer.configuration(settings.kafka_bootstrap, "console") | {
+    return consumer.consumer_configuration(settings.kafka_bootstrap, "console") | {
         "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": 20,
         "fetch.message.max.bytes": 262_144,

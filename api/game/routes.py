@@ -17,7 +17,7 @@ from api.collect.validator import Receipt
 from api.game.guilds import Guilds, MembershipChange
 from api.http.problems import ProblemError
 from api.pages import lower, refuse_head
-from eventmill.contracts.events import EventError, GameEvent, decode
+from eventmill.contracts.events import EventError, GameEvent, decode_event
 from eventmill.contracts.field_types import Name
 
 Publish = Callable[[Sequence[OutgoingRecord]], dict[int, str]]
@@ -98,7 +98,7 @@ class Game:
         event = {"messageid": str(uuid4()), "timestamp": receipt.text, **named, "event_type": event_type, **fields}
         value = msgspec.json.encode(event)
         try:
-            told = decode(GameEvent, value, receipt.moment)
+            told = decode_event(GameEvent, value, receipt.moment)
         except EventError as error:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from error
         failed = self._publish([OutgoingRecord(self._topic, told.host.encode(), value)])

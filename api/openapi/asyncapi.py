@@ -33,7 +33,7 @@ HEADERS: Json = {
 }
 
 
-def description(settings: Settings) -> Json:
+def asyncapi_description(settings: Settings) -> Json:
     """The whole document."""
     declared = topics.declared(settings)
     contracts = [topic.contract for topic in declared if topic.contract]
@@ -71,10 +71,10 @@ def _operation(topic: Topic) -> Json:
     return {"action": "receive", "channel": {"$ref": f"#/channels/{topic.name}"}}
 
 
-def text() -> str:
+def as_yaml() -> str:
     """The document in YAML."""
-    return msgspec.yaml.encode(description(Settings.model_construct())).decode()
+    return msgspec.yaml.encode(asyncapi_description(Settings.model_construct())).decode()
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    FILE.write_text(as_yaml(), encoding="utf-8")

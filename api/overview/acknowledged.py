@@ -19,7 +19,7 @@ class Acknowledged:
 
     def __init__(self, settings: Settings, text: Callable[[], bytes] | None = None) -> None:
         self._topics = {kind: topic.name for kind, topic in topics.collected(settings).items()}
-        self._text = text or metrics.text
+        self._text = text or metrics.prometheus_text
         self._counts: Counter[str] = Counter()
         self._before: dict[str, int] = {}
 

@@ -93,7 +93,7 @@ class Ledger:
         Raises:
             reader.TopicError: when a topic is missing.
         """
-        held = topic_reader.bounds(client, self.topic)
+        held = topic_reader.offset_ranges(client, self.topic)
         self._hold_back(client)
         waiting = checkpoint_progress.behind(done.offsets, {number: bounds.end for number, bounds in held.items()})
         difference, unchecked = self._difference(client, held, done)
@@ -105,10 +105,10 @@ class Ledger:
     def _hold_back(self, client: Consumer) -> None:
         """Count the new dead letters of the doors; those of the job are in its own counts."""
         name = topics.rejected(self.topic)
-        held = topic_reader.bounds(client, name)
+        held = topic_reader.offset_ranges(client, name)
         for record in _onward(client, name, self._letters, held):
             if not dead_letters.is_marker(record):
-                letter = dead_letters.parse(record)
+                letter = dead_letters.parse_rejected(record)
                 identity = hash((letter.origin, *letter.identity))
                 if letter.origin != dead_letters.SPARK and identity not in self._seen:
                     self._seen.add(identity)
@@ -150,7 +150,7 @@ def _onward(client: Consumer, topic: str, cursor: Cursor, limits: Mapping[int, O
     for number, bounds in limits.items():
         cursor[number] = max(cursor.get(number, 0), bounds.first)
     left = {number: OffsetRange(cursor[number], bounds.end) for number, bounds in limits.items()}
-    for number, record in enumerate(topic_reader.between(client, topic, left), 1):
+    for number, record in enumerate(topic_reader.records_between(client, topic, left), 1):
         cursor[record.partition] = record.offset + 1
         yield record
         if number == READ_RECORDS:

@@ -79,7 +79,7 @@ class Overviews:
         until = monotonic() + ANSWER_SECONDS
         self._begin()
         done, problems = self._processed(until)
-        jobs = list(job_state.read(self._settings).values())
+        jobs = list(job_state.read_states(self._settings).values())
         paths = []
         # What Kafka holds is asked after what the jobs have processed of it.
         for pipeline, told in self._compared(done).items():
@@ -179,10 +179,10 @@ def _processed(settings: Settings, pipeline: str) -> Done:
     if batch is None:
         return Done()
     ended = checkpoint_progress.offsets(settings, pipeline, checkpoint_progress.topic(settings, pipeline), batch)
-    return Done(ended, committed_batches.totals(settings, pipeline, batch))
+    return Done(ended, committed_batches.batch_totals(settings, pipeline, batch))
 
 
 def _newest(settings: Settings, topic: str) -> int:
     """All offsets that Kafka has given of a topic, those of open transactions too."""
     with topic_reader.consumer(settings, **{"isolation.level": "read_uncommitted"}) as client:
-        return sum(held.end for held in topic_reader.bounds(client, topic).values())
+        return sum(held.end for held in topic_reader.offset_ranges(client, topic).values())

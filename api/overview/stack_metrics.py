@@ -15,7 +15,7 @@ from eventmill.spark.job_state import JobState
 COUNTS = ("accepted", "stored", "rejected", "late", "duplicates", "waiting")
 
 
-def text(seen: Overview) -> bytes:
+def stack_metrics_text(seen: Overview) -> bytes:
     """The numbers in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(StackCollector(seen))

@@ -14,7 +14,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 from eventmill.config import disk
 from eventmill.config.settings import ROOT, Settings, load
 from eventmill.lake import hive_tables as tables
-from eventmill.spark.configuration import configuration
+from eventmill.spark.configuration import spark_configuration
 from eventmill.text.printable import visible
 
 
@@ -66,7 +66,7 @@ def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) ->
         name=f"eventmill-{task_id}",
         application=str(ROOT / "spark_jobs" / "__main__.py"),
         application_args=[*arguments],
-        conf=configuration(settings),
+        conf=spark_configuration(settings),
     )
 
 

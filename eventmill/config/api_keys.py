@@ -23,7 +23,7 @@ class ClientKey(NamedTuple):
     pair: str
 
 
-def digest(key: str) -> str:
+def key_digest(key: str) -> str:
     """What the setting API_KEYS holds of a key."""
     return sha256(key.encode()).hexdigest()
 
@@ -35,7 +35,7 @@ def make(name: str) -> ClientKey:
         ClientKeyError: when the name cannot stand in API_KEYS.
     """
     key = secrets.token_urlsafe(BYTES)
-    pair = f"{name}:{digest(key)}"
+    pair = f"{name}:{key_digest(key)}"
     if "," in name or not re.fullmatch(API_KEYS, pair):
         raise ClientKeyError(f"name {name!r}: a client's name has letters from A to Z, digits, _, . and - only")
     return ClientKey(key, pair)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def aside(path: Path) -> Iterator[BinaryIO]:
+def staged(path: Path) -> Iterator[BinaryIO]:
     """Write beside `path` under a hidden name and rename at the end; an error leaves what was there."""
     hidden = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -26,7 +26,7 @@ def aside(path: Path) -> Iterator[BinaryIO]:
 def write_lines(path: Path, chunks: Iterable[list[bytes]], on_progress: Callable[[int], object]) -> None:
     """Write lines, some at a time; the file appears whole or not at all. `on_progress` gets lines done."""
     done = 0
-    with aside(path) as file:
+    with staged(path) as file:
         for chunk in filter(None, chunks):
             file.write(b"\n".join(chunk) + b"\n")
             done += len(chunk)

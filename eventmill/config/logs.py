@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 
 from eventmill.config.settings import Settings
-from eventmill.text.printable import lines, visible
+from eventmill.text.printable import visible, visible_lines
 
 FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -31,10 +31,10 @@ class Form(logging.Formatter):
 
     def formatException(self, ei: Raised) -> str:  # noqa: N802
         """The stack trace of a record."""
-        return lines(super().formatException(ei))
+        return visible_lines(super().formatException(ei))
 
 
-def start(settings: Settings) -> None:
+def start_logging(settings: Settings) -> None:
     """Begin to log; again, it does nothing."""
     handler = logging.StreamHandler()
     handler.setFormatter(Form(FORM, "%Y-%m-%dT%H:%M:%SZ"))

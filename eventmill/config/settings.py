@@ -345,7 +345,7 @@ class Settings(BaseSettings):
         return values | {"KAFKA_BOOTSTRAP": self.kafka_bootstrap, "FORWARD_SOURCE": self.forward_source}
 
 
-def explain(error: ValidationError) -> str:
+def explain_settings(error: ValidationError) -> str:
     """One sentence a wrong setting: its name in capitals and what is allowed."""
     return "; ".join(f"setting {str(e['loc'][0]).upper()}: {_reason(e['type'], e['msg'])}" for e in error.errors())
 
@@ -371,7 +371,7 @@ def load() -> Settings:
     except ValidationError as error:
         missing = {str(e["loc"][0]) for e in error.errors() if e["type"] == "missing"}
         if os.environ.get("SERVICES_BY") != "compose" or len(missing) < error.error_count():
-            raise SettingsError(explain(error)) from error
+            raise SettingsError(explain_settings(error)) from error
         return _without(missing, secrets)
 
 

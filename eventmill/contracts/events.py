@@ -259,7 +259,7 @@ def decode_many(contract: type[Event]) -> Callable[[bytes], Any]:
     """A decoder for the many: as the contract says, but UUIDs stay text, unchecked.
 
     It is twice as fast. The caller checks those texts with `UUID_TEXT` and the times with `check_time`, and gives what
-    fails anywhere to `decode`, whose word counts; it takes a byte order mark, too.
+    fails anywhere to `decode_event`, whose word counts; it takes a byte order mark, too.
     """
     return _decoder(contract, _variant(contract, optional=()))
 
@@ -299,7 +299,7 @@ def _field(field: msgspec.structs.FieldInfo, optional: bool) -> tuple[str, Any, 
     return field.name, kind, msgspec.field(default=field.default, name=field.encode_name)
 
 
-def decode(contract: type[EventType], raw: bytes | None, received: datetime) -> EventType:
+def decode_event(contract: type[EventType], raw: bytes | None, received: datetime) -> EventType:
     """The event in `raw`, which was received at that time; a byte order mark before it is ignored.
 
     Raises:

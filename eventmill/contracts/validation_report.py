@@ -55,7 +55,7 @@ class ValidationReport:
         return of_fields + ([self.whole] if self.whole else [])
 
 
-def difference(contract: type[Event], value: bytes, received: datetime) -> ValidationReport:
+def validate(contract: type[Event], value: bytes, received: datetime) -> ValidationReport:
     """The value, which was received at that time, against the contract."""
     comparison, value = _Comparison(contract), without_bom(value)
     try:
@@ -79,7 +79,7 @@ def _fields(value: bytes) -> dict[str, Raw]:
 def _whole(contract: type[Event], value: bytes, received: datetime) -> str | None:
     """The contract's own word, in case its parts find no fault."""
     try:
-        events.decode(contract, value, received)
+        events.decode_event(contract, value, received)
     except EventError as error:
         return str(error)
     return None

@@ -27,7 +27,7 @@ def connect(settings: Settings, keyspace: str | None = KEYSPACE) -> Any:
 
 
 @contextmanager
-def session(settings: Settings, keyspace: str | None = KEYSPACE) -> Iterator[Any]:
+def cassandra_session(settings: Settings, keyspace: str | None = KEYSPACE) -> Iterator[Any]:
     """As `connect`, closed at the end."""
     client = connect(settings, keyspace)
     try:
@@ -54,7 +54,7 @@ def is_refusal(error: BaseException) -> bool:
 
 def apply_tables(settings: Settings) -> None:
     """Make the keyspace and the tables that are missing."""
-    with session(settings, None) as client:
+    with cassandra_session(settings, None) as client:
         replication = f"{{'class': 'SimpleStrategy', 'replication_factor': {settings.cassandra_replication_factor}}}"
         client.execute(f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {replication}")
         client.set_keyspace(KEYSPACE)

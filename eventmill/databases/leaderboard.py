@@ -41,12 +41,12 @@ class Leaderboard:
     leaders: tuple[Leader, ...]
 
 
-def board(settings: Settings, span: timedelta, top: int) -> Leaderboard | None:
-    """The leaders of the newest span of event time, which `newest.end` finds; None when no user did anything yet."""
+def top_users(settings: Settings, span: timedelta, top: int) -> Leaderboard | None:
+    """The leaders of the newest span of event time, by `newest.end_of_newest`; None when no user did anything yet."""
     with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(NEWEST, (MOST_WINDOWS,))
         starts = [start for (start,) in cursor.fetchall()]
-        end = newest.end(starts, timedelta(seconds=settings.carts_window_seconds), span)
+        end = newest.end_of_newest(starts, timedelta(seconds=settings.carts_window_seconds), span)
         if end is None:
             return None
         cursor.execute(LEADERS, (end - span, end, top))

@@ -80,12 +80,12 @@ def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
     }
 
 
-def digest(value: str) -> str:
+def digest_expression(value: str) -> str:
     """For MySQL, a digest of that expression over all rows of a group, in whatever order they come."""
     return f"BIT_XOR(CAST(CONV(LEFT(SHA2({value}, 256), 16), 16, 10) AS UNSIGNED))"
 
 
-def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]], *, undo: bool = False) -> None:
+def write_rows(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]], *, undo: bool = False) -> None:
     """Execute a statement for each of the rows, in one transaction, which is undone at the end if that is asked for."""
     with connect(settings) as connection:
         connection.cursor().executemany(statement, rows)
@@ -95,7 +95,7 @@ def write(settings: Settings, statement: str, rows: Sequence[tuple[object, ...]]
             connection.commit()
 
 
-def apply(settings: Settings, script: Path) -> None:
+def apply_script(settings: Settings, script: Path) -> None:
     """Execute a pipeline's script, whose statements can be repeated, such as `CREATE TABLE IF NOT EXISTS`."""
     with connect(settings, settings.shop_database if script.stem == SHOP else "") as connection:
         cursor = connection.cursor()
@@ -107,4 +107,4 @@ def apply(settings: Settings, script: Path) -> None:
 def apply_tables(settings: Settings) -> None:
     """Make the tables of all pipelines that are missing."""
     for script in sorted(SCRIPTS.glob("*.sql")):
-        apply(settings, script)
+        apply_script(settings, script)

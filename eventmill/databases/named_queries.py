@@ -96,7 +96,7 @@ class NamedQuery:
                 raise QueryError(f"{self.name}: {name}={value!r} is not {kind.allowed}")
 
 
-def read(path: Path) -> Iterator[NamedQuery]:
+def read_queries(path: Path) -> Iterator[NamedQuery]:
     """The queries of a file, each below the lines `-- name: …`, `-- about: …` and `-- engines: …`.
 
     One that asks with parameters has a line `-- parameters: day day, top number` after them.
@@ -135,9 +135,9 @@ def _kinds(line: str | None) -> dict[str, str]:
     return {name: kind.strip() for name, _, kind in pairs}
 
 
-def queries() -> dict[str, NamedQuery]:
+def all_queries() -> dict[str, NamedQuery]:
     """All named queries."""
-    return {query.name: query for path in sorted(FOLDER.glob("*.sql")) for query in read(path)}
+    return {query.name: query for path in sorted(FOLDER.glob("*.sql")) for query in read_queries(path)}
 
 
 def query(name: str) -> NamedQuery:
@@ -146,19 +146,19 @@ def query(name: str) -> NamedQuery:
     Raises:
         QueryError: naming those that exist.
     """
-    known = queries()
+    known = all_queries()
     if name not in known:
         raise QueryError(f"no query is called {name!r}; there are {', '.join(known)}")
     return known[name]
 
 
-def difference(one: query_engines.QueryResult, other: query_engines.QueryResult) -> str | None:
+def first_difference(one: query_engines.QueryResult, other: query_engines.QueryResult) -> str | None:
     """Where two answers differ first, or None; numbers are equal by value, whatever type an engine gives them."""
     if one.columns != other.columns:
         return f"columns {', '.join(one.columns)} and {', '.join(other.columns)}"
     for number, (left, right) in enumerate(zip(one.rows, other.rows, strict=False), 1):
         if _plain(left) != _plain(right):
-            first, second = (", ".join(map(query_engines.text, row)) for row in (left, right))
+            first, second = (", ".join(map(query_engines.cell_text, row)) for row in (left, right))
             return f"row {number}: {first} and {second}"
     return None if len(one.rows) == len(other.rows) else f"{len(one.rows)} rows and {len(other.rows)}"
 

@@ -10,7 +10,7 @@ SHARE = 10
 """The newest span or day must hold a tenth of what the fullest one holds: today is shown soon after midnight."""
 
 
-def end(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datetime | None:
+def end_of_newest(starts: Iterable[datetime], length: timedelta, span: timedelta) -> datetime | None:
     """The end of the newest span that holds a tenth as many windows as the fullest one; None without windows.
 
     Args:

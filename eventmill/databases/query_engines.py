@@ -135,9 +135,9 @@ def _spark(settings: Settings, statement: str) -> QueryResult:
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
-    from eventmill.spark.session import session
+    from eventmill.spark.session import spark_session
 
-    spark = session(settings, "sql", hive=True)
+    spark = spark_session(settings, "sql", hive=True)
     try:
         table = spark.sql(statement).toArrow()
     except PySparkException as error:
@@ -153,9 +153,9 @@ def cassandra(settings: Settings, statement: str) -> QueryResult:
     """Ask Cassandra, in CQL."""
     from cassandra import InvalidRequest, OperationTimedOut, RequestExecutionException
 
-    from eventmill.databases.cassandra import session
+    from eventmill.databases.cassandra import cassandra_session
 
-    with session(settings) as client:
+    with cassandra_session(settings) as client:
         try:
             found = client.execute(_single(statement))
         except (InvalidRequest, RequestExecutionException, OperationTimedOut) as error:
@@ -217,7 +217,7 @@ def _fetch(cursor: Any) -> QueryResult:
 
 
 def _result(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> QueryResult:
-    return QueryResult(tuple(columns), tuple(tuple(value(cell) for cell in row) for row in rows))
+    return QueryResult(tuple(columns), tuple(tuple(normalized(cell) for cell in row) for row in rows))
 
 
 def texts(values: Iterable[str]) -> str:
@@ -225,12 +225,12 @@ def texts(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in sorted(values))
 
 
-def value(cell: Any) -> Value:
+def normalized(cell: Any) -> Value:
     """A cell in the one form that it has from every engine: times in UTC as `yyyy-MM-dd HH:mm:ss`, bytes as text."""
     if cell is None or isinstance(cell, bool | int | float | Decimal | str):
         return cell
     if isinstance(cell, datetime):
-        return time(cell)
+        return time_text(cell)
     if isinstance(cell, date):
         return cell.isoformat()
     if isinstance(cell, bytes | bytearray):
@@ -238,7 +238,7 @@ def value(cell: Any) -> Value:
     return msgspec.json.encode(cell).decode()
 
 
-def time(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
     """The time in UTC, with a fraction only where there is one."""
     if moment.tzinfo:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
@@ -246,7 +246,7 @@ def time(moment: datetime) -> str:
     return text.rstrip("0").rstrip(".") if moment.microsecond else text[:-7]
 
 
-def text(cell: Value) -> str:
+def cell_text(cell: Value) -> str:
     """A value as text."""
     if cell is None:
         return "NULL"
@@ -259,7 +259,7 @@ def as_csv(result: QueryResult) -> str:
     writer = csv.writer(lines, lineterminator="\n")
     if result.columns:
         writer.writerow(result.columns)
-    writer.writerows([("" if cell is None else text(cell)) for cell in row] for row in result.rows)
+    writer.writerows([("" if cell is None else cell_text(cell)) for cell in row] for row in result.rows)
     return lines.getvalue().rstrip("\n")
 
 

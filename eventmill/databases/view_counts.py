@@ -31,10 +31,10 @@ ORDERS = Table(
 
 def products(settings: Settings, begin: datetime, end: datetime) -> Counter[str]:
     """The views of each product in the windows that start from `begin` on and before `end`; times in UTC."""
-    return looks(settings, PRODUCTS, begin, end)
+    return views_between(settings, PRODUCTS, begin, end)
 
 
-def looks(settings: Settings, table: Table, begin: datetime, end: datetime) -> Counter[str]:
+def views_between(settings: Settings, table: Table, begin: datetime, end: datetime) -> Counter[str]:
     """How often each was looked at in the windows that start from `begin` on and before `end`; times in UTC."""
     from cassandra.concurrent import execute_concurrent_with_args
 
@@ -43,7 +43,7 @@ def looks(settings: Settings, table: Table, begin: datetime, end: datetime) -> C
     first = epoch - (epoch - begin) // length * length
     windows = [(first + number * length,) for number in range(max(0, -((first - end) // length)))]
     found: Counter[str] = Counter()
-    with cassandra.session(settings) as client:
+    with cassandra.cassandra_session(settings) as client:
         query = client.prepare(table.of_window)
         for _, rows in execute_concurrent_with_args(client, query, windows, concurrency=AT_ONCE):
             for looked_at, number in rows:
@@ -52,7 +52,7 @@ def looks(settings: Settings, table: Table, begin: datetime, end: datetime) -> C
 
 
 def newest_end(settings: Settings, table: Table, span: timedelta) -> datetime | None:
-    """Where the newest span with looks ends, in UTC, by `newest.end`; Cassandra goes through all windows' keys."""
-    with cassandra.session(settings) as client:
+    """Where the newest span with views ends, in UTC, by `newest.end_of_newest`; Cassandra goes through all keys."""
+    with cassandra.cassandra_session(settings) as client:
         starts = [start.replace(tzinfo=UTC) for (start,) in client.execute(table.windows)]
-    return newest.end(starts, timedelta(seconds=settings.views_window_seconds), span)
+    return newest.end_of_newest(starts, timedelta(seconds=settings.views_window_seconds), span)

@@ -12,7 +12,7 @@ MANY: dict[str, object] = {
 """The options of readers of many records at a time."""
 
 
-def configuration(bootstrap: str, client: str) -> dict[str, object]:
+def consumer_configuration(bootstrap: str, client: str) -> dict[str, object]:
     """The options that all readers share, for the one of that name: what is committed, and where a partition ends."""
     name = f"eventmill-{client}"
     return {

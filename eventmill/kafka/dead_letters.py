@@ -106,7 +106,7 @@ class History:
         history = cls()
         for record in records:
             if not is_marker(record):
-                history.identities[RecordId(record.partition, record.offset)] = parse(record).identity
+                history.identities[RecordId(record.partition, record.offset)] = parse_rejected(record).identity
             elif (marked := _place(record, REPLAYED)) in history.identities:
                 replay = Replay(datetime.fromtimestamp(record.timestamp / 1000, UTC), _place(record, REPLAYED_TO))
                 history.replays.setdefault(history.identities[marked], replay)
@@ -116,7 +116,7 @@ class History:
         """The identity of the rejected record with that id."""
         if place in self.identities:
             return self.identities[place]
-        raise unknown(topic, place)
+        raise unknown_record(topic, place)
 
     def waiting(self) -> int:
         """How many distinct records were not replayed."""
@@ -136,7 +136,7 @@ class DeadLetterSummary:
         self.reasons[general(record.reason)] += 1
 
 
-def parse(record: Any) -> Rejected:
+def parse_rejected(record: Any) -> Rejected:
     """The rejected record that a record of Kafka holds."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value is not None}
     origin = next((origin for origin, names in IDENTITIES.items() if names[0] in headers), NIFI)
@@ -153,7 +153,7 @@ def parse(record: Any) -> Rejected:
     )
 
 
-def unknown(topic: str, place: RecordId) -> RejectedError:
+def unknown_record(topic: str, place: RecordId) -> RejectedError:
     """The error that there is no rejected record with that id."""
     return RejectedError(f"{topic} has no rejected record {place}; those it has: eventmill rejected list {topic}")
 
@@ -186,9 +186,9 @@ def source(settings: Settings, name: str) -> Topic:
     raise RejectedError(f"no topic {name!r} has rejected records; there are {', '.join(having)}")
 
 
-def read(settings: Settings, topic: str) -> Iterator[Rejected]:
+def read_dead_letters(settings: Settings, topic: str) -> Iterator[Rejected]:
     """All that was rejected of a topic until now, as often as it was written."""
-    return (parse(record) for record in _records(settings, topic) if not is_marker(record))
+    return (parse_rejected(record) for record in _records(settings, topic) if not is_marker(record))
 
 
 def history(settings: Settings, topic: str) -> History:
@@ -200,7 +200,7 @@ def _records(settings: Settings, topic: str) -> Iterator[Any]:
     """The committed records of the rejected topic until now, markers too."""
     name = topics.rejected(topic)
     with topic_reader.consumer(settings) as client:
-        yield from topic_reader.between(client, name, topic_reader.bounds(client, name))
+        yield from topic_reader.records_between(client, name, topic_reader.offset_ranges(client, name))
 
 
 def one(settings: Settings, topic: str, place: RecordId) -> Rejected:
@@ -211,13 +211,13 @@ def one(settings: Settings, topic: str, place: RecordId) -> Rejected:
     """
     name = topics.rejected(topic)
     with topic_reader.consumer(settings) as client:
-        held = topic_reader.bounds(client, name).get(place.partition, topic_reader.OffsetRange(0, 0))
+        held = topic_reader.offset_ranges(client, name).get(place.partition, topic_reader.OffsetRange(0, 0))
         if held.first <= place.offset < held.end:
             limits = {place.partition: topic_reader.OffsetRange(place.offset, place.offset + 1)}
-            for record in topic_reader.between(client, name, limits):
+            for record in topic_reader.records_between(client, name, limits):
                 if not is_marker(record):
-                    return parse(record)
-    raise unknown(topic, place)
+                    return parse_rejected(record)
+    raise unknown_record(topic, place)
 
 
 def distinct(records: Iterable[Rejected]) -> Iterator[Rejected]:
@@ -229,7 +229,7 @@ def distinct(records: Iterable[Rejected]) -> Iterator[Rejected]:
             yield record
 
 
-def summary(records: Iterable[Rejected]) -> DeadLetterSummary:
+def summarise(records: Iterable[Rejected]) -> DeadLetterSummary:
     """The distinct records counted by origin and by reason."""
     result = DeadLetterSummary()
     for record in distinct(records):

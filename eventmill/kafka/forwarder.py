@@ -84,7 +84,7 @@ def apply_topics(settings: Settings) -> None:
 
     Somebody else's cluster is left as it is.
     """
-    topics.apply(settings)
+    topics.apply_topics(settings)
     if settings.forward_bootstrap:
         return
     name = settings.forward_topic
@@ -96,7 +96,7 @@ def apply_topics(settings: Settings) -> None:
             client.create_topics({name: options}, wait_for_metadata=True)
 
 
-def status(settings: Settings) -> list[Copied]:
+def forwarder_status(settings: Settings) -> list[Copied]:
     """How far each partition of the source's topic is copied.
 
     Raises:
@@ -105,7 +105,7 @@ def status(settings: Settings) -> list[Copied]:
     done = _copied(settings)
     with _asking(settings), topic_reader.consumer(settings, **source_login(settings)) as client:
         try:
-            held = topic_reader.bounds(client, settings.forward_topic)
+            held = topic_reader.offset_ranges(client, settings.forward_topic)
         except topic_reader.TopicError as error:
             raise ForwardError(
                 f"the source cluster at {settings.forward_source} has no topic {settings.forward_topic!r}; "
@@ -125,9 +125,9 @@ def lag(settings: Settings) -> int:
     """How many of the source's records are not copied yet.
 
     Raises:
-        ForwardError: as `status`.
+        ForwardError: as `forwarder_status`.
     """
-    return sum(part.lag for part in status(settings))
+    return sum(part.lag for part in forwarder_status(settings))
 
 
 def _lags(client: Any, topic: str, left: Mapping[int, OffsetRange]) -> dict[int, int]:
@@ -135,7 +135,7 @@ def _lags(client: Any, topic: str, left: Mapping[int, OffsetRange]) -> dict[int,
     lags = {partition: max(0, bounds.end - bounds.first) for partition, bounds in left.items()}
     few = {partition: left[partition] for partition, offsets in lags.items() if 0 < offsets <= COUNTED}
     lags |= dict.fromkeys(few, 0)
-    for record in topic_reader.between(client, topic, few):
+    for record in topic_reader.records_between(client, topic, few):
         lags[record.partition] += 1
     return lags
 
@@ -144,10 +144,10 @@ def _copied(settings: Settings) -> dict[int, int]:
     """The offset after the last one copied, by partition, as our cluster has it; none before the first transaction."""
     with topic_reader.consumer(settings) as client:
         try:
-            held = topic_reader.bounds(client, OFFSETS_TOPIC)
+            held = topic_reader.offset_ranges(client, OFFSETS_TOPIC)
         except topic_reader.TopicError:
             return {}
-        return positions(topic_reader.between(client, OFFSETS_TOPIC, held), settings.forward_topic)
+        return positions(topic_reader.records_between(client, OFFSETS_TOPIC, held), settings.forward_topic)
 
 
 def positions(records: Iterable[Any], topic: str) -> dict[int, int]:

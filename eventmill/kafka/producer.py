@@ -17,7 +17,7 @@ SHARED: dict[str, object] = {
 """The options that hold for every cluster."""
 
 
-def configuration(settings: Settings, client: str) -> dict[str, object]:
+def producer_configuration(settings: Settings, client: str) -> dict[str, object]:
     """The options that all producers share, for the one of that name."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap,

@@ -62,14 +62,14 @@ def marker(rejected_at: RecordId, sent_to: RecordId) -> Headers:
     return [(name, str(number)) for name, number in pairs]
 
 
-def checked(topic: Topic, record: Rejected, value: bytes, *, edited: bool = False) -> Outgoing:
+def checked_record(topic: Topic, record: Rejected, value: bytes, *, edited: bool = False) -> Outgoing:
     """The record with that value as it would be sent; its key is the one it had, or if edited the event's.
 
     Raises:
         EventError: when the value breaks the contract.
     """
     assert topic.contract is not None
-    event = events.decode(topic.contract, value, datetime.now(UTC))
+    event = events.decode_event(topic.contract, value, datetime.now(UTC))
     key = record.key if record.key is not None and not edited else _key(topic, event)
     return Outgoing(record, key, value)
 
@@ -125,7 +125,7 @@ def select(
                 result.left[record.place] = f"was replayed already: {replay.text(topic.name)}"
             continue
         try:
-            yield checked(topic, record, record.value)
+            yield checked_record(topic, record, record.value)
         except EventError as error:
             result.left[record.place] = f"breaks the contract: {error}"
 
@@ -141,7 +141,9 @@ def replay(
     result = ReplayResult()
     with Sender(settings, topic.name) as sender:
         history = dead_letters.history(settings, topic.name)
-        for batch in _batches(select(topic, dead_letters.read(settings, topic.name), history, choice, result)):
+        for batch in _batches(
+            select(topic, dead_letters.read_dead_letters(settings, topic.name), history, choice, result)
+        ):
             sender.send(batch)
             result.sent += len(batch)
             on_progress(result.sent)
@@ -181,7 +183,7 @@ class Sender:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
-        self._producer = Producer(configuration(settings, topic))
+        self._producer = Producer(replay_configuration(settings, topic))
 
     def __enter__(self) -> Self:
         with _explained(self._topic):
@@ -247,9 +249,9 @@ def _settle(written: dict[int, RecordId], number: int, error: KafkaError | None,
         written[number] = RecordId(partition, offset)
 
 
-def configuration(settings: Settings, topic: str) -> dict[str, object]:
+def replay_configuration(settings: Settings, topic: str) -> dict[str, object]:
     """The options of librdkafka; it logs nothing, for errors are raised."""
-    return producer.configuration(settings, "replay") | {
+    return producer.producer_configuration(settings, "replay") | {
         "transactional.id": f"eventmill-replay-{topic}",
         "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
         "log_level": 0,

@@ -63,14 +63,14 @@ def consumer(settings: Settings, **cluster: Any) -> Iterator[Consumer]:
     """
     from confluent_kafka import Consumer
 
-    client = Consumer(shared.configuration(settings.kafka_bootstrap, "reader") | OPTIONS | cluster)
+    client = Consumer(shared.consumer_configuration(settings.kafka_bootstrap, "reader") | OPTIONS | cluster)
     try:
         yield client
     finally:
         client.close()
 
 
-def bounds(client: Consumer, topic: str) -> dict[int, OffsetRange]:
+def offset_ranges(client: Consumer, topic: str) -> dict[int, OffsetRange]:
     """The bounds of each partition as they are now; transactions that are open lie beyond the end.
 
     Raises:
@@ -121,7 +121,7 @@ def topic_id(settings: Settings, topic: str) -> str:
 def ends(settings: Settings, topic: str) -> dict[int, int]:
     """The offset that the next record of each partition will get."""
     with consumer(settings) as client:
-        return {partition: held.end for partition, held in bounds(client, topic).items()}
+        return {partition: held.end for partition, held in offset_ranges(client, topic).items()}
 
 
 def follow(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[list[Record]]:
@@ -130,7 +130,7 @@ def follow(client: Consumer, topic: str, starts: Mapping[int, int]) -> Iterator[
         yield [_record(message) for message in messages if not message.error()]
 
 
-def between(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> Iterator[Record]:
+def records_between(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> Iterator[Record]:
     """The records within these bounds, each partition in the order of its offsets.
 
     A partition may end with an offset that holds no record, such as the end of a transaction: what counts is how far
@@ -160,13 +160,13 @@ def in_step(
     """
     left = {number: held for number, held in limits.items() if held.end > held.first}
     if sum(held.end - held.first for held in left.values()) <= STRIDE:
-        yield from between(client, topic, left)
+        yield from records_between(client, topic, left)
         return
     while left:
         number = min(left, key=reached)
         first, end = left.pop(number)
         middle = min(first + STRIDE, end)
-        yield from between(client, topic, {number: OffsetRange(first, middle)})
+        yield from records_between(client, topic, {number: OffsetRange(first, middle)})
         if middle < end:
             left[number] = OffsetRange(middle, end)
 
@@ -206,6 +206,6 @@ def _record(message: Message) -> Record:
     return Record(partition, offset, message.timestamp()[1], message.key(), message.value(), headers)
 
 
-def count(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> int:
+def count_records(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> int:
     """How many records lie within these bounds: fewer than offsets, where there were transactions."""
-    return sum(1 for _ in between(client, topic, limits))
+    return sum(1 for _ in records_between(client, topic, limits))

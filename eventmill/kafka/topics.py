@@ -137,7 +137,7 @@ def existing(client: Any) -> dict[str, int]:
     return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
 
 
-def differences(client: Any, topics: Collection[Topic]) -> dict[str, dict[str, str]]:
+def config_differences(client: Any, topics: Collection[Topic]) -> dict[str, dict[str, str]]:
     """The settings of topics that have another value in Kafka than is declared, with that value, by topic."""
     from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -155,7 +155,7 @@ def differences(client: Any, topics: Collection[Topic]) -> dict[str, dict[str, s
     }
 
 
-def apply(settings: Settings) -> dict[str, str]:
+def apply_topics(settings: Settings) -> dict[str, str]:
     """Make the topics that are missing, add partitions and change the configuration of the others as it is declared.
 
     Returns what was done, by topic.
@@ -167,7 +167,7 @@ def apply(settings: Settings) -> dict[str, str]:
     with administration(settings) as client:
         has = existing(client)
         _refuse_fewer(topics, has)
-        other = differences(client, [topic for topic in topics if topic.name in has])
+        other = config_differences(client, [topic for topic in topics if topic.name in has])
         done = {topic.name: _apply(client, topic, has.get(topic.name, 0), settings) for topic in topics}
         _change(client, [topic for topic in topics if other.get(topic.name)])
     return {topic.name: ", ".join((done[topic.name], *_changes(topic, other.get(topic.name, {})))) for topic in topics}

@@ -14,10 +14,10 @@ from eventmill.kafka import topic_reader
 from eventmill.text.printable import decoded
 
 
-def records(settings: Settings, topic: str, from_beginning: bool) -> Iterator[Any]:
+def watch_records(settings: Settings, topic: str, from_beginning: bool) -> Iterator[Any]:
     """The records of a topic as they come, from the first it holds or from now on; for ever."""
     with topic_reader.consumer(settings) as client:
-        held = topic_reader.bounds(client, topic)
+        held = topic_reader.offset_ranges(client, topic)
         starts = {partition: limits.first if from_beginning else limits.end for partition, limits in held.items()}
         yield from chain.from_iterable(topic_reader.follow(client, topic, starts))
 
@@ -30,15 +30,15 @@ def headline(record: Any) -> str:
     return f"{place} key={decoded(record.key)}{headers}"
 
 
-def as_json(record: Any) -> str:
+def record_json(record: Any) -> str:
     """The record as one line of JSON; a value that is JSON itself lies in it as such."""
     return msgspec.json.encode(
         {
             "partition": record.partition,
             "offset": record.offset,
             "time": datetime.fromtimestamp(record.timestamp / 1000, UTC),
-            "key": text(record.key),
-            "headers": {name: text(value) for name, value in record.headers},
+            "key": value_text(record.key),
+            "headers": {name: value_text(value) for name, value in record.headers},
             "value": _value(record.value),
         }
     ).decode()
@@ -48,9 +48,9 @@ def _value(value: bytes | None) -> Any:
     try:
         return msgspec.json.decode(value or b"null")
     except (ValueError, RecursionError):
-        return text(value)
+        return value_text(value)
 
 
-def text(value: bytes | None) -> str:
+def value_text(value: bytes | None) -> str:
     """The bytes as text; what is not UTF-8 shows as escapes."""
     return "" if value is None else value.decode(errors="backslashreplace")

@@ -48,14 +48,14 @@ def newest_commit(settings: Settings, folder: str) -> int | None:
 
 def offsets(settings: Settings, folder: str, topic: str, batch: int) -> Offsets:
     """Where that batch of a query ended."""
-    return parse(webhdfs.read(settings, f"{_checkpoint(folder)}/offsets/{batch}"), topic)
+    return parse_offsets(webhdfs.read(settings, f"{_checkpoint(folder)}/offsets/{batch}"), topic)
 
 
 def _checkpoint(folder: str) -> str:
     return partition_locations.path(folder, "checkpoint")
 
 
-def parse(offsets: bytes, topic: str) -> Offsets:
+def parse_offsets(offsets: bytes, topic: str) -> Offsets:
     """A topic's offsets in an entry of Spark's offset log: a version, a line of metadata, then one line a source."""
     sources = [json.loads(line) for line in offsets.splitlines()[2:]]
     return {int(number): offset for source in sources for number, offset in source.get(topic, {}).items()}
@@ -94,6 +94,6 @@ class Target:
         )
 
 
-def waiting(settings: Settings, pipeline: str) -> int:
+def waiting_records(settings: Settings, pipeline: str) -> int:
     """How many records Kafka holds that the job has not processed yet."""
     return Target(settings, pipeline).left()

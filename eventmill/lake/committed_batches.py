@@ -11,11 +11,11 @@ def states(pipeline: str) -> str:
     return partition_locations.path(pipeline, "state")
 
 
-def newest(settings: Settings, pipeline: str) -> int | None:
+def newest_batch(settings: Settings, pipeline: str) -> int | None:
     """The newest batch that is stored whole; None before the first."""
     return max((int(name) for name in webhdfs.names(settings, states(pipeline)) if name.isdecimal()), default=None)
 
 
-def totals(settings: Settings, pipeline: str, batch: int) -> dict[str, int]:
+def batch_totals(settings: Settings, pipeline: str, batch: int) -> dict[str, int]:
     """The job's counts of records up to that batch: all `records`, of which `stored`, `rejected`, `late` …"""
     return dict(webhdfs.read_json(settings, f"{states(pipeline)}/{batch}/state.json")["totals"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 
 CHUNK = 1 << 20
 TIMEOUT = 60
@@ -25,7 +25,7 @@ def download(url: str, target: Path) -> Path:
         requests.RequestException: when the server refuses it or breaks off.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with requests.get(url, stream=True, timeout=TIMEOUT) as reply, aside(target) as file:
+    with requests.get(url, stream=True, timeout=TIMEOUT) as reply, staged(target) as file:
         reply.raise_for_status()
         for chunk in reply.iter_content(CHUNK):
             file.write(chunk)

@@ -72,7 +72,7 @@ class Changes(NamedTuple):
             yield add_days(settings, pipeline, table, self.new)
 
 
-def changes(settings: Settings, pipeline: str, there: Container[str]) -> dict[str, Changes]:
+def day_changes(settings: Settings, pipeline: str, there: Container[str]) -> dict[str, Changes]:
     """How the days of a pipeline's tables differ; `there` are the tables that Hive has."""
     names = partitioned(pipeline)
     # Before HDFS is asked: a day that is there then, and was not known before, is new.
@@ -89,7 +89,7 @@ def changes(settings: Settings, pipeline: str, there: Container[str]) -> dict[st
 
 def find_days(settings: Settings, pipeline: str) -> str:
     """The statements by which Hive finds the days of a pipeline's tables that HDFS has, and forgets all others."""
-    found = changes(settings, pipeline, made(settings)) if partitioned(pipeline) else {}
+    found = day_changes(settings, pipeline, made(settings)) if partitioned(pipeline) else {}
     return "\n".join(
         f"{each};" for table, change in found.items() for each in change.statements(settings, pipeline, table)
     )
@@ -120,7 +120,7 @@ def _location(settings: Settings, pipeline: str, folder: str) -> str:
     return f"LOCATION '{settings.hdfs_url}{partition_locations.path(pipeline, folder)}'"
 
 
-def apply(settings: Settings, pipeline: str) -> dict[str, int]:
+def apply_hive_tables(settings: Settings, pipeline: str) -> dict[str, int]:
     """Make the pipeline's tables that are missing and find their days.
 
     Returns:
@@ -130,7 +130,7 @@ def apply(settings: Settings, pipeline: str) -> dict[str, int]:
     for statement in sql_scripts.statements(script(pipeline).read_text("utf-8")):
         if not ((name := TABLE.search(statement)) and name[1] in there):
             query_engines.hive(settings, statement)
-    found = changes(settings, pipeline, there)
+    found = day_changes(settings, pipeline, there)
     for table, change in found.items():
         for statement in change.statements(settings, pipeline, table):
             query_engines.hive(settings, statement)

@@ -47,7 +47,7 @@ class SkipNote(msgspec.Struct, frozen=True):
         return SkipNote(self.topic, {**self.starts, **{gap.partition: gap.end for gap in gaps}})
 
 
-def decode(content: bytes) -> SkipNote:
+def decode_skip_note(content: bytes) -> SkipNote:
     """Decode a note."""
     return msgspec.json.decode(content, type=SkipNote)
 
@@ -55,7 +55,7 @@ def decode(content: bytes) -> SkipNote:
 def note(settings: Settings, query: str, topic: str) -> SkipNote:
     """The note of a query; an empty one when there is none."""
     path = partition_locations.path(query, NOTE)
-    return decode(webhdfs.read(settings, path)) if webhdfs.exists(settings, path) else SkipNote(topic)
+    return decode_skip_note(webhdfs.read(settings, path)) if webhdfs.exists(settings, path) else SkipNote(topic)
 
 
 def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
@@ -69,10 +69,10 @@ def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
         return []
     known = note(settings, query, topic)
     begin = {number: max(done.get(number, 0), known.starts.get(number, 0)) for number in {*done, *known.starts}}
-    return between(topic, query, begin, _held(settings, query, topic, begin))
+    return gaps_between(topic, query, begin, _held(settings, query, topic, begin))
 
 
-def between(
+def gaps_between(
     topic: str, query: str, begin: checkpoint_progress.Offsets, held: Mapping[int, OffsetRange]
 ) -> list[OffsetGap]:
     """What lies between where a query goes on and where a topic begins.
@@ -94,7 +94,7 @@ def between(
 def _held(settings: Settings, query: str, topic: str, begin: checkpoint_progress.Offsets) -> Mapping[int, OffsetRange]:
     try:
         with topic_reader.consumer(settings) as client:
-            return topic_reader.bounds(client, topic)
+            return topic_reader.offset_ranges(client, topic)
     except topic_reader.TopicError as error:
         raise LostRecordsError(
             f"topic {topic} is gone from Kafka, and so is what {query} had not read of it: it has read up to "

@@ -63,12 +63,12 @@ class Locations(msgspec.Struct, frozen=True):
                     yield table, day, place
 
 
-def decode(note: bytes) -> Locations:
+def decode_note(note: bytes) -> Locations:
     """What a note says."""
     return msgspec.json.decode(note, type=Locations)
 
 
-def encode(places: Locations) -> bytes:
+def encode_note(places: Locations) -> bytes:
     """The note that says so."""
     return msgspec.json.encode(places)
 
@@ -78,10 +78,10 @@ def path(pipeline: str, folder: str) -> str:
     return f"/eventmill/{pipeline}/{folder}"
 
 
-def read(settings: Settings, pipeline: str) -> Locations:
+def read_locations(settings: Settings, pipeline: str) -> Locations:
     """Where the days of a pipeline's tables are."""
     note = path(pipeline, NOTE)
-    return decode(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Locations()
+    return decode_note(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Locations()
 
 
 def days(settings: Settings, pipeline: str, table: str) -> Mapping[str, str]:
@@ -91,7 +91,7 @@ def days(settings: Settings, pipeline: str, table: str) -> Mapping[str, str]:
 
 def days_of(settings: Settings, pipeline: str, tables: Iterable[str]) -> dict[str, Mapping[str, str]]:
     """The days that each of these tables has, sorted, each with the folder that Hive reads."""
-    places = read(settings, pipeline)
+    places = read_locations(settings, pipeline)
     return {table: _days(places, table, webhdfs.names(settings, path(pipeline, table))) for table in tables}
 
 

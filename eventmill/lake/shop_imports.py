@@ -65,7 +65,7 @@ def imported(settings: Settings, table: str) -> list[ImportedRows]:
     return [ImportedRows(*map(int, name.split("-"))) for name in names if name.replace("-", "").isdecimal()]
 
 
-def wanted(settings: Settings, table: str) -> ImportedRows:
+def rows_to_import(settings: Settings, table: str) -> ImportedRows:
     """The rows that are there now and were not imported yet; none when both numbers are the same."""
     last = max((rows.until for rows in imported(settings, table)), default=0)
     return ImportedRows(last, max(last, _newest_or_none(settings, SOURCES[table])))
@@ -101,18 +101,18 @@ def until(settings: Settings) -> dict[str, int]:
     return {table: max((rows.until for rows in imported(settings, table)), default=0) for table in SOURCES}
 
 
-def aside(table: str, rows: ImportedRows) -> str:
+def staging_folder(table: str, rows: ImportedRows) -> str:
     """The folder that the tries to import these rows write to, each to one of its own, named by its number."""
     return f"{ASIDE}/{table}/{rows.folder}"
 
 
-def publish(settings: Settings, table: str, rows: ImportedRows) -> None:
+def publish_import(settings: Settings, table: str, rows: ImportedRows) -> None:
     """Make what the last try imported a part of the lake; removes what earlier ones have left.
 
     Rows that do not follow what is there, because another run was faster, are left to the next run.
     """
     if rows.after == until(settings)[table]:
-        folder = aside(table, rows)
+        folder = staging_folder(table, rows)
         last = max(webhdfs.names(settings, folder), key=int)
         webhdfs.make_folder(settings, f"{LAKE}/{table}")
         webhdfs.rename(settings, f"{folder}/{last}", f"{LAKE}/{table}/{rows.folder}")

@@ -55,14 +55,14 @@ def nothing() -> WarehousePlan:
     return WarehousePlan(dict.fromkeys(IN_SHOP, 0), {})
 
 
-def publish(settings: Settings) -> WarehousePlan | None:
+def publish_plan(settings: Settings) -> WarehousePlan | None:
     """Let Hive follow the newest plan that is staged, and remove what no plan needs; None when there is none."""
     names = webhdfs.names(settings, f"{PIPELINE}/{STAGED}")
     plans = [name for name in names if name.endswith(".json")]
     if not plans:
         return None
-    plan, before = _read(settings, f"{STAGED}/{plans[-1]}"), newest(settings)
-    for table, day, folder in changes(plan, before):
+    plan, before = _read(settings, f"{STAGED}/{plans[-1]}"), newest_plan(settings)
+    for table, day, folder in plan_changes(plan, before):
         for form, suffix in SUFFIXES.items():
             name, partition = f"{table}{suffix}", f"day={day}"
             place = _place(table, form, folder, day)
@@ -78,7 +78,7 @@ def publish(settings: Settings) -> WarehousePlan | None:
 def restore(settings: Settings) -> int:
     """Let Hive know those days of the newest plan that it does not know, as in a new metastore; returns how many."""
     found = 0
-    for table, days in newest(settings).days.items():
+    for table, days in newest_plan(settings).days.items():
         for form, suffix in SUFFIXES.items():
             known = hive_tables.known_days(settings, f"{table}{suffix}")
             places = {f"day={day}": _place(table, form, folder, day) for day, folder in sorted(days.items())}
@@ -93,13 +93,13 @@ def _place(table: str, form: str, folder: str, day: str) -> str:
     return f"{FOLDER}/{table}/{form}/{folder}/day={day}"
 
 
-def newest(settings: Settings) -> WarehousePlan:
+def newest_plan(settings: Settings) -> WarehousePlan:
     """The plan that Hive follows; that of an empty warehouse before the first."""
     names = webhdfs.names(settings, f"{PIPELINE}/{PLANS}")
     return _read(settings, f"{PLANS}/{names[-1]}") if names else nothing()
 
 
-def changes(plan: WarehousePlan, before: WarehousePlan) -> Iterator[tuple[str, str, str]]:
+def plan_changes(plan: WarehousePlan, before: WarehousePlan) -> Iterator[tuple[str, str, str]]:
     """Each table, day and folder of a plan that the one before did not have."""
     for table, days in plan.days.items():
         for day, folder in sorted(days.items()):
@@ -121,13 +121,13 @@ def _prune(settings: Settings, plan: WarehousePlan, before: WarehousePlan) -> No
                 webhdfs.delete(settings, f"{folder}/{name}")
 
 
-def require_equal(settings: Settings) -> None:
+def require_same_days(settings: Settings) -> None:
     """Compare the orders and completions that the warehouse has with those of the shop's database.
 
     Raises:
         WarehouseError: naming the days on which they differ.
     """
-    until = newest(settings).until
+    until = newest_plan(settings).until
     for table, statement in IN_SHOP.items():
         with mysql.connect(settings, settings.shop_database) as connection:
             cursor = connection.cursor()

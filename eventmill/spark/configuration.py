@@ -26,7 +26,7 @@ def jars(settings: Settings) -> str:
     return ",".join(found)
 
 
-def configuration(settings: Settings) -> dict[str, str]:
+def spark_configuration(settings: Settings) -> dict[str, str]:
     """Every option that the jobs need, as spark-submit's `--conf` takes them."""
     return {
         "spark.jars": jars(settings),
@@ -47,7 +47,7 @@ def configuration(settings: Settings) -> dict[str, str]:
         "spark.hadoop.dfs.client.block.write.locateFollowingBlock.initial.delay.ms": "5",
         "spark.hadoop.dfs.client.block.write.locateFollowingBlock.retries": "12",
         "spark.python.daemon.module": "spark_jobs.runtime.worker_daemon",
-        **(yarn.configuration(settings) if settings.spark_master == "yarn" else {}),
+        **(yarn.yarn_configuration(settings) if settings.spark_master == "yarn" else {}),
     } | sql_configuration(settings)
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from eventmill.config.settings import Settings
 
 SILENT_SECONDS = 30
@@ -42,7 +42,7 @@ class JobState(msgspec.Struct, frozen=True):
     restarts: int = 0
 
 
-def read(settings: Settings, now: datetime | None = None) -> dict[str, JobState]:
+def read_states(settings: Settings, now: datetime | None = None) -> dict[str, JobState]:
     """The states of the jobs that were started and not stopped since, by pipeline; `now` is the time to judge by."""
     found = {}
     for path in sorted(_folder(settings).glob("*.state")):
@@ -80,7 +80,7 @@ class StateFile:
     def write(self, state: JobState) -> None:
         """Replace the state in one step."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with aside(self.path) as file:
+        with staged(self.path) as file:
             file.write(msgspec.json.encode(state))
 
     def touch(self) -> None:

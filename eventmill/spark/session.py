@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 from eventmill.config import logs
 from eventmill.config.settings import Settings
 from eventmill.spark import yarn
-from eventmill.spark.configuration import configuration, metastore
+from eventmill.spark.configuration import metastore, spark_configuration
 
 
-def session(settings: Settings, name: str, *, hive: bool = False, real_time: bool = False) -> SparkSession:
+def spark_session(settings: Settings, name: str, *, hive: bool = False, real_time: bool = False) -> SparkSession:
     """A session for the application of that name; under spark-submit its master and its options come first.
 
     With `hive` it knows the tables of the Hive metastore; with `real_time` it has room for filters in real time.
@@ -26,8 +26,8 @@ def session(settings: Settings, name: str, *, hive: bool = False, real_time: boo
     builder = SparkSession.builder.appName(f"eventmill {name}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
         builder = builder.master(master(settings, real_time))
-    shipped = yarn.ship(settings) if settings.spark_master == "yarn" else {}
-    for key, value in (configuration(settings) | shipped | (metastore(settings) if hive else {})).items():
+    shipped = yarn.ship_code(settings) if settings.spark_master == "yarn" else {}
+    for key, value in (spark_configuration(settings) | shipped | (metastore(settings) if hive else {})).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel(logs.of_spark(settings))

@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
     return {"YARN_CONF_DIR": str(CLIENT), "PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": sys.executable}
 
 
-def configuration(settings: Settings) -> dict[str, str]:
+def yarn_configuration(settings: Settings) -> dict[str, str]:
     """The options that say where YARN is and what is asked of it."""
     host = settings.yarn_host
     # Where all runs on one machine, it listens nowhere else.
@@ -57,7 +57,7 @@ def configuration(settings: Settings) -> dict[str, str]:
     }
 
 
-def ship(settings: Settings) -> dict[str, str]:
+def ship_code(settings: Settings) -> dict[str, str]:
     """Bring what is not on HDFS yet; returns the options that say where it is.
 
     Raises:

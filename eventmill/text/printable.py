@@ -29,7 +29,7 @@ def decoded(raw: bytes | None) -> str:
     return "" if raw is None else raw.decode(errors="surrogateescape")
 
 
-def lines(text: str) -> str:
+def visible_lines(text: str) -> str:
     """The text with its lines as they are, and each of them visible."""
     return "\n".join(map(visible, text.split("\n")))
 

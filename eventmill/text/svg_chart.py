@@ -30,7 +30,7 @@ STYLE: dict[Any, object] = {
 }
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
+def draw_counts(rows: Sequence[Row], path: Path) -> None:
     """Draw the rows (start of the window in UTC, source, count): left by time, stacked, right the totals by source."""
     totals: dict[str, int] = defaultdict(int)
     for _, source, count in rows:
@@ -46,7 +46,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         _save(figure, path)
 
 
-def bars(values: Sequence[tuple[str, float]], unit: str) -> str:
+def bar_chart(values: Sequence[tuple[str, float]], unit: str) -> str:
     """An SVG image of one bar a value, the first on top; `unit` says what is counted."""
     with _style():
         figure = Figure(figsize=(8, 1 + 0.3 * len(values)), layout="constrained")

@@ -48,11 +48,11 @@ def run(
         try:
             for step in islice(busy.steps(), steps):
                 done[step] += 1
-                show(shop_customers.told(done))
+                show(shop_customers.steps_sentence(done))
                 due += 1 / rate
                 pause.wait(max(0.0, due - time.monotonic()))
         except KeyboardInterrupt:
-            show(f"{shop_customers.told(done)}; ended")
+            show(f"{shop_customers.steps_sentence(done)}; ended")
 
 
 def play_game(

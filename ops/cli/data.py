@@ -82,7 +82,7 @@ def generate_clicks(
     wanted = spec.Spec(
         count=count,
         seed=seed,
-        start=spec.moment(start),
+        start=spec.start_time(start),
         span=spec.seconds(span),
         late=spec.share(late),
         duplicates=spec.share(duplicates),
@@ -91,7 +91,7 @@ def generate_clicks(
         watermark=values.clicks_watermark_seconds,
         array=layout is FileLayout.array,
     )
-    _generate(product_views.write, wanted, out, truth)
+    _generate(product_views.write_product_views, wanted, out, truth)
 
 
 @generate_app.command("carts")
@@ -114,7 +114,7 @@ def generate_carts(
     wanted = spec.CartsPlan(
         count=count,
         seed=seed,
-        start=spec.moment(start),
+        start=spec.start_time(start),
         span=spec.seconds(span),
         late=spec.share(late),
         duplicates=spec.share(duplicates),
@@ -125,7 +125,7 @@ def generate_carts(
         timeout=values.cart_timeout,
         partitions=values.carts_partitions,
     )
-    result = _generate(user_actions.write, wanted, out, truth)
+    result = _generate(user_actions.write_user_actions, wanted, out, truth)
     carts = Counter(cart.outcome for cart in result.carts)
     wide().print(f"carts: {carts['ordered']} ordered, {carts['abandoned']} abandoned, {carts['open']} open at the end")
 
@@ -147,12 +147,12 @@ def generate_visits(
     wanted = spec.Spec(
         count=count,
         seed=seed,
-        start=spec.moment(start),
+        start=spec.start_time(start),
         span=spec.seconds(span),
         duplicates=spec.share(duplicates),
         broken=spec.share(broken),
     )
-    _generate(page_logs.write, wanted, out, truth)
+    _generate(page_logs.write_page_logs, wanted, out, truth)
 
 
 def _generate(
@@ -186,7 +186,7 @@ def send_clicks(
     """Put a file into NiFi's inbox; content that was sent before is not sent again."""
     values, console = settings.load(), wide()
     arrival = kafka_arrival.Arrival(values, values.clicks_topic) if wait else None
-    receipt = nifi_inbox.send(file, values, "clicks", again)
+    receipt = nifi_inbox.send_file(file, values, "clicks", again)
     if not receipt.sent:
         console.print(f"{file} was sent before as {receipt.name}; to send it once more, add --again")
     elif arrival is None:
@@ -222,7 +222,7 @@ def send_visits(
     """Write page logs to the source cluster, from where the forwarder copies them; ends when it has all of them."""
     with progress_bar() as progress:
         task = progress.add_task("written", total=event_api.lines_in(file))
-        number = source_cluster.send(
+        number = source_cluster.send_page_logs(
             settings.load(), file, patience, lambda done: progress.update(task, completed=done)
         )
     wide().print(f"the source cluster has {number} page logs of {file}")
@@ -235,9 +235,9 @@ def watch(
     look: Annotated[Look, typer.Option("--format", help="The values with a headline each, or JSON lines.")] = Look.raw,
 ) -> None:
     """Show a topic's records as they come."""
-    for record in islice(topic_watch.records(settings.load(), topic, from_beginning), count):
+    for record in islice(topic_watch.watch_records(settings.load(), topic, from_beginning), count):
         if look is Look.json:
-            display.data(topic_watch.as_json(record))
+            display.data(topic_watch.record_json(record))
         else:
             display.say(topic_watch.headline(record), dim=True)
             display.say(decoded(record.value))

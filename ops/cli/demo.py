@@ -112,7 +112,7 @@ def _send_clicks(values: Settings, console: Console, data: Path | None, count: i
 
 def _sample(values: Settings, count: int) -> tuple[Path, Path]:
     """The sample clicks and their truth, generated once: sent again, they are recognised."""
-    clicks, truth = demo.folder(values) / f"clicks-{count}.json", demo.folder(values) / f"truth-{count}.json"
+    clicks, truth = demo.demo_folder(values) / f"clicks-{count}.json", demo.demo_folder(values) / f"truth-{count}.json"
     if not (clicks.exists() and truth.exists()):
         start = demo.next_start(values)
         data_commands.generate_clicks(clicks, truth, count, late=demo.late_share(start), start=start.isoformat())
@@ -121,7 +121,7 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
 
 def _send_actions(values: Settings) -> None:
     """What shoppers do, generated once."""
-    actions, truth = demo.folder(values) / "actions.json", demo.folder(values) / "actions-truth.json"
+    actions, truth = demo.demo_folder(values) / "actions.json", demo.demo_folder(values) / "actions-truth.json"
     if not (actions.exists() and truth.exists()):
         start = demo.next_start(values, CARTS)
         data_commands.generate_carts(actions, truth, late=demo.late_share(start), start=start.isoformat())
@@ -130,7 +130,7 @@ def _send_actions(values: Settings) -> None:
 
 def _send_page_logs(values: Settings) -> None:
     """Looks at product pages of other shops, generated once; ends when all of them are forwarded."""
-    logs, truth = demo.folder(values) / "page-logs.json", demo.folder(values) / "visits-truth.json"
+    logs, truth = demo.demo_folder(values) / "page-logs.json", demo.demo_folder(values) / "visits-truth.json"
     if not (logs.exists() and truth.exists()):
         data_commands.generate_visits(logs, truth)
     data_commands.send_visits(logs)
@@ -214,7 +214,7 @@ def _catch_up(values: Settings, console: Console, pipeline: str) -> None:
 
 def _failed(values: Settings, pipeline: str) -> str:
     """One sentence if the pipeline's job fails again and again, else nothing."""
-    state = job_state.read(values).get(pipeline)
+    state = job_state.read_states(values).get(pipeline)
     if state and state.reason and state.restarts >= MOST_RESTARTS:
         return f"the job of {pipeline} failed {state.restarts} times, now with: {state.reason}"
     # Compose never gives a job up.
@@ -249,8 +249,8 @@ def _show_platforms(values: Settings, console: Console) -> None:
     table.add_row("all", f"{closed_totals.total():,}", f"{open_totals.total():,}")
     console.print(table)
     if final:
-        picture = demo.folder(values) / "platforms.svg"
-        svg_chart.draw(final, picture)
+        picture = demo.demo_folder(values) / "platforms.svg"
+        svg_chart.draw_counts(final, picture)
         console.print(f"chart: {picture}", soft_wrap=True)
 
 

@@ -16,7 +16,7 @@ from rich.console import Console as AnyConsole
 from rich.console import RenderableType
 from rich.live import Live
 
-from eventmill.text.printable import lines, visible
+from eventmill.text.printable import visible, visible_lines
 from eventmill.text.terminal import Console
 
 WIDE = 1000
@@ -36,7 +36,7 @@ def say(text: object, **style: Any) -> None:
 
 def say_lines(text: str) -> None:
     """Print text for people that may have several lines."""
-    typer.echo(lines(text))
+    typer.echo(visible_lines(text))
 
 
 def data(text: str | bytes) -> None:

@@ -84,7 +84,7 @@ def show_status() -> None:
     """Show each pipeline's continuous job, how many records it has still to process, and why it fails if it does."""
     values = settings.load()
     programs = {} if values.services_by == "compose" else _supervisor(None).programs()
-    states = job_state.read(values)
+    states = job_state.read_states(values)
     table = Table("pipeline", "job", "state", "since", "process", "waiting records")
     for pipeline in values.pipelines:
         program = of_pipeline(programs, pipeline) if programs else None
@@ -127,7 +127,7 @@ def of_pipeline(programs: Mapping[str, Program], pipeline: str) -> Program:
 
 def waiting(values: settings.Settings, pipeline: str) -> int:
     """How many records Kafka holds behind the pipeline's committed offsets."""
-    return checkpoint_progress.waiting(values, pipeline)
+    return checkpoint_progress.waiting_records(values, pipeline)
 
 
 @jobs_app.command("skip-lost")

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 @topics_app.command("apply")
 def apply_all() -> None:
     """Make the topics that are missing; give the others the partitions and the configuration that are declared."""
-    for name, done in topics.apply(settings.load()).items():
+    for name, done in topics.apply_topics(settings.load()).items():
         wide().print(f"{name}: {done}")
 
 
@@ -39,9 +39,9 @@ def list_all() -> None:
     with topics.administration(values) as administration, topic_reader.consumer(values) as client:
         has = topics.existing(administration)
         declared = topics.declared(values)
-        other = topics.differences(administration, [topic for topic in declared if topic.name in has])
+        other = topics.config_differences(administration, [topic for topic in declared if topic.name in has])
         for topic in declared:
-            held = topic_reader.bounds(client, topic.name).values() if topic.name in has else ()
+            held = topic_reader.offset_ranges(client, topic.name).values() if topic.name in has else ()
             records = sum(limits.end - limits.first for limits in held) if held else "missing"
             differs = ", ".join(f"{name}={value}" for name, value in other.get(topic.name, {}).items())
             table.add_row(topic.name, str(has.get(topic.name, 0)), str(records), topic.key, topic.about, differs)
@@ -59,7 +59,7 @@ def status(
 ) -> None:
     """Show how far each partition of the source's topic is copied."""
     values = settings.load()
-    found = forwarder.status(values)
+    found = forwarder.forwarder_status(values)
     if shape is OutputFormat.json:
         data(msgspec.json.encode(found))
         return

@@ -65,7 +65,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command of that name, in full."""
         name, _, rest = super().resolve_command(ctx, args)
-        return name, load(str(name)), rest
+        return name, load_command(str(name)), rest
 
 
 def module_of(name: str) -> Any:
@@ -73,7 +73,7 @@ def module_of(name: str) -> Any:
     return import_module(f"ops.cli.{COMMANDS[name].module}")
 
 
-def load(name: str) -> Any:
+def load_command(name: str) -> Any:
     """The command or group of that name, from its module."""
     group = typer.Typer(rich_markup_mode=None)
     module_of(name).register(group)
@@ -98,12 +98,12 @@ def main() -> None:
         app()
     except Exception as error:
         from eventmill.config.errors import explain
-        from eventmill.text.printable import lines
+        from eventmill.text.printable import visible_lines
 
         if os.environ.get("EVENTMILL_DEBUG") or not (sentence := explain(error)):
-            typer.echo(lines("".join(traceback.format_exception(error)).rstrip()), err=True)
+            typer.echo(visible_lines("".join(traceback.format_exception(error)).rstrip()), err=True)
         else:
-            typer.secho(lines(f"error: {sentence}").replace("\n", CONTINUED), fg="red", err=True)
+            typer.secho(visible_lines(f"error: {sentence}").replace("\n", CONTINUED), fg="red", err=True)
         sys.exit(1)
 
 

@@ -54,7 +54,7 @@ def list_all(
 
     def wanted() -> Iterator[Rejected]:
         nonlocal found
-        for record in dead_letters.distinct(dead_letters.read(values, topic)):
+        for record in dead_letters.distinct(dead_letters.read_dead_letters(values, topic)):
             summary.add(record)
             replayed[dead_letters.general(record.reason)] += record.identity in history.replays
             if replay.has_reason(record, reason):
@@ -107,7 +107,7 @@ def show(topic: TopicArgument, identity: IdArgument) -> None:
 
 def _show_difference(topic: Topic, value: bytes) -> None:
     assert topic.contract is not None
-    found = validation_report.difference(topic.contract, value, datetime.now(UTC))
+    found = validation_report.validate(topic.contract, value, datetime.now(UTC))
     table = Table("field", "found", "allowed", "what is wrong")
     for one in found.fields:
         table.add_row(one.path, one.found or "", one.allowed, one.fault or "")
@@ -143,9 +143,9 @@ def edit(
 
 
 def _set(topic: Topic, record: Rejected, changes: list[str]) -> Outgoing:
-    value = dead_letter_editor.apply(record.value, map(dead_letter_editor.parse, changes))
+    value = dead_letter_editor.apply_changes(record.value, map(dead_letter_editor.parse_change, changes))
     try:
-        return replay.checked(topic, record, value, edited=True)
+        return replay.checked_record(topic, record, value, edited=True)
     except EventError as error:
         raise RejectedError(f"the event still breaks the contract: {error}; nothing was sent") from error
 
@@ -166,7 +166,7 @@ def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
     """What the user made of it, once it keeps the contract; the editor opens until then or until the user gives up."""
     while (value := draft.edit()) is not None:
         try:
-            return replay.checked(topic, record, value, edited=True)
+            return replay.checked_record(topic, record, value, edited=True)
         except EventError as error:
             say(f"the event still breaks the contract: {error}", fg="red", err=True)
             if not typer.confirm(f"Edit it again? The text is in {draft.path}", default=True, err=True):

@@ -81,14 +81,14 @@ def ask_named(
 ) -> None:
     """Ask a named query. With --compare the exit code is 1 when two engines differ."""
     if name is None:
-        _list(named_queries.queries().values())
+        _list(named_queries.all_queries().values())
         return
     query, known = named_queries.query(name), settings.load()
     result = query.ask(known, engine or query.engines[0], **_given(values or ()))
     _print(result, shape)
     if compare:
         others = [other for other in query.engines if other != (engine or query.engines[0])]
-        differences = {other: named_queries.difference(result, query.ask(known, other)) for other in others}
+        differences = {other: named_queries.first_difference(result, query.ask(known, other)) for other in others}
         for other, difference in differences.items():
             say(f"{other}: {difference or 'the same'}", err=True)
         if any(differences.values()):
@@ -110,10 +110,10 @@ def leaderboard(
     """Show the users who did most, live until Ctrl-C."""
     values, span, console = settings.load(), timedelta(seconds=spec.seconds(last)), terminal.Console()
     with changing(console) as show:
-        show(_board(leaders.board(values, span, top)))
+        show(_board(leaders.top_users(values, span, top)))
         while not once and console.is_terminal:
             time.sleep(PAUSE_SECONDS)
-            show(_board(leaders.board(values, span, top)))
+            show(_board(leaders.top_users(values, span, top)))
 
 
 def console(
@@ -150,7 +150,7 @@ def _show(result: query_engines.QueryResult) -> None:
         numeric = any(isinstance(row[index], int | float) for row in result.rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in result.rows:
-        table.add_row(*map(query_engines.text, row))
+        table.add_row(*map(query_engines.cell_text, row))
     console.print(table, f"{len(result.rows)} rows")
 
 

@@ -84,7 +84,7 @@ def show_status() -> None:
     values = settings.load()
     if shortage := disk.Reserve.of(values).explained():
         say(shortage, fg="red")
-    rows = list(native_stack.status(values))
+    rows = list(native_stack.stack_status(values))
     if not rows:
         say("the stack is down; start it with: make up")
         raise typer.Exit(3)

@@ -30,13 +30,13 @@ def register(app: typer.Typer) -> None:
 
 def make_tables(pipeline: Annotated[str, typer.Argument(help="A pipeline such as game.")]) -> None:
     """Make a pipeline's Hive tables where they are missing, and let Hive find the days that HDFS has."""
-    for name in hive_tables.apply(settings.load(), pipeline):
+    for name in hive_tables.apply_hive_tables(settings.load(), pipeline):
         say(name)
 
 
 def compact(pipeline: Annotated[str, typer.Argument(help="A pipeline such as game.")]) -> None:
     """Write the files of a pipeline's closed days anew, as few large ones; its job and its readers go on meanwhile."""
-    found = compaction.compact(settings.load(), pipeline, lambda table, day: say(f"{table} {day}"))
+    found = compaction.compact_pipeline(settings.load(), pipeline, lambda table, day: say(f"{table} {day}"))
     if found:
         _show(found)
     else:
@@ -69,8 +69,10 @@ def write_report(
     values = settings.load()
     asked = analytics_report.questions(pipeline, engine)
     with progress_bar() as bar:
-        sections = [analytics_report.answer(values, query, engine) for query in bar.track(asked, description="queries")]
+        sections = [
+            analytics_report.answer_query(values, query, engine) for query in bar.track(asked, description="queries")
+        ]
     steps = analytics_report.steps(values, pipeline, engine)
     made = analytics_report.AnalyticsReport(pipeline, engine.value, datetime.now(UTC), steps, sections)
-    for path in analytics_report.write(made, out or values.state_dir / "reports"):
+    for path in analytics_report.write_files(made, out or values.state_dir / "reports"):
         say(path)

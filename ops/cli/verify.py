@@ -93,7 +93,7 @@ def verify(
 
 
 def _truth(values: Settings, path: Path) -> Truth:
-    expected = ground_truth.read(path)
+    expected = ground_truth.read_truth(path)
     click_checks.require_same_windows(values, expected)
     return expected
 
@@ -111,7 +111,7 @@ def _pipelines(values: Settings, named: Sequence[str], needed: Sequence[str]) ->
     wanted = named or [
         pipeline
         for pipeline in values.pipelines
-        if pipeline in needed or committed_batches.newest(values, pipeline) is not None
+        if pipeline in needed or committed_batches.newest_batch(values, pipeline) is not None
     ]
     if not wanted:
         raise StackError("no pipeline has processed anything yet; start the jobs with: eventmill jobs start")
@@ -120,12 +120,12 @@ def _pipelines(values: Settings, named: Sequence[str], needed: Sequence[str]) ->
 
 def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> ClickReport | EventReport:
     """Check a pipeline, and note what was found when it holds."""
-    noted = last_check.NOT_NOTED if how.everything else last_check.read(values, pipeline)
+    noted = last_check.NOT_NOTED if how.everything else last_check.read_note(values, pipeline)
     check = partial(_check_windows, truth=truth) if pipeline == WINDOWS else partial(_check_events, pipeline=pipeline)
     report, note = check(values, how, noted)
     if not report.differences and note:
         try:
-            last_check.write(values, pipeline, note)
+            last_check.write_note(values, pipeline, note)
         except requests.RequestException as error:
             say(
                 f"the next check of {pipeline} begins where this one did, for HDFS did not take its note: {error}",
@@ -135,22 +135,24 @@ def _check(values: Settings, pipeline: str, truth: Truth | None, how: How) -> Cl
 
 
 def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None) -> tuple[ClickReport, CheckNote]:
-    found = click_snapshot.gather(values, WINDOWS, noted)
+    found = click_snapshot.take_click_snapshot(values, WINDOWS, noted)
     before = found.before.counted.views
     count = partial(recount.recount, refused=found.refused, closed=found.closed(), before=before)
     again = _counted(values, found, count) if how.recount else None
     counted = again.total() if again else None
-    found = offset_gaps.count(values, found, counted)
-    report = click_checks.report(WINDOWS, found, again, truth, allow_waiting=how.allow_waiting)
+    found = offset_gaps.count_gaps(values, found, counted)
+    report = click_checks.click_report(WINDOWS, found, again, truth, allow_waiting=how.allow_waiting)
     return report, found.note(counted, again.views() if again else None)
 
 
 def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tuple[EventReport, CheckNote]:
-    found = (visit_snapshot if pipeline == STAR_SCHEMA else event_snapshot).gather(values, pipeline, noted)
-    new = _counted(values, found, recount.count) if how.recount else None
+    visits = pipeline == STAR_SCHEMA
+    take = visit_snapshot.take_visit_snapshot if visits else event_snapshot.take_event_snapshot
+    found = take(values, pipeline, noted)
+    new = _counted(values, found, recount.recount_records) if how.recount else None
     counted = None if new is None else found.before.counted.records + new
-    found = offset_gaps.count(values, found, counted)
-    return event_checks.report(pipeline, found, allow_waiting=how.allow_waiting), found.note(counted)
+    found = offset_gaps.count_gaps(values, found, counted)
+    return event_checks.event_report(pipeline, found, allow_waiting=how.allow_waiting), found.note(counted)
 
 
 def _counted(values: Settings, found: Snapshot, count: Count[Again]) -> Again | None:

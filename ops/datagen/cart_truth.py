@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from ops.datagen.ground_truth import Planted, read_as
 from ops.datagen.shopper_model import PlannedAction
 
@@ -80,7 +80,7 @@ class CartsTruth(msgspec.Struct, frozen=True):
     windows: list[ExpectedScore]
 
 
-def moment(millis: int) -> datetime:
+def from_millis(millis: int) -> datetime:
     """The time so many milliseconds after the epoch, exactly."""
     return EPOCH + timedelta(milliseconds=millis)
 
@@ -91,7 +91,7 @@ def carts(actions: Sequence[PlannedAction], timeout: int) -> list[ExpectedCart]:
     for action in actions:
         by_user[action.userid].append(action)
     groups = [group for user in by_user.values() for group in _grouped(user, timeout * 1000)]
-    found = [_cart(group, timeout, moment(actions[-1].time)) for group in groups]
+    found = [_cart(group, timeout, from_millis(actions[-1].time)) for group in groups]
     return sorted(found, key=lambda cart: (cart.opened_at, cart.messageid))
 
 
@@ -113,13 +113,13 @@ def _grouped(actions: Iterable[PlannedAction], timeout: int) -> Iterator[list[Pl
 
 def _cart(actions: Sequence[PlannedAction], timeout: int, end: datetime) -> ExpectedCart:
     last, products = actions[-1], [action.productid for action in actions if action.name == "SHOPPING_CART"]
-    over = moment(last.time) + timedelta(seconds=timeout)
+    over = from_millis(last.time) + timedelta(seconds=timeout)
     ordered = last.name == "ORDER"
     return ExpectedCart(
         messageid=actions[0].messageid,
         userid=last.userid,
-        opened_at=moment(actions[0].time),
-        last_action_at=moment(last.time),
+        opened_at=from_millis(actions[0].time),
+        last_action_at=from_millis(last.time),
         last_action=last.name,
         items=len(products),
         productid=str(products[-1]),
@@ -129,7 +129,7 @@ def _cart(actions: Sequence[PlannedAction], timeout: int, end: datetime) -> Expe
     )
 
 
-def totals(actions: Iterable[PlannedAction]) -> dict[str, dict[str, int]]:
+def action_totals(actions: Iterable[PlannedAction]) -> dict[str, dict[str, int]]:
     """How often each user did what."""
     found: dict[str, dict[str, int]] = {}
     for (userid, name), number in sorted(Counter((action.userid, action.name) for action in actions).items()):
@@ -142,7 +142,8 @@ def scores(actions: Iterable[PlannedAction], window: int) -> list[ExpectedScore]
     length = window * 1000
     counts = Counter((action.time // length * length, action.userid, action.name) for action in actions)
     return [
-        ExpectedScore(moment(start), userid, name, number) for (start, userid, name), number in sorted(counts.items())
+        ExpectedScore(from_millis(start), userid, name, number)
+        for (start, userid, name), number in sorted(counts.items())
     ]
 
 
@@ -158,10 +159,10 @@ def counts_by(truth: CartsTruth, cutoff: datetime) -> dict[tuple[datetime, str, 
     return {(s.window_start, s.userid, s.action): s.number for s in truth.windows if s.window_start <= latest}
 
 
-def write(truth: CartsTruth, path: Path) -> None:
+def write_cart_truth(truth: CartsTruth, path: Path) -> None:
     """Write the truth as JSON, an element of its lists a line; whole or not at all."""
     fields = [b'"%b": %b' % (name.encode(), _value(value)) for name, value in msgspec.structs.asdict(truth).items()]
-    with aside(path) as file:
+    with staged(path) as file:
         file.write(b"{\n" + b",\n".join(fields) + b"\n}\n")
 
 
@@ -171,7 +172,7 @@ def _value(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def read(path: Path) -> CartsTruth:
+def read_cart_truth(path: Path) -> CartsTruth:
     """Read a truth file.
 
     Raises:

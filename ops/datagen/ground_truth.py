@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 
 Kind = TypeVar("Kind")
 
@@ -67,13 +67,13 @@ class PageLogsTruth(msgspec.Struct, frozen=True):
     views: dict[str, dict[str, int]]
 
 
-def write(truth: msgspec.Struct, path: Path) -> None:
+def write_truth(truth: msgspec.Struct, path: Path) -> None:
     """Write the truth as indented JSON, whole or not at all."""
-    with aside(path) as file:
+    with staged(path) as file:
         file.write(msgspec.json.format(msgspec.json.encode(truth), indent=1) + b"\n")
 
 
-def read(path: Path) -> Truth:
+def read_truth(path: Path) -> Truth:
     """Read a truth file.
 
     Raises:

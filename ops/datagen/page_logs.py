@@ -211,12 +211,12 @@ def log(
     }
 
 
-def write(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> PageLogsTruth:
+def write_page_logs(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> PageLogsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
     generator = PageLogGenerator(plan)
     write_lines(path, generator.chunks(), on_progress)
     result = generator.truth()
-    truths.write(result, truth_path)
+    truths.write_truth(result, truth_path)
     return result
 
 
@@ -224,6 +224,6 @@ def read_truth(path: Path) -> PageLogsTruth:
     """Read a truth file.
 
     Raises:
-        TruthError: when it is missing or is not what `write` writes.
+        TruthError: when it is missing or is not what `write_page_logs` writes.
     """
     return truths.read_as(path, PageLogsTruth)

@@ -22,10 +22,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from ops.datagen.faults import FAULTS, LINE_FAULTS, Event
-from ops.datagen.ground_truth import Expected, Planted, Truth
-from ops.datagen.ground_truth import write as write_truth
+from ops.datagen.ground_truth import Expected, Planted, Truth, write_truth
 from ops.datagen.spec import GenerateError, Spec
 
 # Sources and how often each comes, in thousandths. Names that differ in case, accent or script only are distinct.
@@ -124,7 +123,7 @@ class ProductViewGenerator:
         lines: list[bytes] = []
         for index, arrival, view in zip(indexes, arrivals.tolist(), views, strict=True):
             lines += due(self._waiting, arrival)
-            lines.append(encode(view))
+            lines.append(encode_view(view))
             if index in doubled:
                 self._double(index, arrival, view, lines[-1])
             if index in late:
@@ -155,7 +154,7 @@ class ProductViewGenerator:
         times = latest - (chance.random(len(places)) * np.minimum(least, latest - self._start)).astype(np.int64)
         late = _views(chance, [view.userid for view in before], times.tolist())
         self._count(self.tally.late, late)
-        return dict(zip(places, map(encode, late), strict=True))
+        return dict(zip(places, map(encode_view, late), strict=True))
 
     def _broken_after(self, indexes: range, views: list[View]) -> dict[int, bytes]:
         """By index, a record that breaks the contract, the kinds in turn."""
@@ -164,7 +163,7 @@ class ProductViewGenerator:
         bases = _views(self._broken.chance, [view.userid for view in before], [view.time for view in before])
         kinds = list(islice(self._kinds, len(places)))
         self.tally.broken.update(kind for kind, _ in kinds)
-        return {place: fault(event(base)) for place, base, (_, fault) in zip(places, bases, kinds, strict=True)}
+        return {place: fault(view_event(base)) for place, base, (_, fault) in zip(places, bases, kinds, strict=True)}
 
     def _count(self, counter: Counter[tuple[int, str]], views: list[View]) -> None:
         window = self.plan.window
@@ -213,7 +212,7 @@ def uuids(chance: np.random.Generator, number: int) -> list[str]:
     return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:]}" for d in digits]
 
 
-def event(view: View) -> Event:
+def view_event(view: View) -> Event:
     """The view as the JSON object of the contract."""
     return {
         "event": "ProductView",
@@ -236,9 +235,9 @@ def _timestamp(time: int, style: str) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def encode(view: View) -> bytes:
+def encode_view(view: View) -> bytes:
     """The view as one line of JSON."""
-    return msgspec.json.encode(event(view))
+    return msgspec.json.encode(view_event(view))
 
 
 def require_folders(*paths: Path) -> None:
@@ -248,12 +247,12 @@ def require_folders(*paths: Path) -> None:
             raise GenerateError(f"there is no folder {path.parent}")
 
 
-def write(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
+def write_product_views(plan: Spec, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> Truth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
     generator = ProductViewGenerator(plan)
     opening, between, closing = (b"[\n", b",\n", b"\n]\n") if plan.array else (b"", b"\n", b"\n")
     done = 0
-    with aside(path) as file:
+    with staged(path) as file:
         for chunk in filter(None, generator.chunks()):
             file.write((between if done else opening) + between.join(chunk))
             done += len(chunk)

@@ -90,7 +90,7 @@ ALL = list(KINDS.values())
 QUICK = [kind for kind in ALL if not any(isinstance(part, Pause) for part in kind.parts)]
 
 
-def actions(plan: CartsPlan) -> list[PlannedAction]:
+def planned_actions(plan: CartsPlan) -> list[PlannedAction]:
     """The actions of all users, in the order of their times."""
     chance = np.random.default_rng([plan.seed, 0])
     found = sorted(action for user, number in enumerate(_budgets(plan)) for action in _of_user(plan, user, number))

@@ -30,7 +30,7 @@ def share(text: str) -> float:
     return float(match[1]) / 100
 
 
-def moment(text: str) -> datetime:
+def start_time(text: str) -> datetime:
     """The time of an RFC 3339 text; one without a zone is UTC."""
     try:
         time = datetime.fromisoformat(text)

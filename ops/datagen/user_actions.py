@@ -42,7 +42,7 @@ class UserActionGenerator:
 
     def __init__(self, plan: CartsPlan) -> None:
         self.plan = plan
-        self.actions = shopper_model.actions(plan)
+        self.actions = shopper_model.planned_actions(plan)
         self._doubled = set(Plant(2, plan.duplicates, plan).within(range(plan.count)))
         self._delays = np.random.default_rng([plan.seed, 5])
         self._late = self._late_after()
@@ -54,7 +54,7 @@ class UserActionGenerator:
         waiting: list[tuple[float, int, bytes]] = []
         for index, action in enumerate(self.actions):
             yield from due(waiting, action.time)
-            line = encode(action)
+            line = encode_action(action)
             yield line
             if index in self._doubled:
                 delay = self._delays.random() * self.plan.watermark * 1000 * 2 / 5
@@ -82,7 +82,7 @@ class UserActionGenerator:
             userids.append(userid)
             times.append(latest - int(chance.random() * min(least, latest - start)))
         made = _actions(chance, userids, times)
-        return dict(zip(places, map(encode, made), strict=True))
+        return dict(zip(places, map(encode_action, made), strict=True))
 
     def _broken_after(self) -> dict[int, bytes]:
         """By index, the record that breaks the contract and comes after the action there, the kinds in turn."""
@@ -93,7 +93,8 @@ class UserActionGenerator:
         chosen = list(islice(cycle(ACTION_FAULTS), len(places)))
         self._broken_kinds.update(chosen)
         return {
-            place: ACTION_FAULTS[kind](event(base)) for place, base, kind in zip(places, bases, chosen, strict=True)
+            place: ACTION_FAULTS[kind](action_event(base))
+            for place, base, kind in zip(places, bases, chosen, strict=True)
         }
 
     def truth(self) -> CartsTruth:
@@ -109,9 +110,9 @@ class UserActionGenerator:
             window_seconds=plan.window,
             watermark_seconds=plan.watermark,
             timeout_seconds=plan.timeout,
-            end=cart_truth.moment(actions[-1].time),
+            end=cart_truth.from_millis(actions[-1].time),
             carts=cart_truth.carts(actions, plan.timeout),
-            totals=cart_truth.totals(actions),
+            totals=cart_truth.action_totals(actions),
             windows=cart_truth.scores(actions, plan.window),
         )
 
@@ -141,7 +142,7 @@ def _actions(chance: np.random.Generator, userids: list[str], times: list[int]) 
     return list(map(PlannedAction, times, userids, names, products, values, uuids(chance, number)))
 
 
-def event(action: PlannedAction) -> Event:
+def action_event(action: PlannedAction) -> Event:
     """The action as the JSON object of the contract; what it doesn't tell is left out."""
     told = {"productid": action.productid, "cart_value": action.cart_value}
     return {
@@ -155,23 +156,25 @@ def event(action: PlannedAction) -> Event:
 
 def _timestamp(millis: int, style: str) -> str:
     """The time in one of the styles that the contract reads."""
-    time = cart_truth.moment(millis)
+    time = cart_truth.from_millis(millis)
     if style == "offset":
         return time.astimezone(EAST).isoformat(timespec="milliseconds")
     text = time.replace(tzinfo=None).isoformat("T" if style == "utc" else " ", "milliseconds")
     return f"{text}Z" if style == "utc" else text
 
 
-def encode(action: PlannedAction) -> bytes:
+def encode_action(action: PlannedAction) -> bytes:
     """The action as one line of JSON."""
-    return msgspec.json.encode(event(action))
+    return msgspec.json.encode(action_event(action))
 
 
-def write(plan: CartsPlan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None) -> CartsTruth:
+def write_user_actions(
+    plan: CartsPlan, path: Path, truth_path: Path, on_progress: Progress = lambda _: None
+) -> CartsTruth:
     """Write the records and their truth; each file appears whole or not at all. `on_progress` gets records done."""
     generator = UserActionGenerator(plan)
     lines = generator.lines()
     write_lines(path, iter(lambda: list(islice(lines, CHUNK)), []), on_progress)
     result = generator.truth()
-    cart_truth.write(result, truth_path)
+    cart_truth.write_cart_truth(result, truth_path)
     return result

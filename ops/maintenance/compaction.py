@@ -68,7 +68,9 @@ class Compacted(NamedTuple):
     scan_after: Scan
 
 
-def compact(settings: Settings, pipeline: str, on_day: Callable[[str, str], None] = lambda *_: None) -> list[Compacted]:
+def compact_pipeline(
+    settings: Settings, pipeline: str, on_day: Callable[[str, str], None] = lambda *_: None
+) -> list[Compacted]:
     """Compact the closed days of a pipeline's tables that have more than one file of finished batches.
 
     Makes the tables where they are missing, goes on with what an earlier run has left unfinished, and removes what days
@@ -100,7 +102,7 @@ class _Pipeline:
         self._settings = settings
         self._pipeline = pipeline
         self._on_day = on_day
-        self._places = partition_locations.read(settings, pipeline)
+        self._places = partition_locations.read_locations(settings, pipeline)
         # Batches up to this one are never done again.
         self._finished = checkpoint_progress.newest_commit(settings, pipeline)
         state = newest_state(settings, pipeline)
@@ -110,7 +112,7 @@ class _Pipeline:
     def compact(self) -> Iterator[Compacted]:
         if self._finished is None:
             return
-        names = hive_tables.apply(self._settings, self._pipeline)
+        names = hive_tables.apply_hive_tables(self._settings, self._pipeline)
         for moving in list(self._places.moving()):
             self._settle(*moving)
         self._remove_left()
@@ -202,7 +204,7 @@ class _Pipeline:
             self._note(msgspec.structs.replace(self._places, left=left))
 
     def _note(self, changed: Locations) -> None:
-        webhdfs.write(self._settings, partition_locations.encode(changed), self._path(partition_locations.NOTE))
+        webhdfs.write(self._settings, partition_locations.encode_note(changed), self._path(partition_locations.NOTE))
         self._places = changed
 
     def _files(self, folder: str) -> list[str]:

@@ -22,7 +22,7 @@ class FieldChange(NamedTuple):
     value: Any
 
 
-def parse(text: str) -> FieldChange:
+def parse_change(text: str) -> FieldChange:
     """The change in `field.path=value`; a value that is no JSON is text."""
     name, equals, value = text.partition("=")
     path = tuple(name.split("."))
@@ -34,7 +34,7 @@ def parse(text: str) -> FieldChange:
         return FieldChange(path, value)
 
 
-def apply(value: bytes, changes: Iterable[FieldChange]) -> bytes:
+def apply_changes(value: bytes, changes: Iterable[FieldChange]) -> bytes:
     """The JSON object with those fields set; objects on their paths are made where there are none.
 
     Raises:
@@ -64,7 +64,7 @@ def pretty(value: bytes) -> bytes:
     return _formatted(value, 2)
 
 
-def compact(value: bytes) -> bytes:
+def compact_json(value: bytes) -> bytes:
     """The value for Kafka: JSON in one line, anything else as it is."""
     return _formatted(value, -1)
 
@@ -107,7 +107,7 @@ class Draft:
         except (OSError, subprocess.CalledProcessError) as error:
             raise RejectedError(f"the editor failed ({error}); the text is in {self.path}, nothing was sent") from error
         text = self.path.read_bytes()
-        return None if text == self._before else compact(text.strip())
+        return None if text == self._before else compact_json(text.strip())
 
     def done(self) -> None:
         """Remove the file."""

@@ -1,7 +1,7 @@
 """A pipeline's final table on its way from Hive to MySQL: publishing what was staged, and comparing both sides.
 
-The staging table is there from `make_staging` to `publish`, so its being there says that it is still to be published.
-Table names come from the code, never from data. Times are UTC.
+The staging table is there from `make_staging` to `publish_export`, so its being there says that it is still to be
+published. Table names come from the code, never from data. Times are UTC.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ReconcileError(RuntimeError):
 
 def final_until(settings: Settings, pipeline: str) -> str | None:
     """The time (`yyyy-MM-dd HH:mm:ss`) up to which all windows of a pipeline are final; None before the first batch."""
-    batch = committed_batches.newest(settings, pipeline)
+    batch = committed_batches.newest_batch(settings, pipeline)
     if batch is None:
         return None
     return closed_until(webhdfs.read_json(settings, f"{committed_batches.states(pipeline)}/{batch}/state.json"))
@@ -62,7 +62,7 @@ def make_staging(connection: Any, table: str) -> None:
     _execute(connection, f"CREATE TABLE {table}{STAGING_SUFFIX} LIKE {table}")
 
 
-def publish(connection: Any, table: str) -> None:
+def publish_export(connection: Any, table: str) -> None:
     """Put the staging table in the table's place, at once: a reader sees the old rows or the new rows.
 
     Can be repeated: without a staging table there is nothing left to do. Waits for transactions that have read the

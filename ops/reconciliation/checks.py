@@ -25,29 +25,29 @@ def equal(what: str, expected: int, found: int) -> Iterator[Difference]:
 
 def is_balanced(evidence: Snapshot) -> bool:
     """Whether as many records came in as something became of."""
-    return not list(balance(evidence))
+    return not list(check_balance(evidence))
 
 
-def balance(evidence: Snapshot) -> Iterator[Difference]:
+def check_balance(evidence: Snapshot) -> Iterator[Difference]:
     """What came in against what became of it."""
     came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
 
-def waiting(evidence: Snapshot, allowed: bool) -> Iterator[Difference]:
+def check_waiting(evidence: Snapshot, allowed: bool) -> Iterator[Difference]:
     """That nothing waits, unless it may."""
     if not allowed:
         yield from equal("waiting to be processed", 0, evidence.waiting())
 
 
-def job(evidence: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
+def check_job(evidence: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
     """What the job has counted by itself against what the engines hold, by the names of its totals."""
     if evidence.state:
         for name, number in found.items():
             yield from equal(f"{name}, by the job", getattr(evidence.state.totals, name), number)
 
 
-def offsets(evidence: Snapshot) -> Iterator[Difference]:
+def check_offsets(evidence: Snapshot) -> Iterator[Difference]:
     """That Kafka has come as far as the job has."""
     for partition, done in sorted(next_offsets(evidence.state).items()):
         end = evidence.kafka[partition].end if partition in evidence.kafka else 0

@@ -71,15 +71,15 @@ class ClickReport(msgspec.Struct, frozen=True):
         yield "exported to MySQL", self.exported
 
 
-def report(
+def click_report(
     pipeline: str, evidence: ClickSnapshot, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
 ) -> ClickReport:
     """All checks of a pipeline: the balance, and where given the count from Kafka and the truth."""
     checks = [
-        balance.balance(evidence),
+        balance.check_balance(evidence),
         _job(evidence),
-        balance.waiting(evidence, allow_waiting),
-        balance.offsets(evidence),
+        balance.check_waiting(evidence, allow_waiting),
+        balance.check_offsets(evidence),
         _days(evidence),
         _export(evidence),
     ]
@@ -129,7 +129,7 @@ def _job(evidence: ClickSnapshot) -> Iterator[Difference]:
         "duplicates": evidence.duplicates.total(),
         "late": evidence.late.total(),
     }
-    return balance.job(evidence, found)
+    return balance.check_job(evidence, found)
 
 
 def _days(evidence: ClickSnapshot) -> Iterator[Difference]:
@@ -202,12 +202,12 @@ class TimeSpan(NamedTuple):
 
 
 def _span(truth: Truth) -> TimeSpan:
-    starts = [query_engines.time(window.window_start) for window in truth.windows]
+    starts = [query_engines.time_text(window.window_start) for window in truth.windows]
     return TimeSpan(min(starts), max(starts))
 
 
 def _key(window: Expected) -> Key:
-    return query_engines.time(window.window_start), window.source
+    return query_engines.time_text(window.window_start), window.source
 
 
 def _is_final(window: Expected, truth: Truth, evidence: ClickSnapshot) -> bool:

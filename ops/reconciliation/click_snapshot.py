@@ -68,19 +68,19 @@ class ClickSnapshot(Snapshot):
         return sum(each.total() for each in counts) + self.rejected_by_job
 
 
-def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> ClickSnapshot:
+def take_click_snapshot(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> ClickSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
 
     What `noted` has of days that are as they were then is taken from there.
     """
     begun = snapshot.begin(settings, pipeline, noted)
     state, before, batch = begun.state, begun.before, begun.after.batch
-    exported, digests = mysql_export.read(settings, before)
+    exported, digests = mysql_export.read_exported(settings, before)
     require_table(settings, "commerce", HOW)
     wait_for_days(settings, pipeline, ["commerce"], batch)
     require_table(settings, "commerce_faults", HOW)
-    days = table_days.look(settings, pipeline, "commerce", before)
-    whole = table_days.look_at_whole(settings, pipeline, "commerce_faults", "faults", before, batch)
+    days = table_days.days_of_table(settings, pipeline, "commerce", before)
+    whole = table_days.whole_table(settings, pipeline, "commerce_faults", "faults", before, batch)
     commerce, faults = _hive(settings, days, "source_number"), _hive(settings, whole, "late", "duplicates")
     found = rejected_until(settings, pipeline, begun.topic, next_offsets(state))
     stored, faulty = _until(batch, commerce), _until(batch, faults)
@@ -129,7 +129,7 @@ def _open_in(parquet: bytes, state: State) -> Counts:
 @lru_cache(4096)
 def window_text(micros: int) -> str:
     """A window's start in microseconds since the epoch as the text of a key."""
-    return query_engines.time(datetime.fromtimestamp(micros / MICROS, UTC))
+    return query_engines.time_text(datetime.fromtimestamp(micros / MICROS, UTC))
 
 
 class Row(NamedTuple):
@@ -160,7 +160,7 @@ def _newer(settings: Settings, files: Sequence[str], columns: Sequence[str]) -> 
         for file, content in zip(files, pool.map(partial(webhdfs.read, settings), files), strict=True):
             rows = pq.read_table(BytesIO(content), coerce_int96_timestamp_unit="us")
             for cells in zip(*(rows[name].to_pylist() for name in ("window_start", "source", *columns)), strict=True):
-                yield Row(batch_in(file), *_row([query_engines.value(cell) for cell in cells]))
+                yield Row(batch_in(file), *_row([query_engines.normalized(cell) for cell in cells]))
 
 
 def _row(cells: Sequence[query_engines.Value]) -> tuple[Key, tuple[int, ...]]:

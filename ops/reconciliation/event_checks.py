@@ -55,13 +55,13 @@ class EventReport(msgspec.Struct, frozen=True):
         yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
 
 
-def report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
+def event_report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
     """All checks of a pipeline."""
     checks = [
-        balance.balance(evidence),
+        balance.check_balance(evidence),
         _job(evidence),
-        balance.waiting(evidence, allow_waiting),
-        balance.offsets(evidence),
+        balance.check_waiting(evidence, allow_waiting),
+        balance.check_offsets(evidence),
         _identities(evidence),
         _parts(evidence),
         _promises(evidence),
@@ -92,7 +92,7 @@ def _job(evidence: EventSnapshot) -> Iterator[Difference]:
         "duplicates": evidence.rows.duplicates - evidence.rows.remote,
         "late": evidence.rows.late,
     }
-    return balance.job(evidence, found)
+    return balance.check_job(evidence, found)
 
 
 def _identities(evidence: EventSnapshot) -> Iterator[Difference]:

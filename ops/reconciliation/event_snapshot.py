@@ -116,7 +116,7 @@ class EventSnapshot(Snapshot):
         return self.rows.stored + self.rows.duplicates + self.rows.late + self.rejected_by_job
 
 
-def gather(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventSnapshot:
+def take_event_snapshot(settings: Settings, name: str, noted: Found = NOT_NOTED) -> EventSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later batches and is left out.
 
     What `noted` has of days that are as they were then is taken from there.
@@ -144,8 +144,8 @@ def _gather(settings: Settings, name: str, noted: Found, shop: PromisedOrders | 
         **vars(begun) | {"after": replace(begun.after, days=to_note, promised=kept.days)},
         **vars(found),
         table=stored,
-        rows=rows(pipeline, numbers, _distinct(settings, days[stored], batch)),
-        unknown=unknown(settings, name, pipeline, batch),
+        rows=stored_rows(pipeline, numbers, _distinct(settings, days[stored], batch)),
+        unknown=unknown_days_of(settings, name, pipeline, batch),
         promised=kept.promised,
         kept=kept.kept,
         days=sum(len(each.there) for each in days.values()),
@@ -161,12 +161,12 @@ def _kept(settings: Settings, shop: PromisedOrders, before: CheckNote, days: Tab
         found = query_engines.hive(settings, f"SELECT {IDENTITY} FROM {days.table} WHERE {of_day}")  # noqa: S608 - all of it is ours
         return frozenset(str(identity) for (identity,) in found.rows)
 
-    return shop_orders.compare(shop, before.promised, set(map(table_days.value, days.taken)), stored)
+    return shop_orders.compare(shop, before.promised, set(map(table_days.day_value, days.taken)), stored)
 
 
 def _look(settings: Settings, name: str, table: EventTable, before: CheckNote) -> TableDays:
     """A table's days; of the stored events none is taken of which a copy may have been stored in another one since."""
-    days = table_days.look(settings, name, table.name, before)
+    days = table_days.days_of_table(settings, name, table.name, before)
     if table != PIPELINES[name].stored():
         return days
     return days.without_unsettled(before.progress.closed, getattr(settings, f"{name}_watermark_seconds") * MICROS)
@@ -203,7 +203,7 @@ def _labelled(label: str, labels: frozenset[str]) -> str:
     return f"COUNT(CASE WHEN `{label}` IN ({query_engines.texts(labels)}) THEN 1 END)"
 
 
-def rows(pipeline: EventPipeline, numbers: Mapping[str, table_days.Rows], identities: int) -> StoredRows:
+def stored_rows(pipeline: EventPipeline, numbers: Mapping[str, table_days.Rows], identities: int) -> StoredRows:
     """The sums over all days of each table's numbers."""
     total = {table: _sums(by_day.values()) for table, by_day in numbers.items()}
     stored, *labelled = total[pipeline.stored().name] or [0] * (1 + len(pipeline.parts()))
@@ -222,7 +222,7 @@ def _sums(days: Iterable[Sequence[tuple[Cell, ...]]]) -> list[int]:
     return [sum(map(int, column)) for column in zip(*(row for rows in days for row in rows), strict=True)]
 
 
-def unknown(settings: Settings, name: str, pipeline: EventPipeline, batch: int) -> dict[str, list[str]]:
+def unknown_days_of(settings: Settings, name: str, pipeline: EventPipeline, batch: int) -> dict[str, list[str]]:
     """By table, the days that Hive doesn't know and that have a file of that batch or one before it."""
     found = {table.name: unknown_days(settings, name, table.name, batch) for table in pipeline.tables}
     return {table: missing for table, missing in found.items() if missing}

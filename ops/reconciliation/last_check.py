@@ -165,7 +165,7 @@ def rules(settings: Settings, pipeline: str) -> dict[str, int]:
     return {name: getattr(settings, name) for name in (*names, AHEAD)}
 
 
-def read(settings: Settings, pipeline: str) -> Found:
+def read_note(settings: Settings, pipeline: str) -> Found:
     """The note about a pipeline."""
     path = partition_locations.path(pipeline, FILE)
     if not webhdfs.exists(settings, path):
@@ -203,7 +203,7 @@ def _is_behind(state: State, note: CheckNote) -> bool:
     return state.batch < note.batch or state.progress.closed < note.progress.closed or any(further)
 
 
-def write(settings: Settings, pipeline: str, note: CheckNote) -> None:
+def write_note(settings: Settings, pipeline: str, note: CheckNote) -> None:
     """Leave the note for the next check.
 
     Raises:

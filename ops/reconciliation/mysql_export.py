@@ -15,13 +15,13 @@ from ops.reconciliation.last_check import Cell, CheckNote, Day, Exported
 Key = tuple[str, str]
 VALUES = "CONCAT_WS('/', window_start, source_number, source)"
 DIGESTS = f"""
-SELECT DATE(window_start), COUNT(*), SUM(source_number), {mysql.digest(VALUES)}
+SELECT DATE(window_start), COUNT(*), SUM(source_number), {mysql.digest_expression(VALUES)}
 FROM commerce GROUP BY DATE(window_start)
 """  # noqa: S608 - all of it is ours
 ROWS = "SELECT window_start, source, source_number FROM commerce"
 
 
-def read(settings: Settings, before: CheckNote) -> tuple[Counter[Key], dict[str, Exported]]:
+def read_exported(settings: Settings, before: CheckNote) -> tuple[Counter[Key], dict[str, Exported]]:
     """The numbers by window and source, as of one moment, and the digest of each day."""
     with mysql.connect(settings) as connection, closing(connection.cursor()) as cursor:
         digests = {day: Exported(*map(int, rest)) for day, *rest in _rows(cursor, DIGESTS)}
@@ -34,7 +34,7 @@ def read(settings: Settings, before: CheckNote) -> tuple[Counter[Key], dict[str,
 
 def _rows(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
     cursor.execute(statement)
-    return [tuple(query_engines.value(cell) for cell in row) for row in cursor.fetchall()]
+    return [tuple(query_engines.normalized(cell) for cell in row) for row in cursor.fetchall()]
 
 
 def _but(days: Collection[str]) -> str:

@@ -19,7 +19,7 @@ from ops.reconciliation.snapshot import Snapshot
 Found = TypeVar("Found", bound=Snapshot)
 
 
-def count(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
+def count_gaps(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
     """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
 
     Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, from where the last
@@ -35,7 +35,7 @@ def count(settings: Settings, evidence: Found, counted: int | None = None) -> Fo
 
 
 def _gaps(client: Any, topic: str, limits: Mapping[int, OffsetRange]) -> int:
-    return _offsets(limits) - topic_reader.count(client, topic, limits)
+    return _offsets(limits) - topic_reader.count_records(client, topic, limits)
 
 
 def _offsets(limits: Mapping[int, OffsetRange]) -> int:

@@ -100,7 +100,7 @@ class Recount:
             self._sweep()
         received = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         try:
-            event = events.decode(events.ProductView, record.value, received)
+            event = events.decode_event(events.ProductView, record.value, received)
         except events.EventError:
             self.broken += 1
             return
@@ -170,14 +170,14 @@ def recount(
     return result
 
 
-def count(
+def recount_records(
     settings: Settings,
     topic: str,
     limits: Mapping[int, topic_reader.OffsetRange],
     on_progress: Progress = lambda _: None,
 ) -> int:
     """How many records the topic has within these bounds."""
-    return sum(1 for _ in _records(settings, topic, limits, on_progress, topic_reader.between))
+    return sum(1 for _ in _records(settings, topic, limits, on_progress, topic_reader.records_between))
 
 
 def _records(

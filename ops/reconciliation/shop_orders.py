@@ -19,7 +19,7 @@ PUBLISHED = """messageid NOT IN (
 """For MySQL, of the orders those whose events Kafka has acknowledged."""
 
 DAYS = f"""
-SELECT DATE(orderedAt), COUNT(*), {mysql.digest("messageid")}, MIN(order_id), MAX(order_id)
+SELECT DATE(orderedAt), COUNT(*), {mysql.digest_expression("messageid")}, MIN(order_id), MAX(order_id)
 FROM orders WHERE {PUBLISHED} GROUP BY DATE(orderedAt)
 """  # noqa: S608 - all of it is ours
 ORDERS = f"""
@@ -42,7 +42,8 @@ class PromisedOrders:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._found = {
-            query_engines.text(query_engines.value(day)): tuple(map(int, rest)) for day, *rest in self._ask(DAYS)
+            query_engines.cell_text(query_engines.normalized(day)): tuple(map(int, rest))
+            for day, *rest in self._ask(DAYS)
         }
 
     def days(self) -> dict[str, Promised]:

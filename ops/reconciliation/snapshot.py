@@ -132,7 +132,7 @@ class Snapshot(ABC):
 
 def newest_state(settings: Settings, pipeline: str) -> State | None:
     """The newest state of a pipeline's job; None before its first batch."""
-    batch = committed_batches.newest(settings, pipeline)
+    batch = committed_batches.newest_batch(settings, pipeline)
     if batch is None:
         return None
     return msgspec.json.decode(
@@ -174,7 +174,7 @@ def begin(settings: Settings, pipeline: str, noted: last_check.Found) -> Begun:
     """Take the job's state, then the bounds of the topic, and what was noted if it is about these."""
     topic, state = checkpoint_progress.topic(settings, pipeline), newest_state(settings, pipeline)
     with topic_reader.consumer(settings) as client:
-        kafka = topic_reader.bounds(client, topic)
+        kafka = topic_reader.offset_ranges(client, topic)
     after = CheckNote(
         time=datetime.now(UTC).replace(microsecond=0),
         topic=topic,
@@ -201,7 +201,7 @@ def rejected_until(settings: Settings, pipeline: str, topic: str, done: Mapping[
     """Count what the pipeline's job rejected before those offsets, and what was held back before the topic."""
     by_job, at_entry, refused = 0, 0, set()
     # What a sink of another query on the topic refused, this pipeline has stored.
-    own = (record for record in dead_letters.read(settings, topic) if record.refused_by in ("", pipeline))
+    own = (record for record in dead_letters.read_dead_letters(settings, topic) if record.refused_by in ("", pipeline))
     for record in dead_letters.distinct(own):
         if record.origin != dead_letters.SPARK:
             at_entry += 1

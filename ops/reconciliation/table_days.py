@@ -83,7 +83,7 @@ class TableDays:
 
         It names those that are taken: what Hive may have of a day that nobody knows of is asked for, too.
         """
-        days = query_engines.texts(value(day) for day in self.taken if day != WHOLE)
+        days = query_engines.texts(day_value(day) for day in self.taken if day != WHOLE)
         conditions = [*([f"`day` NOT IN ({days})"] if days else []), *others]
         return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
@@ -112,7 +112,7 @@ class TableDays:
         return min(now.progress.closed, found.modified * 1_000 + now.rules[AHEAD] * MICROS)
 
 
-def look(settings: Settings, pipeline: str, table: str, before: CheckNote) -> TableDays:
+def days_of_table(settings: Settings, pipeline: str, table: str, before: CheckNote) -> TableDays:
     """A table's days now, with what the last check has noted of them."""
     noted = before.days.get(table, {})
     there = _folders(
@@ -126,9 +126,7 @@ def look(settings: Settings, pipeline: str, table: str, before: CheckNote) -> Ta
     return TableDays(table, there, noted, _taken(settings, table, there, noted) & known, known)
 
 
-def look_at_whole(
-    settings: Settings, pipeline: str, table: str, folder: str, before: CheckNote, batch: int
-) -> TableDays:
+def whole_table(settings: Settings, pipeline: str, table: str, folder: str, before: CheckNote, batch: int) -> TableDays:
     """The same of a table without days, whose files lie in that folder of the pipeline, as of that batch.
 
     It is taken where the files of the batches that were noted are the same, whatever later ones have made.
@@ -182,12 +180,12 @@ def named(value: str) -> str:
     return f"day={value}" if value else WHOLE
 
 
-def value(day: str) -> str:
+def day_value(day: str) -> str:
     """What Hive has as the value of the day of that name."""
     return day.partition("=")[2]
 
 
 def _end(day: str) -> int:
     """When a day ends, in microseconds since the epoch."""
-    end = datetime.fromisoformat(value(day)).replace(tzinfo=UTC) + timedelta(days=1)
+    end = datetime.fromisoformat(day_value(day)).replace(tzinfo=UTC) + timedelta(days=1)
     return int(end.timestamp()) * MICROS

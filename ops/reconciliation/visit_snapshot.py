@@ -20,7 +20,7 @@ DUPLICATES += "USING (kafka_partition) "
 BEFORE = "WHERE kafka_offset < next_offset"
 
 
-def gather(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventSnapshot:
+def take_visit_snapshot(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventSnapshot:
     """Ask every engine. What the job does in the meantime belongs to later offsets and is left out."""
     begun = begin(settings, pipeline, noted)
     done = next_offsets(begun.state)

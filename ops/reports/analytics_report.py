@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from eventmill.config.settings import ROOT, Settings
 from eventmill.databases import named_queries, query_engines
 from eventmill.databases.named_queries import NamedQuery
@@ -88,13 +88,13 @@ def questions(pipeline: str, engine: str) -> list[NamedQuery]:
     """
     if pipeline not in TITLES:
         raise ReportError(f"there is no report on {pipeline!r}; there are {', '.join(TITLES)}")
-    asked = list(named_queries.read(_file(pipeline)))
+    asked = list(named_queries.read_queries(_file(pipeline)))
     for query in asked:
         query.require(engine)
     return asked
 
 
-def answer(settings: Settings, query: NamedQuery, engine: str) -> Section:
+def answer_query(settings: Settings, query: NamedQuery, engine: str) -> Section:
     """Ask a query, and lay its answer out.
 
     Raises:
@@ -112,7 +112,7 @@ def section(query: NamedQuery, result: query_engines.QueryResult) -> Section:
         name=query.name,
         about=query.about[0].upper() + query.about[1:],
         columns=tuple(Column(visible(name), _is_numeric(result, index)) for index, name in enumerate(result.columns)),
-        rows=tuple(tuple(visible(query_engines.text(cell)) for cell in row) for row in result.rows[:TABLE_ROWS]),
+        rows=tuple(tuple(visible(query_engines.cell_text(cell)) for cell in row) for row in result.rows[:TABLE_ROWS]),
         total=len(result.rows),
         svg=_chart(result) if query.name in CHARTED and result.rows else None,
         counts=any(cell for row in result.rows for cell in row),
@@ -130,11 +130,11 @@ def _chart(result: query_engines.QueryResult) -> str:
 
     bars = [(_label(name), float(str(number))) for name, number in (row[:2] for row in result.rows[:BARS])]
     rest = f", the first {len(bars)} of {len(result.rows)}" if len(bars) < len(result.rows) else ""
-    return svg_chart.bars(bars, f"{result.columns[1]}{rest}")
+    return svg_chart.bar_chart(bars, f"{result.columns[1]}{rest}")
 
 
 def _label(cell: query_engines.Value) -> str:
-    text = visible(query_engines.text(cell))
+    text = visible(query_engines.cell_text(cell))
     return text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
 
 
@@ -211,13 +211,13 @@ class AnalyticsReport:
         return environment.get_template(template).render(
             report=self,
             title=TITLES[self.pipeline],
-            made=query_engines.time(self.made.replace(microsecond=0)),
+            made=query_engines.time_text(self.made.replace(microsecond=0)),
             sections=self.sections if any(section.counts for section in self.sections) else (),
             charts=charts,
         )
 
 
-def write(report: AnalyticsReport, folder: Path) -> list[Path]:
+def write_files(report: AnalyticsReport, folder: Path) -> list[Path]:
     """Write the page, the same without charts for a mail's body, the Markdown text and the charts; returns them."""
     folder.mkdir(parents=True, exist_ok=True)
     images = {section.svg_file: section.svg for section in report.sections if section.svg is not None}
@@ -231,7 +231,7 @@ def write(report: AnalyticsReport, folder: Path) -> list[Path]:
 
 def _write(folder: Path, texts: Iterable[tuple[str, str]]) -> Iterable[Path]:
     for name, text in texts:
-        with aside(folder / name) as file:
+        with staged(folder / name) as file:
             file.write(text.encode())
         yield folder / name
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql
 from eventmill.lake import committed_batches, webhdfs
@@ -20,7 +20,7 @@ LONGEST_SPAN = timedelta(hours=6)
 MICROSECONDS = 1_000_000
 
 
-def folder(settings: Settings) -> Path:
+def demo_folder(settings: Settings) -> Path:
     """Where the demo keeps its sample data and its chart."""
     path = settings.state_dir / "demo"
     path.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def next_start(settings: Settings, pipeline: str = "clicks") -> datetime:
     """A start for sample data that makes none of it late: the day after the newest event that was counted, or the
     next full hour when that day hasn't begun.
     """
-    batch = committed_batches.newest(settings, pipeline)
+    batch = committed_batches.newest_batch(settings, pipeline)
     if batch is None:
         return FIRST_START
     state = webhdfs.read_json(settings, f"{committed_batches.states(pipeline)}/{batch}/state.json")
@@ -55,7 +55,7 @@ def export_from_shop(settings: Settings, data: Path) -> None:
     """Lay the file where the DAG's HTTP sensor looks for the shop's export."""
     target = settings.state_dir / "source" / "clicks.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with data.open("rb") as file, aside(target) as copy:
+    with data.open("rb") as file, staged(target) as copy:
         shutil.copyfileobj(file, copy)
 
 

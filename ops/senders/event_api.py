@@ -82,10 +82,10 @@ def lines_in(path: Path) -> int:
     Raises:
         PostingError: when it cannot be read.
     """
-    return sum(1 for _ in lines(path))
+    return sum(1 for _ in file_lines(path))
 
 
-def lines(path: Path) -> Iterator[bytes]:
+def file_lines(path: Path) -> Iterator[bytes]:
     """The lines of a file that are not blank, without a byte order mark.
 
     Raises:
@@ -133,7 +133,7 @@ class Poster:
         limit, most_bytes = min(most, self._settings.api_batch_events), self._settings.api_batch_bytes
         with requests.Session() as session:
             session.headers.update(self._headers)
-            for number, batch in enumerate(batches(lines(path), limit, most_bytes)):
+            for number, batch in enumerate(batches(file_lines(path), limit, most_bytes)):
                 digest = sha256(b"\n".join(batch)).hexdigest()
                 answer = self._post(session, batch, f"{digest}-{number}")
                 self._result.accepted += answer.accepted

@@ -70,7 +70,7 @@ class Arrival:
         from confluent_kafka import KafkaException
 
         with suppress(KafkaException):
-            now = topic_reader.bounds(client, self._topic)
+            now = topic_reader.offset_ranges(client, self._topic)
             self._new = sum(held.end - self._before.get(partition, 0) for partition, held in now.items())
         return self._new
 

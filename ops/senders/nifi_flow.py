@@ -24,4 +24,4 @@ def delivered(settings: Settings, pipeline: str, name: str) -> bool:
     NiFi removes a file from the inbox after its content is in the first queue, so the order of the two questions
     matters.
     """
-    return not (nifi_inbox.folder(settings, pipeline) / name).exists() and not queued(settings)
+    return not (nifi_inbox.inbox_folder(settings, pipeline) / name).exists() and not queued(settings)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 from eventmill.config.settings import Settings
 
 CHUNK = 1 << 20
@@ -39,7 +39,7 @@ class InboxReceipt:
     sent: bool
 
 
-def folder(settings: Settings, pipeline: str) -> Path:
+def inbox_folder(settings: Settings, pipeline: str) -> Path:
     """Where NiFi takes the files of a pipeline from."""
     return settings.state_dir / "nifi" / "inbox" / pipeline
 
@@ -49,7 +49,7 @@ def ledger(settings: Settings, pipeline: str) -> Path:
     return settings.state_dir / "nifi" / "sent" / pipeline
 
 
-def send(
+def send_file(
     path: Path,
     settings: Settings,
     pipeline: str = "clicks",
@@ -64,7 +64,7 @@ def send(
         InboxError: when there is no such file or it cannot be read.
     """
     _check(path)
-    inbox, entries = folder(settings, pipeline), ledger(settings, pipeline)
+    inbox, entries = inbox_folder(settings, pipeline), ledger(settings, pipeline)
     inbox.mkdir(parents=True, exist_ok=True)
     entries.mkdir(parents=True, exist_ok=True)
     with _locked(entries / ".lock"):
@@ -116,7 +116,7 @@ def _name(path: Path, sha256: str) -> str:
 
 
 def _write(entry: Path, receipt: InboxReceipt) -> None:
-    with aside(entry) as file:
+    with staged(entry) as file:
         file.write(json.dumps(asdict(receipt)).encode())
 
 

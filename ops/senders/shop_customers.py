@@ -108,6 +108,6 @@ class Customers:
         return response.json()
 
 
-def told(done: Counter[Step]) -> str:
+def steps_sentence(done: Counter[Step]) -> str:
     """How often what was done."""
     return ", ".join(f"{done[step]} {step}" for step in dict.fromkeys(STEPS))

@@ -26,7 +26,9 @@ class VisitorsError(RuntimeError):
     """The source cluster did not get all of a file; the message says how much it got."""
 
 
-def send(settings: Settings, path: Path, patience: int, on_progress: Callable[[int], object] = lambda _: None) -> int:
+def send_page_logs(
+    settings: Settings, path: Path, patience: int, on_progress: Callable[[int], object] = lambda _: None
+) -> int:
     """Write each line of a file as one record, and wait until the cluster has it; returns their number.
 
     Raises:
@@ -43,7 +45,7 @@ def send(settings: Settings, path: Path, patience: int, on_progress: Callable[[i
     options = {"acks": "all", "enable.idempotence": True, "linger.ms": 20, "message.timeout.ms": patience * 1000}
     producer = Producer(forwarder.source_configuration(settings) | options)
     done = 0
-    lines = event_api.lines(path)
+    lines = event_api.file_lines(path)
     while chunk := list(islice(lines, CHUNK)):
         for line in chunk:
             producer.produce(settings.forward_topic, line, key(line), on_delivery=delivered)

@@ -72,7 +72,7 @@ def install_system_packages(settings: Settings) -> None:
     """
     missing = [package for command, package in PACKAGES.items() if not shutil.which(command)]
     try:
-        java.find(settings)
+        java.find_java(settings)
     except java.JavaError:
         if settings.java_home is not None:
             raise
@@ -119,7 +119,7 @@ def _spark_classes(settings: Settings) -> Part:
     """The archive of classes; it's of no use to another Java or with other jars."""
     spark = ENGINES / "spark"
     inputs = (spark / "archive", spark / "warm_up.py", spark / "pom.xml", REQUIREMENTS / "platform.txt")
-    java_release = java.find(settings) / "release"
+    java_release = java.find_java(settings) / "release"
     command = (str(spark / "archive"),)
     return Part("spark-classes", (*inputs, java_release), settings.lib_dir / "spark-classes", command, after="spark")
 

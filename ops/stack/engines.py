@@ -133,7 +133,7 @@ def first_to_end(running: Set[str]) -> Set[str]:
     return running - {need for s in SERVICES if s.name in running for need in s.needs}
 
 
-def wanted(settings: Settings) -> tuple[Service, ...]:
+def enabled_services(settings: Settings) -> tuple[Service, ...]:
     """The services of the stack as it is set, in order of dependency."""
     return tuple(s for s in SERVICES if _is_wanted(s, settings))
 
@@ -151,7 +151,7 @@ def service_environment(settings: Settings) -> dict[str, str]:
     return settings.environment() | {
         "ROOT": str(ROOT),
         "PYTHON": sys.executable,
-        "JAVA_HOME": str(java.find(settings)),
+        "JAVA_HOME": str(java.find_java(settings)),
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "TZ": "UTC",

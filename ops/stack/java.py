@@ -33,7 +33,7 @@ def refusal(home: Path) -> str | None:
     return None
 
 
-def find(settings: Settings) -> Path:
+def find_java(settings: Settings) -> Path:
     """The home of a Java 17 kit: JAVA_HOME when it is set, else the system's.
 
     Raises:

@@ -15,7 +15,7 @@ import psutil
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from ops.stack import orphans, preflight, provisioning
-from ops.stack.engines import SERVICES, Service, service_environment, wanted, with_needs
+from ops.stack.engines import SERVICES, Service, enabled_services, service_environment, with_needs
 from ops.stack.supervisor import Program, StackError, Supervisor, log_file
 
 READY_SECONDS = 300
@@ -52,11 +52,11 @@ def up(
         ServiceError: for a name that no service has.
         StackError: with the last log lines of the service that failed.
     """
-    services = with_needs(names) if names else wanted(settings)
+    services = with_needs(names) if names else enabled_services(settings)
     chosen = {service.name for service in services}
     supervisor = Supervisor(settings)
     if not supervisor.runs():
-        orphans.end(settings)
+        orphans.end_orphans(settings)
         preflight.check(settings, services)
         supervisor.start_daemon()
     stopped = [service for service in services if supervisor.program(service.name).state != "RUNNING"]
@@ -123,7 +123,7 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 def is_orphaned(settings: Settings) -> bool:
     """True when the supervisor was killed and left processes behind that run on."""
-    return not Supervisor(settings).runs() and bool(orphans.find(settings))
+    return not Supervisor(settings).runs() and bool(orphans.find_orphans(settings))
 
 
 def down(settings: Settings) -> bool:
@@ -131,8 +131,8 @@ def down(settings: Settings) -> bool:
     supervisor = Supervisor(settings)
     if supervisor.runs():
         supervisor.shutdown()
-    elif orphans.find(settings):
-        orphans.end(settings)
+    elif orphans.find_orphans(settings):
+        orphans.end_orphans(settings)
     else:
         return False
     return True
@@ -148,7 +148,7 @@ class Status:
     memory_mb: int
 
 
-def status(settings: Settings) -> Iterator[Status]:
+def stack_status(settings: Settings) -> Iterator[Status]:
     """Every service and job of a running stack, and what a killed supervisor left behind; nothing when it is down."""
     supervisor = Supervisor(settings)
     ports = {s.name: next(iter(s.port_numbers(settings).values()), None) for s in SERVICES}
@@ -159,7 +159,7 @@ def status(settings: Settings) -> Iterator[Status]:
 
 
 def _orphaned(settings: Settings) -> Iterator[Program]:
-    for name, processes in orphans.find(settings).items():
+    for name, processes in orphans.find_orphans(settings).items():
         with suppress(psutil.NoSuchProcess):
             yield Program(name, ORPHANED, processes[0].pid, processes[0].create_time(), "its supervisor was killed")
 

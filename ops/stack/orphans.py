@@ -33,7 +33,7 @@ class _Seen:
     environment: dict[str, str]
 
 
-def find(settings: Settings) -> dict[str, list[psutil.Process]]:
+def find_orphans(settings: Settings) -> dict[str, list[psutil.Process]]:
     """The processes of each service or job, for when no supervisor answers: nothing when none was left behind."""
     address = f"unix://{socket_path(settings)}"
     seen = [look for process in psutil.process_iter() if (look := _look(process))]
@@ -64,12 +64,12 @@ def _look(process: psutil.Process) -> _Seen | None:
     return _Seen(process, session, group, environment)
 
 
-def end(settings: Settings) -> None:
+def end_orphans(settings: Settings) -> None:
     """End what a killed supervisor left behind, in the order in which a stack stops."""
     asked: dict[str, float] = {}
 
     def none_is_left() -> bool:
-        running = find(settings)
+        running = find_orphans(settings)
         for name in first_to_end(running.keys()):
             if name not in asked:
                 asked[name] = time.monotonic()

@@ -20,7 +20,7 @@ DISK_MB = 2048
 
 def check(settings: Settings, services: Sequence[Service]) -> None:
     """Raise StackError or JavaError, in one plain sentence, for the first thing that keeps the stack from running."""
-    java.find(settings)
+    java.find_java(settings)
     _check_parts(settings)
     _check_ports(settings, services)
     _check_memory(sum(service.memory_mb for service in services) + SPARK_MB)

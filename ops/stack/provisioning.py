@@ -23,7 +23,7 @@ OF_PIPELINES = (
 def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> int:
     """Make what is missing; again, it does nothing. Returns how many days of tables Hive did not know."""
     on_step("topics")
-    topics.apply(settings)
+    topics.apply_topics(settings)
     on_step("MySQL tables")
     mysql.apply_tables(settings)
     for pipeline, what, make in OF_PIPELINES:
@@ -31,18 +31,18 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
             on_step(what)
             make(settings)
     on_step("Hive tables")
-    return hive_tables(settings)
+    return make_hive_tables(settings)
 
 
-def hive_tables(settings: Settings) -> int:
+def make_hive_tables(settings: Settings) -> int:
     """Make the Hive tables of all enabled pipelines and find their days; returns how many Hive did not know."""
     found = sum(
-        sum(tables.apply(settings, pipeline).values())
+        sum(tables.apply_hive_tables(settings, pipeline).values())
         for pipeline in settings.pipelines
         if pipeline in tables.pipelines()
     )
     if "orders" in settings.pipelines:
-        tables.apply(settings, "warehouse")
+        tables.apply_hive_tables(settings, "warehouse")
         found += warehouse.restore(settings)
     return found
 

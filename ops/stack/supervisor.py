@@ -67,7 +67,7 @@ def log_file(settings: Settings, program: str) -> Path:
     return settings.state_dir / "logs" / f"{program}.log"
 
 
-def configuration(settings: Settings) -> configparser.RawConfigParser:
+def supervisord_configuration(settings: Settings) -> configparser.RawConfigParser:
     """The daemon's configuration: one program a service, in order of dependency, then the jobs."""
     config = configparser.RawConfigParser()
     socket = f"unix://{socket_path(settings)}"
@@ -136,7 +136,7 @@ class Supervisor:
         log_file(self._settings, "supervisor").parent.mkdir(parents=True, exist_ok=True)
         socket_path(self._settings).parent.mkdir(mode=0o700, exist_ok=True)
         with file.open("w") as out:
-            configuration(self._settings).write(out)
+            supervisord_configuration(self._settings).write(out)
         environment = os.environ | service_environment(self._settings)
         daemon = Path(sys.executable).with_name("supervisord")
         done = subprocess.run([daemon, "-c", file], env=environment, capture_output=True, text=True)

@@ -19,7 +19,7 @@ from spark_jobs.pipelines.event_tables import IDENTITIES, EventSource, EventTabl
 from spark_jobs.processing.micro_batch import JudgedBatch, Reject, cached
 from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow
-from spark_jobs.state.cart_state import CartAction, Clock, Shopper, Turn, advance, timed_out_event
+from spark_jobs.state.cart_state import CartAction, Clock, Shopper, Turn, advance_shopper, timed_out_event
 from spark_jobs.state.state_store import StateSchema
 from spark_jobs.state.watermark import Pace
 
@@ -160,7 +160,9 @@ def advanced(kept: DataFrame, judged: DataFrame, clock: Clock) -> DataFrame:
 
     def advance_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         shoppers, new = _collect(batches)
-        turns = [(userid, advance(shoppers.get(userid, Shopper()), new[userid], clock)) for userid in shoppers | new]
+        turns = [
+            (userid, advance_shopper(shoppers.get(userid, Shopper()), new[userid], clock)) for userid in shoppers | new
+        ]
         yield _advanced_rows(turns, clock)
 
     actions = judged.where(F.col("value").isNotNull() & (F.col("outcome") == Outcome.STORED)).select(

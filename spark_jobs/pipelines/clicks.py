@@ -14,7 +14,7 @@ from spark_jobs.processing.deduplication import BatchSummary
 from spark_jobs.processing.micro_batch import JudgedBatch, Reject
 from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.processing.window_aggregation import Count
-from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow, time
+from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow, utc_time
 from spark_jobs.state.state_store import State
 
 LABEL = "context.source"
@@ -56,8 +56,8 @@ class ClicksMicroBatch(WindowCounts):
 def commerce_row(count: Count) -> TableRow:
     """A row of the table commerce."""
     return {
-        "window_start": time(count.window_start),
-        "window_end": time(count.window_end),
+        "window_start": utc_time(count.window_start),
+        "window_end": utc_time(count.window_end),
         "source": count.source,
         "source_number": count.number,
     }
@@ -68,8 +68,8 @@ def fault_rows(summary: BatchSummary, window_seconds: int) -> list[TableRow]:
     late, duplicates = summary.by_outcome[Outcome.LATE], summary.by_outcome[Outcome.DUPLICATE]
     return [
         {
-            "window_start": time(start),
-            "window_end": time(start + window_seconds * 1_000_000),
+            "window_start": utc_time(start),
+            "window_end": utc_time(start + window_seconds * 1_000_000),
             "source": source,
             "late": late[start, source],
             "duplicates": duplicates[start, source],

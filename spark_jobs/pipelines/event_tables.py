@@ -23,7 +23,7 @@ from spark_jobs.processing.lateness import TAGGED_ROWS, Rule, records_schema, ta
 from spark_jobs.processing.micro_batch import JudgedBatch, MicroBatch, Reject
 from spark_jobs.processing.packed_records import RECORDS, Outcome, buckets, numbers, pack, rows, split, unpack
 from spark_jobs.processing.refusals import Refusals
-from spark_jobs.sinks.file_commit import publish, remove_others
+from spark_jobs.sinks.file_commit import commit_files, remove_others
 from spark_jobs.sinks.parquet_tables import batch_name
 from spark_jobs.source.kafka_stream import map_records
 from spark_jobs.state.state_store import StateSchema, StateStore
@@ -124,7 +124,7 @@ class EventTables(MicroBatch):
                 # Before this one's rows can stand beside them.
                 pattern = f"day=*/{batch_name(judged_batch.after.batch)}-*.parquet"
                 remove_others(self._files, table.name, pattern, names)
-            publish(self._files, table.name, dict(zip(names, written, strict=True)))
+            commit_files(self._files, table.name, dict(zip(names, written, strict=True)))
 
     def _write(self, table: EventTable, judged: DataFrame, number: int) -> Sequence[str]:
         """Let Spark write a table's new rows aside; returns the files' paths."""

@@ -187,7 +187,7 @@ def visits(spark: SparkSession, settings: Settings, bounded: bool) -> Pipeline: 
     pace = Pace(watermark, watermark, settings.visits_partitions, _ahead(settings))
     files = Files(spark, root(settings, "visits"))
     enrichment = Enrichment(
-        location_databases.ship(spark, files, location_databases.databases(settings)), settings.visits_key
+        location_databases.ship_databases(spark, files, location_databases.databases(settings)), settings.visits_key
     )
     reject = _reject(settings, settings.visits_topic, "visits")
     process = VisitsMicroBatch(files, pace, reject, enrichment, StarSchema(settings).load)
@@ -217,7 +217,7 @@ PIPELINES: dict[str, Callable[[SparkSession, Settings, bool], Pipeline]] = {
 }
 
 
-def queries(pipeline: str) -> list[str]:
+def query_names(pipeline: str) -> list[str]:
     """The names of a pipeline's queries, which are their folders too: its own, its filters and those beside it."""
     parts = (*checkpoint_progress.FILTERS.get(pipeline, ()), *checkpoint_progress.BESIDE.get(pipeline, ()))
     return [pipeline, *(f"{pipeline}/{part}" for part in parts)]

@@ -56,7 +56,7 @@ TABLES: Mapping[str, tuple[ColumnRule, ...]] = {
 TIMES = {"orders": "ordered_at", "completed_orders": "completed_at"}
 
 
-def checked(lines: DataFrame, fields: Sequence[ColumnRule]) -> DataFrame:
+def checked_rows(lines: DataFrame, fields: Sequence[ColumnRule]) -> DataFrame:
     """The lines of a table, `value` and the folder `part` that they come from, as its fields.
 
     `reason` says what is wrong with a line, and is null for the others.
@@ -104,7 +104,7 @@ class Warehouse:
             return None
         new = {table: [part for part in names if _until(part) > before.until[table]] for table, names in parts.items()}
         version = "-".join([*(f"{number:020d}" for number in until.values()), uuid4().hex[:8]])
-        rows = {table: checked(self._lines(table, parts[table]), fields) for table, fields in TABLES.items()}
+        rows = {table: checked_rows(self._lines(table, parts[table]), fields) for table, fields in TABLES.items()}
         with cached(rows["orders"]) as orders, cached(rows["completed_orders"]) as completed:
             self._quarantine({"orders": orders, "completed_orders": completed}, new)
             done = first_of_each(completed, TABLES["completed_orders"])

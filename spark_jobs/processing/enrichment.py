@@ -81,7 +81,7 @@ Look = Callable[[str], GeoLocation | None]
 """Where an address is; None when the database doesn't know it."""
 
 
-def look(path: Path) -> Look:
+def open_database(path: Path) -> Look:
     """A reader of a database of locations: an MMDB file, or an IP2Location BIN file.
 
     Raises:
@@ -269,7 +269,7 @@ _pseudonym = lru_cache(CACHED)(pseudonym)
 @lru_cache
 def _looks(databases: tuple[str, ...]) -> Look:
     """All databases as one, opened once a worker."""
-    looks = [look(_file(name)) for name in databases]
+    looks = [open_database(_file(name)) for name in databases]
 
     @lru_cache(CACHED)
     def find(address: str) -> GeoLocation | None:

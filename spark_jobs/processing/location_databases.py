@@ -28,7 +28,7 @@ def databases(settings: Settings) -> Sequence[Path]:
     return [path]
 
 
-def ship(spark: SparkSession, files: Files, paths: Sequence[Path]) -> Sequence[str]:
+def ship_databases(spark: SparkSession, files: Files, paths: Sequence[Path]) -> Sequence[str]:
     """Put the files on HDFS, from where each worker gets them; returns their names among Spark's files.
 
     Names begin with a digest of the content, so that another database is another file.

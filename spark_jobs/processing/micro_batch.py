@@ -96,7 +96,7 @@ class MicroBatch(ABC):
 
     def _state(self, batch_id: int, before: State, summary: BatchSummary) -> State:
         lost = lost_of_batch(self._files, batch_id)
-        progress = watermark.advance(before.progress, summary.reads, self._pace).beyond(
+        progress = watermark.advance_watermark(before.progress, summary.reads, self._pace).beyond(
             {g.partition: g.end for g in lost}
         )
         final = self._final(summary, before.progress, progress)

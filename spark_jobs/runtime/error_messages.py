@@ -10,7 +10,7 @@ PY4J = "An error occurred while calling "
 """How the bridge to Java begins; the error itself is on the next line."""
 
 
-def explain(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """One line: the sentence of an error that was foreseen, else what Spark or Java give as the root cause."""
     if isinstance(error, Exception) and (sentence := errors.explain(error)):
         return _line(sentence)

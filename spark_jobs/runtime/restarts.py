@@ -14,7 +14,7 @@ from typing import Protocol
 
 from eventmill.config.settings import Settings
 from eventmill.spark.job_state import JobState, StateFile
-from spark_jobs.runtime.error_messages import explain
+from spark_jobs.runtime.error_messages import reason_of
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -102,7 +102,7 @@ class Restarts:
     def _failed(self, error: Exception, now: float) -> None:
         if not self.reason:
             self.since = datetime.now(UTC)
-        self.reason = explain(error)
+        self.reason = reason_of(error)
         traced = bool(os.environ.get("EVENTMILL_DEBUG"))
         log.error(
             "%s is restarted in %d s: %s", self.name, self._pause, self.reason, exc_info=error if traced else None

@@ -20,10 +20,10 @@ from eventmill.config.settings import Settings
 from eventmill.lake import lost_records
 from eventmill.lake.hadoop_files import Files
 from eventmill.spark.configuration import kafka_sink
-from spark_jobs.pipelines.registry import PIPELINES, BatchFunction, Filter, Pipeline, queries, root
-from spark_jobs.runtime.error_messages import explain
+from spark_jobs.pipelines.registry import PIPELINES, BatchFunction, Filter, Pipeline, query_names, root
+from spark_jobs.runtime.error_messages import reason_of
 from spark_jobs.runtime.restarts import STEP_SECONDS, QueryStates, Restarts
-from spark_jobs.source.kafka_stream import kafka_stream, records
+from spark_jobs.source.kafka_stream import batch_records, kafka_stream
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Running:
         self.query.stop()
 
 
-def start(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
+def start_query(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
     """Start one query of a pipeline, from its checkpoint; `query` is of `pipelines.queries`.
 
     Raises:
@@ -125,7 +125,7 @@ def _start_batches(spark: SparkSession, settings: Settings, pipeline: Pipeline, 
         reserve.wait(lambda shortage: log.warning("%s waits: %s", name, shortage))
 
     def process(batch: DataFrame, batch_id: int) -> None:
-        pipeline.process(records(batch, batch_id, settings, pipeline.topic, files), batch_id)
+        pipeline.process(batch_records(batch, batch_id, settings, pipeline.topic, files), batch_id)
 
     batches = Batches(process, wait_for_room)
     writer = kafka_stream(spark, settings, pipeline.topic, pipeline.max_offsets).writeStream.foreachBatch(batches)
@@ -163,7 +163,7 @@ def _begin(writer: DataStreamWriter, name: str, folder: str) -> StreamingQuery:
     return writer.queryName(name).option("checkpointLocation", f"{folder}/checkpoint").start()
 
 
-def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
+def run_pipelines(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: bool) -> None:
     """Run the pipelines until SIGTERM; if bounded, until all have caught up.
 
     A query that fails is started again, alone, and ends a bounded run.
@@ -185,7 +185,7 @@ def run(spark: SparkSession, settings: Settings, names: Sequence[str], bounded: 
 
 
 def _run_bounded(spark: SparkSession, settings: Settings, names: Sequence[str], stopping: threading.Event) -> None:
-    running = [start(spark, settings, query, True) for name in names for query in queries(name)]
+    running = [start_query(spark, settings, query, True) for name in names for query in query_names(name)]
     try:
         while any(each.query.isActive for each in running) and not stopping.wait(STEP_SECONDS):
             for each in running:
@@ -200,7 +200,7 @@ def _run_bounded(spark: SparkSession, settings: Settings, names: Sequence[str], 
 
 def _run_continuously(spark: SparkSession, settings: Settings, names: Sequence[str], stopping: threading.Event) -> None:
     """Keep each query running in a thread of its own, so that none waits for another one's start."""
-    kept = {n: [Restarts(q, partial(start, spark, settings, q, False)) for q in queries(n)] for n in names}
+    kept = {n: [Restarts(q, partial(start_query, spark, settings, q, False)) for q in query_names(n)] for n in names}
     threads = [threading.Thread(target=q.run, args=(stopping,), daemon=True) for name in names for q in kept[name]]
     boards = [QueryStates(settings, name, kept[name]) for name in names]
     for thread in threads:
@@ -213,7 +213,7 @@ def _run_continuously(spark: SparkSession, settings: Settings, names: Sequence[s
                 raise JobError("Spark has ended, and all queries with it")
     except Exception as error:
         for board in boards:
-            board.fail(explain(error))
+            board.fail(reason_of(error))
         raise
     else:
         for board in boards:

@@ -12,7 +12,7 @@ from eventmill.config.settings import Settings
 from eventmill.databases import cassandra
 from spark_jobs.processing.refusals import RefusedError, Sink
 from spark_jobs.processing.window_aggregation import Count
-from spark_jobs.sinks.parquet_tables import time
+from spark_jobs.sinks.parquet_tables import utc_time
 
 PRODUCT_VIEW = "INSERT INTO product_view (created_at, product_id, view_count) VALUES (?, ?, ?)"
 ORDER_VIEW = "INSERT INTO order_view (created_at, order_id, view_count) VALUES (?, ?, ?)"
@@ -80,5 +80,5 @@ class ViewTable:
                 # Rows of one partition are written at once, without a log of batches.
                 batch = BatchStatement(BatchType.UNLOGGED)
                 for count in rows[first : first + ROWS]:
-                    batch.add(self._prepared, (time(window_start), self._value(count.source), count.number))
+                    batch.add(self._prepared, (utc_time(window_start), self._value(count.source), count.number))
                 yield batch

@@ -10,7 +10,7 @@ from eventmill.lake.hadoop_files import Files
 from eventmill.lake.partition_locations import Locations
 
 
-def publish(files: Files, table: str, written: Mapping[str, str]) -> None:
+def commit_files(files: Files, table: str, written: Mapping[str, str]) -> None:
     """Give files their final names; those that have them already are replaced.
 
     The places are read again after that, until nothing is left to do: who moves a day notes it first and looks for
@@ -22,7 +22,9 @@ def publish(files: Files, table: str, written: Mapping[str, str]) -> None:
     """
     at: dict[str, str] = {}
     done: set[str] = set()
-    while written and (wanted := [pair for pair in _targets(read(files), table, written) if pair[1] not in done]):
+    while written and (
+        wanted := [pair for pair in _targets(locations_of(files), table, written) if pair[1] not in done]
+    ):
         for name, target in wanted:
             aside = written[name]
             if name in at:
@@ -36,12 +38,12 @@ def remove_others(files: Files, table: str, pattern: str, names: Collection[str]
     """Remove files of that pattern but those names: an earlier try of a batch published them, and this one does not.
 
     Args:
-        pattern: as the names in `publish` are, such as `day=*/batch-0000000001-*.parquet`.
+        pattern: as the names in `commit_files` are, such as `day=*/batch-0000000001-*.parquet`.
     """
     folder, file = split(pattern)
     found = {path: path.removeprefix(f"{table}/") for path in files.glob(f"{table}/{pattern}")}
     if folder:
-        for day, place in read(files).days.get(table, {}).items():
+        for day, place in locations_of(files).days.get(table, {}).items():
             moved = (path for each in place.folders for path in files.glob(f"{each}/{file}"))
             found |= {path: f"{day}/{split(path)[1]}" for path in moved}
     for path, name in found.items():
@@ -49,10 +51,10 @@ def remove_others(files: Files, table: str, pattern: str, names: Collection[str]
             files.delete(path)
 
 
-def read(files: Files) -> Locations:
+def locations_of(files: Files) -> Locations:
     """Where the days of the pipeline's tables are."""
     return (
-        partition_locations.decode(files.read(partition_locations.NOTE))
+        partition_locations.decode_note(files.read(partition_locations.NOTE))
         if files.exists(partition_locations.NOTE)
         else Locations()
     )

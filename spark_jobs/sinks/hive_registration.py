@@ -68,5 +68,5 @@ class Registrar:
     def _look(self, pipeline: str) -> None:
         days = partition_locations.days_of(self._settings, pipeline, hive_tables.partitioned(pipeline))
         if self._done.get(pipeline) != days:
-            hive_tables.apply(self._settings, pipeline)
+            hive_tables.apply_hive_tables(self._settings, pipeline)
             self._done[pipeline] = days

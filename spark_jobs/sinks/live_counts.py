@@ -11,7 +11,7 @@ from eventmill.config.settings import Settings
 from eventmill.text.terminal import Console
 from spark_jobs.processing.window_aggregation import Count
 from spark_jobs.sinks.mysql_upserts import upserts
-from spark_jobs.sinks.parquet_tables import time, utc
+from spark_jobs.sinks.parquet_tables import utc, utc_time
 
 SHOWN = 20
 log = logging.getLogger(__name__)
@@ -34,19 +34,19 @@ def upsert(settings: Settings, counts: Sequence[Count], closed: int) -> None:
 
 
 def show_or_warn(console: Console, counts: Sequence[Count], batch: int) -> None:
-    """As `show`, but a console that cannot show them is only logged: the counts are in MySQL."""
+    """As `show_counts`, but a console that cannot show them is only logged: the counts are in MySQL."""
     try:
-        show(console, counts, batch)
+        show_counts(console, counts, batch)
     except Exception as error:
         log.warning("the live view of batch %d cannot be shown: %s", batch, error)
 
 
-def show(console: Console, counts: Sequence[Count], batch: int) -> None:
+def show_counts(console: Console, counts: Sequence[Count], batch: int) -> None:
     """Print the counts that a batch changed, largest first."""
     changed = sorted((c for c in counts if c.new), key=lambda c: (-c.number, c.window_start, c.source))
     table = Table("window start", "window end", "source", "views", title=f"batch {batch}", title_justify="left")
     for count in changed[:SHOWN]:
-        times = (f"{time(micros):%Y-%m-%d %H:%M:%S}" for micros in (count.window_start, count.window_end))
+        times = (f"{utc_time(micros):%Y-%m-%d %H:%M:%S}" for micros in (count.window_start, count.window_end))
         table.add_row(*times, count.source, str(count.number))
     if len(changed) > SHOWN:
         table.caption = f"and {len(changed) - SHOWN} more"

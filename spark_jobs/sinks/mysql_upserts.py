@@ -15,7 +15,7 @@ def upserts(settings: Settings, statement: str, key: int) -> Sink[Values]:
     """The sink that executes a statement with each row; the value at `key` is what the rows go by."""
 
     def write(rows: Sequence[Values], *, undo: bool = False) -> None:
-        mysql.write(settings, statement, rows, undo=undo)
+        mysql.write_rows(settings, statement, rows, undo=undo)
 
     return Sink(
         "MySQL",

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.sinks.file_commit import publish, remove_others
+from spark_jobs.sinks.file_commit import commit_files, remove_others
 
 TIME = pa.timestamp("us", "UTC")
 TableRow = dict[str, object]
@@ -37,7 +37,7 @@ class BatchTable:
             name = f"{folder}{_file(batch)}"
             written[name] = f"{aside}/{self._name}/{name}"
             self._files.write(written[name], parquet(part, self._schema))
-        publish(self._files, self._name, written)
+        commit_files(self._files, self._name, written)
         return list(written)
 
     def remove_others(self, batch: int, published: Sequence[str]) -> None:
@@ -66,11 +66,11 @@ def parquet(rows: Iterable[TableRow], schema: pa.Schema) -> bytes:
     return buffer.getvalue()
 
 
-def time(micros: int) -> datetime:
+def utc_time(micros: int) -> datetime:
     """Microseconds since the epoch as a time in UTC."""
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
 
 
 def utc(micros: int) -> str:
     """Microseconds since the epoch as MySQL reads a time in UTC."""
-    return f"{time(micros):%Y-%m-%d %H:%M:%S.%f}"
+    return f"{utc_time(micros):%Y-%m-%d %H:%M:%S.%f}"

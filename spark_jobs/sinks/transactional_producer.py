@@ -46,7 +46,7 @@ class OncePublisher:
 
     def _transactional(self) -> Producer:
         options = {"transactional.id": f"eventmill-{self._topic}", "linger.ms": 5}
-        made = Producer(producer.configuration(self._settings, self._topic) | options)
+        made = Producer(producer.producer_configuration(self._settings, self._topic) | options)
         made.init_transactions(SECONDS)
         return made
 
@@ -60,7 +60,7 @@ class OncePublisher:
 
     def _last_batches(self) -> set[str]:
         """The batches that the last record of each partition comes from."""
-        reader = Consumer(consumer.configuration(self._settings.kafka_bootstrap, "once"))
+        reader = Consumer(consumer.consumer_configuration(self._settings.kafka_bootstrap, "once"))
         try:
             numbers = reader.list_topics(self._topic, SECONDS).topics[self._topic].partitions
             last = (_last(reader, TopicPartition(self._topic, number)) for number in numbers)

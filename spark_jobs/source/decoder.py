@@ -112,7 +112,7 @@ class BatchDecoder:
     def _slowly(self, value: bytes | None, received: int) -> tuple[Any, str | None]:
         """The event or the reason; the event is encoded anew, so that its identity has the canonical form."""
         try:
-            event = events.decode(self._contract, value, datetime.fromtimestamp(received / 1_000_000, UTC))
+            event = events.decode_event(self._contract, value, datetime.fromtimestamp(received / 1_000_000, UTC))
         except events.EventError as error:
             return None, str(error)
         return self._fast(msgspec.json.encode(event)), None

@@ -78,22 +78,22 @@ def lost_of_batch(files: Files, batch: int) -> list[OffsetGap]:
     """What a batch cannot read any more, by the query's note."""
     if not files.exists(lost_records.NOTE):
         return []
-    note = lost_records.decode(files.read(lost_records.NOTE))
+    note = lost_records.decode_skip_note(files.read(lost_records.NOTE))
     found = (note.gap(*span) for span in _planned(files, note.topic, batch))
     return [gap for gap in found if gap]
 
 
 def _planned(files: Files, topic: str, batch: int) -> list[Range]:
     """What Spark wrote down before a batch."""
-    ends = checkpoint_progress.parse(files.read(f"checkpoint/offsets/{batch}"), topic)
+    ends = checkpoint_progress.parse_offsets(files.read(f"checkpoint/offsets/{batch}"), topic)
     if batch:
-        begins = checkpoint_progress.parse(files.read(f"checkpoint/offsets/{batch - 1}"), topic)
+        begins = checkpoint_progress.parse_offsets(files.read(f"checkpoint/offsets/{batch - 1}"), topic)
     else:
         begins = _initial(files.read("checkpoint/sources/0/0"), topic)
-    return between(topic, begins, ends)
+    return ranges_between(topic, begins, ends)
 
 
-def between(topic: str, begins: checkpoint_progress.Offsets, ends: checkpoint_progress.Offsets) -> list[Range]:
+def ranges_between(topic: str, begins: checkpoint_progress.Offsets, ends: checkpoint_progress.Offsets) -> list[Range]:
     """The ranges that are not empty; a partition that is new begins at 0.
 
     Raises:
@@ -114,7 +114,7 @@ def _initial(content: bytes, topic: str) -> Mapping[int, int]:
     return {int(number): offset for number, offset in offsets[topic].items()}
 
 
-def frame(spark: SparkSession, kafka: str, topic: str, spans: list[Range]) -> DataFrame:
+def ranges_frame(spark: SparkSession, kafka: str, topic: str, spans: list[Range]) -> DataFrame:
     """The ranges as rows of SCHEMA, a partition each."""
     if not spans:
         return spark.createDataFrame([], SCHEMA)
@@ -123,14 +123,14 @@ def frame(spark: SparkSession, kafka: str, topic: str, spans: list[Range]) -> Da
     return numbered.select(F.lit(kafka).alias("kafka"), F.lit(topic).alias("topic"), "span.*")
 
 
-def read(kafka: str, topic: str, partition: int, first: int, end: int) -> Iterator[pa.RecordBatch]:
+def read_range(kafka: str, topic: str, partition: int, first: int, end: int) -> Iterator[pa.RecordBatch]:
     """The committed records of a range in their order, as rows of FIELDS.
 
     Raises:
         LostRecordsError: when Kafka has not got its first record.
         KafkaException: when Kafka fails or is silent for SECONDS.
     """
-    reader = Consumer(consumer.configuration(kafka, "jobs") | OPTIONS)
+    reader = Consumer(consumer.consumer_configuration(kafka, "jobs") | OPTIONS)
     try:
         reader.assign([TopicPartition(topic, partition, first)])
         at, silent_since = first, monotonic()

@@ -40,12 +40,12 @@ def kafka_stream(
     )
 
 
-def records(batch: DataFrame, batch_id: int, settings: Settings, topic: str, files: Files) -> DataFrame:
+def batch_records(batch: DataFrame, batch_id: int, settings: Settings, topic: str, files: Files) -> DataFrame:
     """A micro-batch of `kafka_stream` for `map_records`; the query's checkpoint is below the folder of the files."""
     if settings.spark_kafka_reader == "spark" and not kafka_reader.lost_of_batch(files, batch_id):
         return batch
     spans = kafka_reader.of_batch(files, topic, batch_id)
-    return kafka_reader.frame(batch.sparkSession, settings.kafka_bootstrap, topic, spans)
+    return kafka_reader.ranges_frame(batch.sparkSession, settings.kafka_bootstrap, topic, spans)
 
 
 def map_records(batch: DataFrame, function: FunctionOfRecords, rows: StructType) -> DataFrame:
@@ -54,7 +54,7 @@ def map_records(batch: DataFrame, function: FunctionOfRecords, rows: StructType)
 
         def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for each in (row for rows in batches for row in rows.to_pylist()):
-                yield from function(kafka_reader.read(**each))
+                yield from function(kafka_reader.read_range(**each))
 
         return batch.mapInArrow(read, rows)
     return batch.select(*kafka_reader.FIELDS.names).mapInArrow(function, rows)

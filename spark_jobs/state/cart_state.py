@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from eventmill.contracts.events import CartTimedOut
-from spark_jobs.sinks.parquet_tables import time
+from spark_jobs.sinks.parquet_tables import utc_time
 
 
 class CartAction(msgspec.Struct, array_like=True, frozen=True, order=True):
@@ -80,7 +80,7 @@ class Turn:
     counts: dict[tuple[int, str], int]
 
 
-def advance(shopper: Shopper, new: Sequence[CartAction], clock: Clock) -> Turn:
+def advance_shopper(shopper: Shopper, new: Sequence[CartAction], clock: Clock) -> Turn:
     """Add a batch's new actions, none of them in a closed window, and settle what can be."""
     actions = sorted((*shopper.actions, *new))
     changed = {(clock.window_of(action.time), action.name) for action in new}
@@ -126,10 +126,10 @@ def timed_out_event(userid: str, cart: OpenCart, timeout: int) -> CartTimedOut:
     """The event that a cart's time is over."""
     return CartTimedOut(
         messageid=UUID(cart.messageid),
-        timestamp=time(cart.last + timeout),
+        timestamp=utc_time(cart.last + timeout),
         userid=userid,
-        opened_at=time(cart.opened),
-        last_action_at=time(cart.last),
+        opened_at=utc_time(cart.opened),
+        last_action_at=utc_time(cart.last),
         last_action=cart.last_action,
         items=cart.items,
         productid=cart.productid,

@@ -103,7 +103,7 @@ def credible(times: Times, received: Times, ahead: int) -> Times:
     return np.where(times > received + ahead, received, times)
 
 
-def advance(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progress:
+def advance_watermark(progress: Progress, batch: Mapping[int, Read], pace: Pace) -> Progress:
     """The progress after a batch, from what it holds of each Kafka partition.
 
     A partition is absent from a batch only when it had nothing new: the source gives each that has some its share.

@@ -26,7 +26,7 @@ values, pipeline = settings.load(), sys.argv[1]
 """
 NEXT_START = ASK + "print(demo.next_start(values, pipeline).isoformat())"
 HELD = ASK + "print(sum(checkpoint_progress.held(values, pipeline).values()))"
-WAITING = ASK + "print(checkpoint_progress.waiting(values, pipeline))"
+WAITING = ASK + "print(checkpoint_progress.waiting_records(values, pipeline))"
 SOUND = ("--late", "0%", "--duplicates", "0%", "--broken", "0%")
 CORES_AT_WORK = """
 import requests

@@ -25,8 +25,8 @@ READ = """
 from eventmill.config import settings
 from eventmill.kafka import topic_reader
 with topic_reader.consumer(settings.load()) as client:
-    limits = topic_reader.bounds(client, "clicks")
-    print(len({record.value for record in topic_reader.between(client, "clicks", limits)}))
+    limits = topic_reader.offset_ranges(client, "clicks")
+    print(len({record.value for record in topic_reader.records_between(client, "clicks", limits)}))
 """
 IN_SYNC = """
 from kafka import KafkaAdminClient

@@ -64,18 +64,18 @@ def test_sqoop_appends_the_new_rows_only(orders: Any) -> None:
 def test_no_new_rows_and_nothing_to_clean_end_the_run(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    monkeypatch.setattr(shop_imports, "wanted", lambda *_: shop_imports.ImportedRows(7, 7))
+    monkeypatch.setattr(shop_imports, "rows_to_import", lambda *_: shop_imports.ImportedRows(7, 7))
     with pytest.raises(AirflowSkipException):
         orders.task_dict["new_orders"].python_callable("orders")
-    monkeypatch.setattr(shop_imports, "wanted", lambda *_: shop_imports.ImportedRows(7, 9))
+    monkeypatch.setattr(shop_imports, "rows_to_import", lambda *_: shop_imports.ImportedRows(7, 9))
     assert orders.task_dict["new_orders"].python_callable("orders")["until"] == 9
     until = {"orders": 7, "completed_orders": 2}
     monkeypatch.setattr(shop_imports, "until", lambda _: until)
-    monkeypatch.setattr(warehouse, "newest", lambda _: warehouse.WarehousePlan(until, {}))
+    monkeypatch.setattr(warehouse, "newest_plan", lambda _: warehouse.WarehousePlan(until, {}))
     with pytest.raises(AirflowSkipException):
         orders.task_dict["anything_new"].python_callable()
     monkeypatch.setattr(
-        warehouse, "newest", lambda _: warehouse.WarehousePlan({"orders": 6, "completed_orders": 2}, {})
+        warehouse, "newest_plan", lambda _: warehouse.WarehousePlan({"orders": 6, "completed_orders": 2}, {})
     )
     assert orders.task_dict["anything_new"].python_callable() is None
 

@@ -51,7 +51,7 @@ class Carts(Pipeline):
         start = demo.next_start(values, self.name).isoformat()
         self.stack.eventmill("generate", "carts", "--start", start, "--out", str(file), "--truth", str(truth), *options)
         topics = (values.carts_topic, values.carts_abandoned_topic, values.carts_timed_out_topic)
-        return Sample(file, cart_truth.read(truth), *(topic_reader.ends(values, topic) for topic in topics))
+        return Sample(file, cart_truth.read_cart_truth(truth), *(topic_reader.ends(values, topic) for topic in topics))
 
     def send(self, file: Path) -> None:
         """Post the file to the event API.
@@ -122,6 +122,6 @@ class Carts(Pipeline):
 
     def _since(self, topic: str, begin: dict[int, int]) -> list[Any]:
         with topic_reader.consumer(self.stack.settings) as client:
-            now = topic_reader.bounds(client, topic)
+            now = topic_reader.offset_ranges(client, topic)
             limits = {number: topic_reader.OffsetRange(begin[number], held.end) for number, held in now.items()}
-            return list(topic_reader.between(client, topic, limits))
+            return list(topic_reader.records_between(client, topic, limits))

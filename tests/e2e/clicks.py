@@ -7,8 +7,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.pipeline import Pipeline
-
 from eventmill.airflow import rest_client
 from eventmill.kafka import dead_letters
 from ops.datagen import ground_truth
@@ -16,6 +14,7 @@ from ops.datagen.ground_truth import Truth
 from ops.reports import demo
 from ops.stack.engines import service_environment
 from ops.stack.isolated_stack import StackBeside
+from tests.e2e.pipeline import Pipeline
 
 Counts = dict[tuple[str, str], int]
 """Product views by start of the window (`yyyy-MM-dd HH:mm:ss`) and source."""
@@ -31,7 +30,7 @@ class Sample:
     @property
     def truth(self) -> Truth:
         """What the file holds."""
-        return ground_truth.read(self.truth_file)
+        return ground_truth.read_truth(self.truth_file)
 
     def counts(self) -> Counts:
         """The on-time product views of each window."""
@@ -65,8 +64,10 @@ class Clicks(Pipeline):
 
     def rejected_by_nifi(self) -> int:
         """How many records never came to the topic."""
-        records = dead_letters.distinct(dead_letters.read(self.stack.settings, self.stack.settings.clicks_topic))
-        return dead_letters.summary(records).origins[dead_letters.NIFI]
+        records = dead_letters.distinct(
+            dead_letters.read_dead_letters(self.stack.settings, self.stack.settings.clicks_topic)
+        )
+        return dead_letters.summarise(records).origins[dead_letters.NIFI]
 
     def find_days(self) -> None:
         """Make Hive's tables and let it find the days that are new on HDFS, as the DAG does."""

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 
 import msgspec
 import psutil
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.airflow import rest_client
 from eventmill.config.settings import ROOT
 from eventmill.databases import named_queries
 from eventmill.kafka import dead_letters
 from eventmill.lake import hive_tables
-from eventmill.spark.session import session
+from eventmill.spark.session import spark_session
 from ops.stack.isolated_stack import StackBeside
+from tests.e2e.pipeline import Pipeline
 
 
 class Game(Pipeline):
@@ -47,7 +47,7 @@ class Game(Pipeline):
     def in_tables(self) -> None:
         """Wait until all that Kafka holds is processed, and let Hive find it."""
         self.wait_until_processed()
-        hive_tables.apply(self.stack.settings, "game")
+        hive_tables.apply_hive_tables(self.stack.settings, "game")
 
     def run_dag(self) -> dict[str, str]:
         """Run the DAG to its end; returns the state of each task."""
@@ -61,7 +61,7 @@ class Game(Pipeline):
 
     def answers_of_spark(self, names: Iterable[str]) -> dict[str, list[tuple[object, ...]]]:
         """The rows of several named queries as Spark SQL gives them, in one session."""
-        spark = session(self.stack.settings, "test", hive=True)
+        spark = spark_session(self.stack.settings, "test", hive=True)
         try:
             return {name: [tuple(row) for row in spark.sql(_statement(name)).collect()] for name in names}
         finally:
@@ -69,7 +69,9 @@ class Game(Pipeline):
 
     def rejected(self, requests_sent: frozenset[str]) -> int:
         """How many distinct events of those requests were rejected."""
-        records = dead_letters.distinct(dead_letters.read(self.stack.settings, self.stack.settings.game_topic))
+        records = dead_letters.distinct(
+            dead_letters.read_dead_letters(self.stack.settings, self.stack.settings.game_topic)
+        )
         return sum(record.identity[0] in requests_sent for record in records)
 
     def kill_a_worker(self) -> None:

@@ -24,7 +24,7 @@ def own_api(stack: StackBeside) -> Iterator[str]:
     port = next(port for port in count(FIRST_PORT) if is_free(port))
     changes = {"shop_database": stack.settings.mysql_database, "api_port": port, "state_dir": stack.state_dir / "own"}
     own = stack.settings.model_copy(update=names | changes)
-    topics.apply(own)
+    topics.apply_topics(own)
     mysql.apply_tables(own)
     environment = stack.environment | service_environment(own)
     script = ENGINES / "api"

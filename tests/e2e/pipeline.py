@@ -14,7 +14,7 @@ import psutil
 
 from eventmill.config.polling import until
 from eventmill.lake import checkpoint_progress, partition_locations, webhdfs
-from ops.stack.engines import wanted
+from ops.stack.engines import enabled_services
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.supervisor import Supervisor
 
@@ -30,7 +30,7 @@ class Pipeline:
     def start(self) -> None:
         """Start what does not run, the continuous jobs too, and wait until the pipeline's has nothing left to do."""
         programs = self.supervisor.programs()
-        if not all(programs[service.name].state == "RUNNING" for service in wanted(self.stack.settings)):
+        if not all(programs[service.name].state == "RUNNING" for service in enabled_services(self.stack.settings)):
             self.stack.eventmill("up", seconds=900)
         self.stack.eventmill("jobs", "start")
         self.wait_until_processed()
@@ -50,9 +50,9 @@ class Pipeline:
     def wait_until_processed(self, seconds: float = 300) -> None:
         """Wait until the job has processed what Kafka holds."""
         until(
-            lambda: checkpoint_progress.waiting(self.stack.settings, self.name) == 0,
+            lambda: checkpoint_progress.waiting_records(self.stack.settings, self.name) == 0,
             seconds,
-            f"the job has {checkpoint_progress.waiting(self.stack.settings, self.name)} records left after {seconds} s",
+            f"the job of {self.name} has records left after {seconds} s",
             every=1,
         )
 
@@ -60,7 +60,9 @@ class Pipeline:
         """Wait until the job has finished one more batch, or has nothing left to do."""
         before = self.processed()
         until(
-            lambda: self.processed() > before or not checkpoint_progress.waiting(self.stack.settings, self.name),
+            lambda: (
+                self.processed() > before or not checkpoint_progress.waiting_records(self.stack.settings, self.name)
+            ),
             seconds,
             "the job has not finished a batch",
         )

@@ -61,7 +61,12 @@ def _start(settings: Settings, home: Path, **values: object) -> subprocess.Popen
     file = home / "server.properties"
     login = {"mechanism": MECHANISM, "user": USER, "password": PASSWORD, "folder": home}
     file.write_text(PROPERTIES.format(**login, **values))
-    command = [str(java.find(settings) / "bin" / "java"), "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    command = [
+        str(java.find_java(settings) / "bin" / "java"),
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+    ]
     command += ["-cp", f"{settings.lib_dir}/kafka/*"]
     user = f"{MECHANISM}=[name={USER},password={PASSWORD}]"
     arguments = ["format", "--cluster-id", "another-clusterAAAAAAA", "--config", str(file), "--add-scram", user]

@@ -99,7 +99,7 @@ def test_days_are_compacted_under_readers_a_job_that_writes_and_kills(game: Game
     days.add()
     days.add()
     days.close()
-    hive_tables.apply(days.settings, "game")
+    hive_tables.apply_hive_tables(days.settings, "game")
     with ThreadPoolExecutor(2) as pool:
         looking = [pool.submit(days.look, engine, done) for engine in ("presto", "hive")]
         try:
@@ -123,8 +123,8 @@ def known(days: Days) -> Iterator[int]:
             yield int(str(query_engines.ENGINES[engine](days.settings, COUNT).rows[0][0]))
 
     yield from counts()
-    hive_tables.apply(days.settings, "game")
+    hive_tables.apply_hive_tables(days.settings, "game")
     yield from counts()
     query_engines.hive(days.settings, f"DROP TABLE {TABLE}")
-    hive_tables.apply(days.settings, "game")
+    hive_tables.apply_hive_tables(days.settings, "game")
     yield from counts()

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from babel import Locale
 from playwright.sync_api import Browser, expect
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.databases import newest
@@ -26,6 +25,7 @@ from ops.stack.preflight import is_free
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.dashboard import Dashboard, own_dashboard
+from tests.e2e.pipeline import Pipeline
 
 DAY = "2026-02-01"
 SOUND = ("--broken", "0%", "--duplicates", "0%")
@@ -179,7 +179,7 @@ def looks_of(pipeline: Pipeline, table: str, column: str) -> Counter[str]:
     rows = pipeline.rows("cassandra", f"SELECT created_at, {column}, view_count FROM {table}")
     starts = {str(row["created_at"]): datetime.fromisoformat(str(row["created_at"])) for row in rows}
     length = timedelta(seconds=pipeline.stack.settings.views_window_seconds)
-    end = newest.end(set(starts.values()), length, timedelta(hours=6))
+    end = newest.end_of_newest(set(starts.values()), length, timedelta(hours=6))
     assert end is not None
     begin = end - timedelta(hours=6)
     found: Counter[str] = Counter()

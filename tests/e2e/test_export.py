@@ -14,7 +14,6 @@ from threading import Event
 import pyarrow as pa
 import pytest
 from mysql.connector import Error
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.databases import mysql
@@ -24,6 +23,7 @@ from ops.maintenance.load_data import LoadError
 from ops.stack.engines import service_environment
 from ops.stack.isolated_stack import StackBeside
 from spark_jobs.sinks.parquet_tables import TIME, parquet
+from tests.e2e.pipeline import Pipeline
 
 PIPELINE, TABLE = "load", "loaded"
 FOLDER = f"/eventmill/{PIPELINE}/{TABLE}"
@@ -40,7 +40,7 @@ from ops.maintenance import export, load_data
 values = settings.load()
 load_data.stage(values, "{PIPELINE}", "{TABLE}")
 with mysql.connect(values) as connection:
-    export.publish(connection, "{TABLE}")
+    export.publish_export(connection, "{TABLE}")
 """
 
 Row = tuple[datetime, datetime, str, int]
@@ -66,7 +66,7 @@ class Table:
         """Bring them to MySQL; returns how many were staged."""
         staged = load_data.stage(self.settings, PIPELINE, TABLE)
         with mysql.connect(self.settings) as connection:
-            export.publish(connection, TABLE)
+            export.publish_export(connection, TABLE)
         return staged
 
     def select(self, query: str) -> list[tuple[object, ...]]:
@@ -122,7 +122,7 @@ def test_publishing_again_changes_nothing(table: Table, tmp_path: Path) -> None:
         table.export()
         for _ in range(2):
             with mysql.connect(table.settings) as connection:
-                export.publish(connection, TABLE)
+                export.publish_export(connection, TABLE)
         assert table.rows() == as_mysql(counted(number))
     assert table.select(f"SHOW TABLES LIKE '{TABLE}%'") == [(TABLE,)]
 

@@ -59,7 +59,7 @@ class Visits(Pipeline):
         login = forwarder.source_login(settings) if source else {}
         with topic_reader.consumer(settings, **login) as client:
             topic = settings.forward_topic if source else settings.visits_topic
-            return {partition: held.end for partition, held in topic_reader.bounds(client, topic).items()}
+            return {partition: held.end for partition, held in topic_reader.offset_ranges(client, topic).items()}
 
     def copies(self) -> bool:
         """Whether the forwarder says that its task runs."""
@@ -101,9 +101,9 @@ class Visits(Pipeline):
         with topic_reader.consumer(settings, **login) as client:
             limits = {
                 number: OffsetRange(begin[number], held.end)
-                for number, held in topic_reader.bounds(client, topic).items()
+                for number, held in topic_reader.offset_ranges(client, topic).items()
             }
-            for record in topic_reader.between(client, topic, limits):
+            for record in topic_reader.records_between(client, topic, limits):
                 found[record.partition].append(Record(record.key, record.value, tuple(record.headers)))
                 assert source or record.timestamp >= self._begin, "the copy has the source's time, not ours"
         return found

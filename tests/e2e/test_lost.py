@@ -51,12 +51,12 @@ class OwnVisits(Pipeline):
         own.settings = stack.settings.model_copy(update=changes)
         own.environment = stack.environment | service_environment(own.settings)
         super().__init__(own, "visits")
-        topics.apply(own.settings)
+        topics.apply_topics(own.settings)
         postgres.apply_tables(own.settings)
 
     def send(self, number: int) -> Sent:
         """Write so many page logs to each partition."""
-        sink = Producer(producer.configuration(self.stack.settings, "lost"))
+        sink = Producer(producer.producer_configuration(self.stack.settings, "lost"))
         sent: dict[int, list[str]] = {partition: [] for partition in range(self.stack.settings.visits_partitions)}
         for partition, identities in sent.items():
             for _ in range(number):
@@ -102,12 +102,12 @@ class OwnVisits(Pipeline):
 
     def is_held_up(self) -> bool:
         """Whether the job says that it cannot go on without what Kafka has removed."""
-        state = job_state.read(self.stack.settings).get(self.name)
+        state = job_state.read_states(self.stack.settings).get(self.name)
         return state is not None and state.state == "restarting" and REMOVED in state.reason
 
     def runs(self) -> bool:
         """Whether the job says that it runs."""
-        state = job_state.read(self.stack.settings).get(self.name)
+        state = job_state.read_states(self.stack.settings).get(self.name)
         return state is not None and state.state == "running"
 
     def stored(self) -> set[str]:

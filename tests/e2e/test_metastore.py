@@ -27,7 +27,7 @@ HOST = "metastore.example.org"
 
 
 def test_presto_lists_every_table_of_the_enabled_pipelines(stack: StackBeside) -> None:
-    provisioning.hive_tables(stack.settings)
+    provisioning.make_hive_tables(stack.settings)
     scripts = (hive_tables.script(pipeline).read_text("utf-8") for pipeline in hive_tables.pipelines())
     expected = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
     for listing in LISTINGS:

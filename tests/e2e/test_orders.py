@@ -78,11 +78,11 @@ class Shop(Pipeline):
     def published(self, topic: str) -> list[bytes]:
         """What came to a topic."""
         with topic_reader.consumer(self.stack.settings) as client:
-            now = topic_reader.bounds(client, topic)
+            now = topic_reader.offset_ranges(client, topic)
             limits = {
                 number: topic_reader.OffsetRange(self._begin[topic][number], held.end) for number, held in now.items()
             }
-            return [record.value or b"" for record in topic_reader.between(client, topic, limits)]
+            return [record.value or b"" for record in topic_reader.records_between(client, topic, limits)]
 
     def in_tables(self) -> None:
         """Wait until the job has processed all that is published, and let Hive find it."""
@@ -113,7 +113,7 @@ class Shop(Pipeline):
     def in_shop(self) -> set[tuple[object, ...]]:
         """The same as the shop has them."""
         query = "SELECT order_id, user_id, product_id, quantity, orderedAt, status FROM orders"
-        return {(*row[:4], query_engines.time(row[4]), row[5]) for row in self.query(query)}
+        return {(*row[:4], query_engines.time_text(row[4]), row[5]) for row in self.query(query)}
 
     def wait_until_published(self) -> None:
         """Wait until the outbox is empty."""

@@ -10,7 +10,6 @@ from uuid import uuid4
 import msgspec
 import pytest
 from confluent_kafka import Producer
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.config.settings import PIPELINES
@@ -22,6 +21,7 @@ from eventmill.spark import job_state
 from ops.reports import demo
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.supervisor import ALL_JOBS
+from tests.e2e.pipeline import Pipeline
 
 GOOD = 10_000
 MARK = uuid4().hex[:8]
@@ -90,7 +90,9 @@ class Poisoned(Pipeline):
 
     def send(self) -> None:
         """Write all records straight to the topic."""
-        sink = Producer(producer.configuration(self.stack.settings, "poison") | {"acks": "all", "linger.ms": 20})
+        sink = Producer(
+            producer.producer_configuration(self.stack.settings, "poison") | {"acks": "all", "linger.ms": 20}
+        )
         every = GOOD // len(self.poisons)
         for number in range(GOOD):
             self._produce(sink, (b"k%d" % (number % 50), base(self.name, self.begin + number * MILLISECOND)))
@@ -110,7 +112,7 @@ class Poisoned(Pipeline):
 
     def rejected(self) -> list[dead_letters.Rejected]:
         """The distinct rejected records of the topic."""
-        return list(dead_letters.distinct(dead_letters.read(self.stack.settings, self.topic)))
+        return list(dead_letters.distinct(dead_letters.read_dead_letters(self.stack.settings, self.topic)))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +135,7 @@ def pipelines(stack: StackBeside) -> dict[str, Poisoned]:
 
 def restarted(stack: StackBeside) -> dict[str, int]:
     """How often queries of each pipeline were restarted."""
-    return {name: state.restarts for name, state in job_state.read(stack.settings).items()}
+    return {name: state.restarts for name, state in job_state.read_states(stack.settings).items()}
 
 
 def number(connection: Any, statement: str, value: str) -> int:
@@ -151,7 +153,7 @@ def test_every_record_is_accounted_for(pipelines: dict[str, Poisoned], name: str
     pipeline.stack.eventmill("verify", name)
     found = [record.value for record in pipeline.rejected() if record.key in (b"k", KEY)]
     assert {b"no event", b"", LARGEST.encode()}.issubset(found)
-    assert job_state.read(pipeline.stack.settings)[name].state == "running"
+    assert job_state.read_states(pipeline.stack.settings)[name].state == "running"
 
 
 def test_texts_are_counted_under_exactly_what_they_are(pipelines: dict[str, Poisoned]) -> None:
@@ -171,7 +173,7 @@ def test_products_put_into_carts_come_whole_whatever_their_size(pipelines: dict[
     def all_there() -> bool:
         topic = pipeline.stack.settings.carts_abandoned_topic
         with topic_reader.consumer(pipeline.stack.settings) as client:
-            for record in topic_reader.between(client, topic, topic_reader.bounds(client, topic)):
+            for record in topic_reader.records_between(client, topic, topic_reader.offset_ranges(client, topic)):
                 identity = (dict(record.headers)["source.messageid"] or b"").decode()
                 if identity in expected:
                     found[identity] = (record.key, len(record.value or b""))

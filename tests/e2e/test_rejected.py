@@ -46,15 +46,15 @@ class Desk:
     def records(self, since: dict[int, int]) -> list[Any]:
         """The records that came to the topic since it ended there."""
         with topic_reader.consumer(self.settings) as client:
-            held = topic_reader.bounds(client, self.topic)
+            held = topic_reader.offset_ranges(client, self.topic)
             limits = {
                 number: topic_reader.OffsetRange(since.get(number, 0), bounds.end) for number, bounds in held.items()
             }
-            return list(topic_reader.between(client, self.topic, limits))
+            return list(topic_reader.records_between(client, self.topic, limits))
 
     def rejected(self, identity: str) -> list[Rejected]:
         """The rejected records of one request or one file."""
-        found = dead_letters.distinct(dead_letters.read(self.settings, self.topic))
+        found = dead_letters.distinct(dead_letters.read_dead_letters(self.settings, self.topic))
         return [record for record in found if record.identity[0] == identity]
 
     def call(self, command: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -193,10 +193,10 @@ def test_killed_replays_send_each_record_once(desk: Desk) -> None:
 def wait_until_it_sends(desk: Desk, process: subprocess.Popen[bytes]) -> None:
     """Wait until the topic grows, or the process has nothing to do."""
     with topic_reader.consumer(desk.settings) as client:
-        held = topic_reader.bounds(client, desk.topic)
+        held = topic_reader.offset_ranges(client, desk.topic)
         message = "the replay neither sends nor ends"
         until(
-            lambda: topic_reader.bounds(client, desk.topic) != held or process.poll() is not None,
+            lambda: topic_reader.offset_ranges(client, desk.topic) != held or process.poll() is not None,
             60,
             message,
             every=0.02,

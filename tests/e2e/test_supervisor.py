@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.stack import orphans
-from ops.stack.engines import wanted
+from ops.stack.engines import enabled_services
 from ops.stack.isolated_stack import StackBeside
 from ops.stack.preflight import is_free
 from tests.e2e.clicks import Clicks
@@ -34,8 +34,10 @@ def test_a_killed_supervisor_costs_no_record(clicks: Clicks, tmp_path: Path) -> 
     stack.eventmill("up", "kafka", "namenode", seconds=300)
     kill_the_supervisor(stack)
     stack.eventmill("down")
-    assert orphans.find(stack.settings) == {}
-    ports = {port for service in wanted(stack.settings) for port in service.port_numbers(stack.settings).values()}
+    assert orphans.find_orphans(stack.settings) == {}
+    ports = {
+        port for service in enabled_services(stack.settings) for port in service.port_numbers(stack.settings).values()
+    }
     assert {port for port in ports if not is_free(port)} == set()
     stack.eventmill("up", seconds=900)
     stack.eventmill("jobs", "start")

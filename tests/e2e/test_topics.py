@@ -21,7 +21,7 @@ def differs(settings: Settings) -> dict[str, str]:
     """The topic's configuration in Kafka where it is not as declared."""
     declared = [topic for topic in topics.declared(settings) if topic.name == TOPIC]
     with topics.administration(settings) as client:
-        return topics.differences(client, declared)[TOPIC]
+        return topics.config_differences(client, declared)[TOPIC]
 
 
 def milliseconds(year: int) -> int:
@@ -31,12 +31,12 @@ def milliseconds(year: int) -> int:
 
 def test_a_topic_of_an_earlier_release_gets_the_brokers_time_whatever_clock_producers_have(doors: StackBeside) -> None:
     settings = doors.settings.model_copy(update={"game_topic": TOPIC})
-    assert topics.apply(settings)[TOPIC] == f"made with {settings.game_partitions} partitions"
+    assert topics.apply_topics(settings)[TOPIC] == f"made with {settings.game_partitions} partitions"
     with topics.administration(settings) as client:
         created = {"message.timestamp.type": "CreateTime"}
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TOPIC, created)])
     until(lambda: differs(settings) == created, 30, "the topic does not have the old configuration")
-    assert topics.apply(settings)[TOPIC].endswith("message.timestamp.type set to LogAppendTime (was CreateTime)")
+    assert topics.apply_topics(settings)[TOPIC].endswith("message.timestamp.type set to LogAppendTime (was CreateTime)")
     until(lambda: not differs(settings), 30, "the topic does not have the new configuration")
 
     begin = datetime.now(UTC).timestamp() * 1000
@@ -46,6 +46,6 @@ def test_a_topic_of_an_earlier_release_gets_the_brokers_time_whatever_clock_prod
             producer.produce(TOPIC, codec.encode() * 50, codec, timestamp=milliseconds(year))
         assert producer.flush(60) == 0
     with topic_reader.consumer(settings) as consumer:
-        records = list(topic_reader.between(consumer, TOPIC, topic_reader.bounds(consumer, TOPIC)))
+        records = list(topic_reader.records_between(consumer, TOPIC, topic_reader.offset_ranges(consumer, TOPIC)))
     assert {codec: sum(r.key == codec.encode() for r in records) for codec in CLOCKS} == dict.fromkeys(CLOCKS, 100)
     assert all(begin - 1000 <= record.timestamp <= begin + 60_000 for record in records)

@@ -218,7 +218,7 @@ public class Send { public static void main(String[] to) throws Exception {
 def test_javas_client_may_offer_http_2(api: Served, tmp_path: Path) -> None:
     source = tmp_path / "Send.java"
     source.write_text(SEND)
-    program = java.find(settings()) / "bin" / "java"
+    program = java.find_java(settings()) / "bin" / "java"
     command = [str(program), "-Xint", str(source), f"{api.address}/v1/events/ProductView", BODY.decode()]
     assert subprocess.run(command, capture_output=True, text=True).stdout.split() == ["202"] * 3
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from eventmill.config.api_keys import digest
+from eventmill.config.api_keys import key_digest
 from tests.unit.api.support import Api, view
 
-KEYS = f"shop:{digest('s3cret')},game:{digest('other')}"
+KEYS = f"shop:{key_digest('s3cret')},game:{key_digest('other')}"
 
 
 def test_without_keys_anybody_may_send() -> None:

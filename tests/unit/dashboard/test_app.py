@@ -40,7 +40,7 @@ def test_each_page_opens_by_its_own_address(
     missing: list[object] = []
     monkeypatch.setattr(local_script_runner, "RerunData", partial(RerunData, page_name=address))
     monkeypatch.setattr(navigation, "send_page_not_found", missing.append)
-    monkeypatch.setattr(panel, "told", lambda *_: "no engine answers")
+    monkeypatch.setattr(panel, "error_sentence", lambda *_: "no engine answers")
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60).run()
     assert [header.value for header in app.header] == [title]
@@ -56,7 +56,7 @@ def test_an_answer_is_kept_for_all_and_a_failure_is_not(engines: Engines) -> Non
         if len(asked) == 1:
             raise ConnectionError
 
-    engines.set(leaderboard, "board", board)
+    engines.set(leaderboard, "top_users", board)
     for _ in range(3):
         try:
             answers.board(timedelta(minutes=1), 10)

@@ -20,7 +20,7 @@ def board(_settings: Any, span: timedelta, top: int) -> Leaderboard:
 
 
 def test_the_board_is_in_the_engines_order(engines: Engines) -> None:
-    engines.set(leaderboard, "board", board)
+    engines.set(leaderboard, "top_users", board)
     page = page_of("carts")
     assert charts_of(page)["actions by user"][0]["actions"] == 10
     table = page.dataframe[0].value
@@ -33,5 +33,5 @@ def test_the_board_is_in_the_engines_order(engines: Engines) -> None:
 
 
 def test_no_board_says_what_to_start(engines: Engines) -> None:
-    engines.set(leaderboard, "board", lambda *_: None)
+    engines.set(leaderboard, "top_users", lambda *_: None)
     assert "`eventmill send carts FILE`" in words_of(page_of("carts"))

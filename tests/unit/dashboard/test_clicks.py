@@ -37,7 +37,7 @@ def no_host(*_: Any) -> Any:
 
 def fill(engines: Engines) -> None:
     engines.answers = {"live-platforms": lambda: result(COLUMNS, *ROWS)}
-    engines.set(view_counts, "looks", products)
+    engines.set(view_counts, "views_between", products)
     engines.set(view_counts, "newest_end", lambda _settings, _table, _span: END)
 
 

@@ -83,8 +83,8 @@ def test_an_age_is_in_words(since: timedelta, words: str) -> None:
 
 
 def test_the_newest_data_has_its_time_and_age() -> None:
-    found = frames.moment("2026-03-01 11:59:30.5")
-    assert frames.newest(found, NOON) == "newest data: 2026-03-01 11:59:30 UTC, 29 seconds ago"
+    found = frames.parse_time("2026-03-01 11:59:30.5")
+    assert frames.newest_sentence(found, NOON) == "newest data: 2026-03-01 11:59:30 UTC, 29 seconds ago"
 
 
 def test_texts_are_shown_as_people_may_see_them() -> None:

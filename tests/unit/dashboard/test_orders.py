@@ -19,7 +19,7 @@ DAYS = result("ordered_on orders users", ("2026-02-28", 1200, 90), ("2026-03-01"
 
 def fill(engines: Engines) -> None:
     engines.answers = {"orders-by-day": lambda: DAYS}
-    engines.set(view_counts, "looks", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
+    engines.set(view_counts, "views_between", lambda _settings, table, begin, end: Counter({"17": 3, "4": 3, "9": 8}))
     engines.set(view_counts, "newest_end", lambda _settings, table, _span: END if table == view_counts.ORDERS else None)
 
 

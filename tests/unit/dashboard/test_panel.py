@@ -19,20 +19,20 @@ from tests.unit.dashboard.support import Engines
 
 
 def test_what_nobody_foresaw_is_raised() -> None:
-    assert panel.told(ZeroDivisionError("division by zero"), "") is None
+    assert panel.error_sentence(ZeroDivisionError("division by zero"), "") is None
     with pytest.raises(ZeroDivisionError), panel.panel("one"):
         raise ZeroDivisionError
 
 
 def test_the_name_of_a_container_that_is_down_leads_nowhere(engines: Engines) -> None:
-    assert panel.told(UnresolvableContactPoints({}), "") == (
+    assert panel.error_sentence(UnresolvableContactPoints({}), "") == (
         "Cassandra does not answer. Start it with `eventmill up cassandra`."
     )
 
 
 def test_a_refusal_is_the_engines_own_word_and_the_hint() -> None:
-    assert panel.told(SqlError("MySQL: no table"), "Make it.") == "MySQL: no table. Make it."
-    assert panel.told(SqlError("MySQL: no table"), "") == "MySQL: no table."
+    assert panel.error_sentence(SqlError("MySQL: no table"), "Make it.") == "MySQL: no table. Make it."
+    assert panel.error_sentence(SqlError("MySQL: no table"), "") == "MySQL: no table."
 
 
 def test_in_containers_compose_starts_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_in_containers_compose_starts_an_engine(monkeypatch: pytest.MonkeyPatch)
         return made_up(services_by="compose")
 
     monkeypatch.setattr(settings, "load", load)
-    assert panel.start("mysql") == "`docker compose up -d mysql`"
+    assert panel.start_hint("mysql") == "`docker compose up -d mysql`"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_numbers_of_bars_can_be_read_on_any_ground(
     drawn: list[Any] = []
     monkeypatch.setattr(st, "context", SimpleNamespace(theme=SimpleNamespace(type=theme)))
     monkeypatch.setattr(st, "altair_chart", lambda chart, **_: drawn.append(chart))
-    panel.draw(charts.bars(pd.DataFrame([("a", 1)], columns=["name", "views"]), "name", "views"), "one bar")
+    panel.show_chart(charts.bars(pd.DataFrame([("a", 1)], columns=["name", "views"]), "name", "views"), "one bar")
     assert drawn[0].to_dict()["config"]["text"]["color"] == colour
 
 

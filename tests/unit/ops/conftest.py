@@ -80,5 +80,5 @@ def dummies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dummies
     yield stack
     if stack.supervisor.runs():
         stack.supervisor.shutdown()
-    orphans.end(stack.settings)
+    orphans.end_orphans(stack.settings)
     shutil.rmtree(socket_path(stack.settings).parent, ignore_errors=True)

@@ -22,7 +22,7 @@ from eventmill.lake.hadoop_files import Files
 from eventmill.lake.partition_locations import NOTE, Location, Locations
 from ops.maintenance import compaction
 from ops.maintenance.compaction import CompactionError, Scan
-from spark_jobs.sinks.file_commit import publish, remove_others
+from spark_jobs.sinks.file_commit import commit_files, remove_others
 from spark_jobs.sinks.parquet_tables import batch_name, parquet
 from spark_jobs.state.lock import PipelineLock
 from spark_jobs.state.state_store import State
@@ -68,7 +68,7 @@ class Stack:
             row = {"window_start": CLOSED + timedelta(microseconds=self.batch), "source": str(self.batch)}
             (aside / day).write_bytes(parquet([row], SCHEMA))
             self.expected.setdefault(day, []).append(self.batch)
-        publish(self.files, TABLE, written)
+        commit_files(self.files, TABLE, written)
         self.batch += 1
 
     def seen(self) -> dict[str, list[int]]:
@@ -90,7 +90,7 @@ class Stack:
 
     def compact(self) -> list[compaction.Compacted]:
         """Compact."""
-        return compaction.compact(self.settings, PIPELINE)
+        return compaction.compact_pipeline(self.settings, PIPELINE)
 
     def before(self, step: int, happens: Callable[[], None]) -> None:
         """Let something happen before that step of the next run, of all that change something."""
@@ -107,7 +107,7 @@ class Stack:
 
     def note(self) -> Locations:
         """What the note says."""
-        return partition_locations.read(self.settings, PIPELINE)
+        return partition_locations.read_locations(self.settings, PIPELINE)
 
     def _step(self) -> None:
         self._left -= 1
@@ -168,7 +168,7 @@ def stack(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(webhdfs, name, getattr(made, name))
     monkeypatch.setattr(webhdfs, "write", made.write_file)
     monkeypatch.setattr(query_engines, "hive", made.hive)
-    monkeypatch.setattr(hive_tables, "apply", lambda *_: (TABLE,))
+    monkeypatch.setattr(hive_tables, "apply_hive_tables", lambda *_: (TABLE,))
     monkeypatch.setattr(compaction, "scan", made.scan)
     monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _pipeline: made.batch - 1)
     return made
@@ -251,7 +251,7 @@ def test_what_the_job_writes_while_a_day_begins_to_move_gets_into_both_folders(s
         def replace(self, source: str, target: str) -> None:
             """Rename, and let the day move."""
             super().replace(source, target)
-            (stack.root / NOTE).write_bytes(partition_locations.encode(Locations({TABLE: {FIRST: place}})))
+            (stack.root / NOTE).write_bytes(partition_locations.encode_note(Locations({TABLE: {FIRST: place}})))
 
     stack.files = Slow(stack.spark, stack.files.root)
     stack.write(FIRST)
@@ -270,7 +270,7 @@ def test_folders_stay_for_their_time(stack: Stack) -> None:
 
 def test_before_the_first_batch_there_is_nothing_to_do(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint_progress, "newest_commit", lambda _settings, _pipeline: None)
-    monkeypatch.setattr(hive_tables, "apply", lambda *_: pytest.fail("Hive is asked"))
+    monkeypatch.setattr(hive_tables, "apply_hive_tables", lambda *_: pytest.fail("Hive is asked"))
     assert stack.compact() == []
 
 

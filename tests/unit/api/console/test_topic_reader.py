@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from api.console.cursor import TopicPosition
 from api.console.event_view import LONGEST_HEADER, LONGEST_TEXT, Seen
 from api.console.read_plan import EVENTS, FIRST
-from api.console.topic_reader import Recent, configuration
+from api.console.topic_reader import Recent, reader_configuration
 from api.http.problems import ProblemError
 from tests.support import settings
 
@@ -124,7 +124,7 @@ def test_topics_that_are_not_declared_are_not_read(kafka: Kafka) -> None:
 
 
 def test_only_what_is_committed_is_read() -> None:
-    assert configuration(settings())["isolation.level"] == "read_committed"
+    assert reader_configuration(settings())["isolation.level"] == "read_committed"
 
 
 def test_kafka_that_is_away_is_told() -> None:

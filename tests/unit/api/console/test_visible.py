@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from eventmill.config.settings import ROOT
-from eventmill.text.printable import lines, visible
+from eventmill.text.printable import visible, visible_lines
 
 NODE = shutil.which("node")
 MODULE = (ROOT / "api" / "static" / "visible.js").as_uri()
@@ -31,4 +31,4 @@ TEXTS = [
 def test_a_page_shows_text_as_the_command_line_does() -> None:
     command = [str(NODE), "--input-type=module", "--eval", PROGRAM]
     done = subprocess.run(command, input=json.dumps(TEXTS), capture_output=True, text=True, check=True, timeout=60)
-    assert json.loads(done.stdout) == [[visible(text), lines(text)] for text in TEXTS]
+    assert json.loads(done.stdout) == [[visible(text), visible_lines(text)] for text in TEXTS]

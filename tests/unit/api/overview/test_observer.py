@@ -87,7 +87,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines]:
     monkeypatch.setattr(webhdfs, "read_json", made.read_json)
     monkeypatch.setattr(requests, "get", made.get)
     # What the tests of the API count in this process is not of these engines.
-    monkeypatch.setattr(metrics, "text", lambda: b"")
+    monkeypatch.setattr(metrics, "prometheus_text", lambda: b"")
     monkeypatch.setattr(Airflow, "latest", lambda _: iter(made.runs))
     yield made
     made.release.set()
@@ -153,7 +153,7 @@ def test_while_kafka_is_slow_its_last_answer_holds_and_then_it_is_red(
     overviews = Overviews(settings(state_dir=tmp_path, enabled_pipelines="clicks"))
     before = overviews.now().pipelines
     monkeypatch.setattr(observer, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(topic_reader, "bounds", lambda *_: engines.release.wait(60))
+    monkeypatch.setattr(topic_reader, "offset_ranges", lambda *_: engines.release.wait(60))
     seen = overviews.now()
     assert (seen.pipelines, seen.reasons) == (before, ["NiFi does not answer"])
     monkeypatch.setattr(observer, "PATIENCE_SECONDS", 0.0)
@@ -167,8 +167,8 @@ def test_kafkas_first_answer_may_take_longer_however_late_it_is_asked_for(
     monkeypatch.setattr(observer, "ANSWER_SECONDS", 0.2)
     # As long after the start as the last answer would hold.
     monkeypatch.setattr(observer, "PATIENCE_SECONDS", 0.0)
-    bounds = topic_reader.bounds
-    monkeypatch.setattr(topic_reader, "bounds", lambda *asked: (engines.release.wait(0.5), bounds(*asked))[1])
+    bounds = topic_reader.offset_ranges
+    monkeypatch.setattr(topic_reader, "offset_ranges", lambda *asked: (engines.release.wait(0.5), bounds(*asked))[1])
     assert [(path.pipeline, path.waiting) for path in overviews.now().pipelines] == [("clicks", 4)]
     monkeypatch.setattr(observer, "FIRST_SECONDS", 0.2)
     late = Overviews(settings(state_dir=tmp_path, enabled_pipelines="clicks")).now()
@@ -184,7 +184,7 @@ def test_a_disk_that_is_nearly_full_is_red_and_the_metrics_tell_its_size(
     assert seen.reasons[0].startswith(f"the disk of {tmp_path} is nearly full: 7 MB are free")
     assert seen.reasons[0].endswith("Most is taken by kafka (0 MB)")
     assert seen.disk == Disk(7 * MB, 9_000 * MB, 100 * MB)
-    assert b"eventmill_disk_free_bytes 7.340032e+06" in stack_metrics.text(seen)
+    assert b"eventmill_disk_free_bytes 7.340032e+06" in stack_metrics.stack_metrics_text(seen)
 
 
 def test_a_job_that_fails_is_red_with_its_reason(engines: Engines, tmp_path: File) -> None:
@@ -234,7 +234,7 @@ def test_prometheus_gets_the_same_numbers(engines: Engines, tmp_path: File, monk
     engines.runs = [Run("orders_warehouse", "r1", True, NOON)]
     job_state.StateFile(settings(state_dir=tmp_path), "clicks").write(JobState("clicks", "failed", NOON, "no", 2))
     seen = look(tmp_path, enabled_pipelines="clicks")
-    text = stack_metrics.text(seen).decode()
+    text = stack_metrics.stack_metrics_text(seen).decode()
     for pipeline in (
         'eventmill_pipeline_records{outcome="accepted",pipeline="clicks"} 15.0',
         'eventmill_pipeline_records{outcome="waiting",pipeline="clicks"} 4.0',

@@ -14,7 +14,7 @@ from api.openapi.parts import REF
 from api.overview.routes import Overview, Page, Path, overview
 from api.pages import create_app
 from eventmill.airflow.rest_client import Run
-from eventmill.config.api_keys import digest
+from eventmill.config.api_keys import key_digest
 from eventmill.spark.job_state import JobState
 from tests.support import settings
 
@@ -49,6 +49,6 @@ def test_the_answer_is_as_described() -> None:
 
 
 def test_where_keys_are_set_one_is_needed() -> None:
-    keyed = client(api_keys=f"shop:{digest('secret')}")
+    keyed = client(api_keys=f"shop:{key_digest('secret')}")
     assert keyed.get("/v1/overview").status_code == 401
     assert keyed.get("/v1/overview", headers={"X-API-Key": "secret"}).status_code == 200

@@ -23,8 +23,8 @@ from api.openapi.parts import REF
 from api.pages import create_app
 from api.shop.orders import COMPLETED, NewOrder, Order, Product, Shop
 from api.shop.routes import orders
-from eventmill.config.api_keys import digest
-from eventmill.contracts.events import OrderView, decode
+from eventmill.config.api_keys import key_digest
+from eventmill.contracts.events import OrderView, decode_event
 from tests.support import settings
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_a_look_at_an_open_order_is_an_event(service: Service) -> None:
     service.place()
     assert service.client.get("/v1/orders/1").get_json()["orderid"] == 1
     (record,) = service.records
-    event = decode(OrderView, record.value, datetime.now(UTC))
+    event = decode_event(OrderView, record.value, datetime.now(UTC))
     assert (event.orderid, event.userid) == (1, "user-346")
     assert (record.topic, record.key) == ("order-views", b"1")
     service.client.patch("/v1/orders/1", json={"status": 1})
@@ -231,6 +231,6 @@ def test_a_wrong_question_is_refused_by_name(service: Service, query: str) -> No
 
 
 def test_a_key_is_asked_for_where_there_are_keys() -> None:
-    service = Service(Keys(settings(api_keys=f"shop:{digest('secret')}")))
+    service = Service(Keys(settings(api_keys=f"shop:{key_digest('secret')}")))
     assert service.client.get("/v1/products").status_code == 401
     assert service.client.get("/v1/products", headers={"X-API-Key": "secret"}).status_code == 200

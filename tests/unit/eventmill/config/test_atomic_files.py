@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from eventmill.config.atomic_files import aside
+from eventmill.config.atomic_files import staged
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "file"
-    with aside(target) as file:
+    with staged(target) as file:
         file.write(b"new")
         assert not target.exists()
     assert target.read_bytes() == b"new"
@@ -19,7 +19,7 @@ def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
 
 
 def fail_within(target: Path) -> None:
-    with aside(target) as file:
+    with staged(target) as file:
         file.write(b"new")
         raise RuntimeError
 

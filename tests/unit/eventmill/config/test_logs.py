@@ -15,7 +15,7 @@ import logging, sys
 from eventmill.config import logs
 from tests.support import settings
 for _ in range(2):
-    logs.start(settings(log_level=sys.argv[1]))
+    logs.start_logging(settings(log_level=sys.argv[1]))
 for level in ("debug", "info", "warning", "error"):
     getattr(logging.getLogger("api.shop.outbox"), level)("said as %s", level)
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from eventmill.config.settings import ROOT, Settings, explain
+from eventmill.config.settings import ROOT, Settings, explain_settings
 from tests.support import SECRETS, GivenSettings, settings
 
 EXAMPLE = ROOT / ".env.example"
@@ -20,7 +20,7 @@ def example_values() -> dict[str, str]:
 def complaint(**values: object) -> str:
     with pytest.raises(ValidationError) as error:
         settings(**values)
-    return explain(error.value)
+    return explain_settings(error.value)
 
 
 def test_the_example_lists_every_setting_once_and_no_other() -> None:
@@ -47,7 +47,9 @@ def test_a_wrong_port_is_named_with_what_is_allowed() -> None:
 def test_a_missing_secret_says_how_to_make_one() -> None:
     with pytest.raises(ValidationError) as error:
         GivenSettings(**{name: value for name, value in SECRETS.items() if name != "mysql_password"})
-    assert explain(error.value) == ("setting MYSQL_PASSWORD: is not set; `make setup` writes .env with a random value")
+    assert explain_settings(error.value) == (
+        "setting MYSQL_PASSWORD: is not set; `make setup` writes .env with a random value"
+    )
 
 
 def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_an_unknown_name_in_the_file_is_refused(tmp_path: Path) -> None:
     file.write_text("KAFKA_PROT=9092\n")
     with pytest.raises(ValidationError) as error:
         Settings(_env_file=file, **SECRETS)
-    assert "KAFKA_PROT: is not known" in explain(error.value)
+    assert "KAFKA_PROT: is not known" in explain_settings(error.value)
 
 
 def test_a_pipeline_that_does_not_exist_is_named_with_those_that_do() -> None:

@@ -114,7 +114,7 @@ FIELDS = (
 def test_any_bytes_are_an_event_or_an_event_error(contract: type[Event], data: st.DataObject) -> None:
     raw = data.draw(any_bytes(contract))
     try:
-        outcome: object = events.decode(contract, raw, NOW)
+        outcome: object = events.decode_event(contract, raw, NOW)
     except EventError as error:
         outcome = error
     assert isinstance(outcome, (contract, EventError))
@@ -126,7 +126,7 @@ def test_any_bytes_are_an_event_or_an_event_error(contract: type[Event], data: s
 @given(data=st.data())
 def test_a_valid_event_is_decoded_as_it_was(contract: type[Event], data: st.DataObject) -> None:
     event = data.draw(valid(contract))
-    assert events.decode(contract, msgspec.json.encode(event), NOW) == event
+    assert events.decode_event(contract, msgspec.json.encode(event), NOW) == event
 
 
 @each_contract
@@ -135,7 +135,7 @@ def test_a_valid_event_is_decoded_as_it_was(contract: type[Event], data: st.Data
 def test_all_decoders_agree(contract: type[Event], data: st.DataObject) -> None:
     raw = data.draw(valid(contract).map(msgspec.json.encode) | damaged(contract))
     try:
-        event = events.decode(contract, raw, NOW)
+        event = events.decode_event(contract, raw, NOW)
     except EventError:
         return
     for decoder in (events.decode_many(contract), events.decode_draft(contract)):
@@ -149,7 +149,7 @@ def test_all_decoders_agree(contract: type[Event], data: st.DataObject) -> None:
 def test_any_body_is_divided_or_refused(body: bytes, kind: str, encoding: str) -> None:
     try:
         plain = request_body.plain(body, encoding, LIMITS.batch_bytes)
-        found = request_body.pieces(plain, kind, LIMITS)
+        found = request_body.split_body(plain, kind, LIMITS)
     except ProblemError:
         return
     assert len(plain) <= LIMITS.batch_bytes

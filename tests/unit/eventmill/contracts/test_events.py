@@ -37,12 +37,12 @@ def without(name: str) -> bytes:
 
 def reason(value: bytes | None) -> str:
     with pytest.raises(EventError) as error:
-        events.decode(ProductView, value, NOW)
+        events.decode_event(ProductView, value, NOW)
     return str(error.value)
 
 
 def test_a_product_view_is_decoded() -> None:
-    view = events.decode(ProductView, raw(), NOW)
+    view = events.decode_event(ProductView, raw(), NOW)
     assert view.messageid == UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
     assert (view.userid, view.properties.productid, view.context.source) == ("user-78", "product-173", "desktop")
 
@@ -59,7 +59,7 @@ def test_a_product_view_is_decoded() -> None:
     ],
 )
 def test_times_are_read_as_utc(text: str, time: datetime) -> None:
-    assert events.utc(events.decode(ProductView, raw(timestamp=text), NOW).timestamp) == time
+    assert events.utc(events.decode_event(ProductView, raw(timestamp=text), NOW).timestamp) == time
 
 
 @pytest.mark.parametrize(
@@ -113,22 +113,22 @@ def test_a_reason_does_not_grow_with_the_value() -> None:
 
 def test_the_bounds_of_the_time_belong_to_it() -> None:
     for time in (events.EARLIEST, NOW + events.AHEAD):
-        assert events.decode(ProductView, raw(timestamp=time.isoformat()), NOW).timestamp == time
+        assert events.decode_event(ProductView, raw(timestamp=time.isoformat()), NOW).timestamp == time
 
 
 def test_unknown_fields_are_no_error() -> None:
-    assert events.decode(ProductView, raw(campaign={"id": 3}), NOW).userid == "user-78"
+    assert events.decode_event(ProductView, raw(campaign={"id": 3}), NOW).userid == "user-78"
 
 
 @pytest.mark.parametrize("source", ["téléphone", "телефон", "手机", "📱", " ", "x" * 255, "a\u0000b"])
 def test_any_text_is_a_source(source: str) -> None:
-    assert events.decode(ProductView, raw(context={"source": source}), NOW).context.source == source
+    assert events.decode_event(ProductView, raw(context={"source": source}), NOW).context.source == source
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_taken_or_rejected(value: bytes) -> None:
     with pytest.raises(EventError):
-        events.decode(ProductView, value, NOW)
+        events.decode_event(ProductView, value, NOW)
 
 
 @given(
@@ -137,17 +137,17 @@ def test_any_bytes_are_taken_or_rejected(value: bytes) -> None:
 )
 def test_any_time_with_an_offset_is_that_moment(naive: datetime, zone: timezone) -> None:
     time = naive.replace(tzinfo=zone)
-    view = events.decode(ProductView, raw(timestamp=time.isoformat()), NOW)
+    view = events.decode_event(ProductView, raw(timestamp=time.isoformat()), NOW)
     assert events.utc(view.timestamp) == time
 
 
 def test_an_event_that_is_encoded_is_decoded_again() -> None:
-    view = events.decode(ProductView, raw(), NOW)
-    assert events.decode(ProductView, msgspec.json.encode(view), NOW) == view
+    view = events.decode_event(ProductView, raw(), NOW)
+    assert events.decode_event(ProductView, msgspec.json.encode(view), NOW) == view
 
 
 def test_the_decoder_for_the_many_takes_what_the_contract_takes() -> None:
-    fast, view = events.decode_many(ProductView)(raw()), events.decode(ProductView, raw(), NOW)
+    fast, view = events.decode_many(ProductView)(raw()), events.decode_event(ProductView, raw(), NOW)
     assert fast.messageid == str(view.messageid)
     assert (fast.timestamp, fast.userid, fast.context) == (view.timestamp, view.userid, view.context)
 
@@ -171,5 +171,5 @@ def test_bytes_that_are_not_utf8_are_rejected_in_fields_that_no_contract_names()
 
 
 def test_a_byte_order_mark_is_ignored() -> None:
-    assert events.decode(ProductView, BOM_UTF8 + raw(), NOW) == events.decode(ProductView, raw(), NOW)
+    assert events.decode_event(ProductView, BOM_UTF8 + raw(), NOW) == events.decode_event(ProductView, raw(), NOW)
     assert reason(BOM_UTF8) == "empty value"

@@ -39,7 +39,7 @@ def raw(event: dict[str, object]) -> bytes:
 def log(**changes: object) -> PageLog:
     """The log with these changes, as every decoder takes it."""
     value = raw(LOG | changes)
-    taken = events.decode(PageLog, value, NOW)
+    taken = events.decode_event(PageLog, value, NOW)
     assert events.decode_many(PageLog)(value).product_id == taken.product_id
     assert jsonschema.Draft202012Validator(events.json_schema(PageLog)).is_valid(LOG | changes)
     return taken
@@ -75,10 +75,10 @@ def test_what_is_not_stored_is_taken_in_any_form(name: str, value: object) -> No
 
 def test_fields_that_tables_do_not_need_may_be_missing() -> None:
     needed = {"id", "collection", "device_id", "ip", "local_time", "product_id", "store_id", "time_stamp"}
-    events.decode(PageLog, raw({name: value for name, value in LOG.items() if name in needed}), NOW)
+    events.decode_event(PageLog, raw({name: value for name, value in LOG.items() if name in needed}), NOW)
     for name in needed:
         with pytest.raises(EventError, match=f"{name}: missing"):
-            events.decode(PageLog, raw({key: value for key, value in LOG.items() if key != name}), NOW)
+            events.decode_event(PageLog, raw({key: value for key, value in LOG.items() if key != name}), NOW)
 
 
 @pytest.mark.parametrize("name", ["email", "referrer_url", "user_agent"])
@@ -110,7 +110,7 @@ def test_what_tables_cannot_hold_is_rejected(name: str, value: object) -> None:
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-00:01"])
 def test_a_clock_whose_utc_has_no_year_is_rejected_with_a_reason(time: str) -> None:
     with pytest.raises(EventError, match="local_time: in UTC it lies outside of the years 1 to 9999"):
-        events.decode(PageLog, raw(LOG | {"local_time": time}), NOW)
+        events.decode_event(PageLog, raw(LOG | {"local_time": time}), NOW)
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00", "2026-01-01T08:31:22+07:00"])
@@ -121,13 +121,13 @@ def test_any_other_clock_is_taken(time: str) -> None:
 def test_users_and_products_may_be_numbers_in_what_shops_report() -> None:
     view = {"event": "ProductView", "properties": {"productid": 7}, "context": {"source": "web"}}
     value = raw({"messageid": ID, "timestamp": "2026-01-01 00:00:00", "userid": 78} | view)
-    assert events.decode(ProductView, value, NOW).properties.productid == 7
-    assert events.decode(UserAction, raw(ACTION | {"userid": 78, "productid": 7}), NOW).userid == 78
+    assert events.decode_event(ProductView, value, NOW).properties.productid == 7
+    assert events.decode_event(UserAction, raw(ACTION | {"userid": 78, "productid": 7}), NOW).userid == 78
 
 
 def test_an_action_without_a_product_may_say_so_with_an_empty_text() -> None:
-    assert events.decode(UserAction, raw(ACTION | {"productid": ""}), NOW).productid == ""
+    assert events.decode_event(UserAction, raw(ACTION | {"productid": ""}), NOW).productid == ""
     for action in ("PRODUCT_VIEW", "SHOPPING_CART"):
         with pytest.raises(EventError, match="productid: missing"):
-            events.decode(UserAction, raw(ACTION | {"productid": "", "lastAction": action}), NOW)
-        assert events.decode(UserAction, raw(ACTION | {"productid": 0, "lastAction": action}), NOW).productid == 0
+            events.decode_event(UserAction, raw(ACTION | {"productid": "", "lastAction": action}), NOW)
+        assert events.decode_event(UserAction, raw(ACTION | {"productid": 0, "lastAction": action}), NOW).productid == 0

@@ -44,7 +44,7 @@ class Database:
 
 def board(monkeypatch: pytest.MonkeyPatch, starts: list[datetime], span: timedelta) -> Leaderboard | None:
     monkeypatch.setattr(mysql, "connect", lambda *_: nullcontext(Database(starts)))
-    return leaderboard.board(settings(), span, 10)
+    return leaderboard.top_users(settings(), span, 10)
 
 
 def test_an_action_with_an_odd_date_does_not_decide_the_span(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
-from eventmill.databases.named_queries import QueryError, difference, queries, query, read
+from eventmill.databases.named_queries import QueryError, all_queries, first_difference, query, read_queries
 from eventmill.databases.query_engines import QueryResult
 from tests.support import settings
 
@@ -35,7 +35,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_a_file_holds_queries_below_their_heads(tmp_path: Path) -> None:
-    first, second = read(write(tmp_path, TWO))
+    first, second = read_queries(write(tmp_path, TWO))
     assert (first.name, first.about, first.engines, first.statement) == (
         "first-one",
         "the first",
@@ -47,16 +47,16 @@ def test_a_file_holds_queries_below_their_heads(tmp_path: Path) -> None:
 
 def test_a_query_without_its_head_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"line.sql: each query needs the lines"):
-        list(read(write(tmp_path, TWO.replace("-- about: the second\n", ""))))
+        list(read_queries(write(tmp_path, TWO.replace("-- about: the second\n", ""))))
 
 
 def test_an_unknown_engine_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="second: no engine is called oracle; there are presto, hive, mysql, spark"):
-        list(read(write(tmp_path, TWO.replace("mysql", "oracle"))))
+        list(read_queries(write(tmp_path, TWO.replace("mysql", "oracle"))))
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    assert {"platform-views", "busiest-windows", "export-differences"} <= queries().keys()
+    assert {"platform-views", "busiest-windows", "export-differences"} <= all_queries().keys()
     with pytest.raises(QueryError, match=r"no query is called 'nonsense'; there are .*platform-views"):
         query("nonsense")
 
@@ -97,13 +97,13 @@ def asked_with(folder: Path, engine: str, head: str) -> Path:
 
 def test_an_engine_that_takes_no_parameters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="second: only postgres can be asked with parameters"):
-        list(read(asked_with(tmp_path, "mysql", "-- parameters: two text\n")))
+        list(read_queries(asked_with(tmp_path, "mysql", "-- parameters: two text\n")))
 
 
 @pytest.mark.parametrize("head", ["", *(f"-- parameters: {given}\n" for given in ("one text", "two letters", "two"))])
 def test_a_parameter_without_its_kind_is_refused(tmp_path: Path, head: str) -> None:
     with pytest.raises(QueryError, match=r"second: the line `-- parameters: …` names each .* one of day, number, text"):
-        list(read(asked_with(tmp_path, "postgres", head)))
+        list(read_queries(asked_with(tmp_path, "postgres", head)))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_numbers_are_equal_by_value() -> None:
         QueryResult(("a", "b"), ((1, 0.1 + 0.2),)),
         QueryResult(("a", "b"), ((Decimal("1.0"), Decimal("0.3")),)),
     )
-    assert difference(presto, mysql) is None
-    assert difference(QueryResult(("a",), ((True,),)), QueryResult(("a",), ((1,),))) is None
+    assert first_difference(presto, mysql) is None
+    assert first_difference(QueryResult(("a",), ((True,),)), QueryResult(("a",), ((1,),))) is None
 
 
 @pytest.mark.parametrize(
@@ -141,4 +141,4 @@ def test_numbers_are_equal_by_value() -> None:
     ],
 )
 def test_a_difference_is_told(other: QueryResult, told: str) -> None:
-    assert difference(QueryResult(("a",), ((1,),)), other) == told
+    assert first_difference(QueryResult(("a",), ((1,),)), other) == told

@@ -29,18 +29,18 @@ def test_a_few_odd_windows_do_not_decide_where_the_newest_span_ends(odd: list[da
     expected = NOON
     if odd == [NOON + 20 * HOUR] and span == DAY:
         expected = NOON + 20 * HOUR + MINUTE  # that day does hold the last hours of the others
-    assert newest.end([*odd, *FULL], MINUTE, span) == expected
+    assert newest.end_of_newest([*odd, *FULL], MINUTE, span) == expected
 
 
 def test_the_newest_of_few_windows_counts() -> None:
-    assert newest.end([NOON], MINUTE, HOUR) == NOON + MINUTE
-    assert newest.end([NOON, NOON + DAY, NOON - DAY], MINUTE, HOUR) == NOON + DAY + MINUTE
-    assert newest.end([], MINUTE, HOUR) is None
+    assert newest.end_of_newest([NOON], MINUTE, HOUR) == NOON + MINUTE
+    assert newest.end_of_newest([NOON, NOON + DAY, NOON - DAY], MINUTE, HOUR) == NOON + DAY + MINUTE
+    assert newest.end_of_newest([], MINUTE, HOUR) is None
 
 
 def test_a_quiet_hour_is_an_hour_with_data() -> None:
     quiet = [NOON + 10 * number * MINUTE for number in range(12)]
-    assert newest.end([*FULL, *quiet], MINUTE, HOUR) == NOON + 111 * MINUTE
+    assert newest.end_of_newest([*FULL, *quiet], MINUTE, HOUR) == NOON + 111 * MINUTE
 
 
 @pytest.mark.parametrize(

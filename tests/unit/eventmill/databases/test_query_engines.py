@@ -29,7 +29,7 @@ RESULT = QueryResult(
     ],
 )
 def test_times_are_in_utc_with_a_fraction_only_where_there_is_one(moment: datetime, expected: str) -> None:
-    assert query_engines.time(moment) == expected
+    assert query_engines.time_text(moment) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_times_are_in_utc_with_a_fraction_only_where_there_is_one(moment: dateti
     ],
 )
 def test_each_type_has_one_form(cell: Any, expected: object) -> None:
-    assert query_engines.value(cell) == expected
+    assert query_engines.normalized(cell) == expected
 
 
 def test_csv_has_a_header_and_empty_fields_for_null() -> None:
@@ -76,4 +76,4 @@ def test_hives_own_message_is_found_in_its_reply() -> None:
 
 @pytest.mark.parametrize(("cell", "shown"), [(None, "NULL"), (True, "true"), (1, "1"), ("x", "x")])
 def test_values_are_shown_as_text(cell: query_engines.Value, shown: str) -> None:
-    assert query_engines.text(cell) == shown
+    assert query_engines.cell_text(cell) == shown

@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
         windows.extend(window for (window,) in given)
         return [(True, [("product-1", 1), ("product-2", 2)]) for _ in given]
 
-    monkeypatch.setattr(cassandra, "session", session)
+    monkeypatch.setattr(cassandra, "cassandra_session", session)
     monkeypatch.setattr("cassandra.concurrent.execute_concurrent_with_args", execute)
     return windows
 
@@ -68,7 +68,9 @@ def test_looks_at_orders_are_named_by_their_number(asked: list[datetime], monkey
         return [(True, [(17, 2)]) for _ in given]
 
     monkeypatch.setattr("cassandra.concurrent.execute_concurrent_with_args", execute)
-    assert view_counts.looks(settings(), view_counts.ORDERS, NOON, NOON + timedelta(minutes=2)) == Counter({"17": 4})
+    assert view_counts.views_between(settings(), view_counts.ORDERS, NOON, NOON + timedelta(minutes=2)) == Counter(
+        {"17": 4}
+    )
 
 
 def test_the_newest_window_ends_after_its_length(asked: list[datetime]) -> None:

@@ -34,7 +34,7 @@ def copies_and_a_marker() -> list[SimpleNamespace]:
 
 def by_spark(offset: int, reason: str = "source: missing") -> dead_letters.Rejected:
     """What the job rejected at that offset."""
-    return dead_letters.parse(
+    return dead_letters.parse_rejected(
         record(
             reason=reason,
             source__topic="clicks",
@@ -47,7 +47,7 @@ def by_spark(offset: int, reason: str = "source: missing") -> dead_letters.Rejec
 
 def by_nifi(line: int, reason: str = "empty file") -> dead_letters.Rejected:
     """What NiFi rejected in that line."""
-    return dead_letters.parse(record(reason=reason, source__file="a.json", source__line=str(line)))
+    return dead_letters.parse_rejected(record(reason=reason, source__file="a.json", source__line=str(line)))
 
 
 def test_what_spark_rejected_is_known_by_topic_partition_and_offset() -> None:
@@ -66,12 +66,12 @@ def test_what_nifi_rejected_is_known_by_file_and_line() -> None:
 
 
 def test_what_the_api_rejected_is_known_by_request_and_place() -> None:
-    found = dead_letters.parse(record(reason="userid: missing", source__request="r-1", source__index="3"))
+    found = dead_letters.parse_rejected(record(reason="userid: missing", source__request="r-1", source__index="3"))
     assert (found.origin, found.identity) == (dead_letters.API, ("r-1", "3"))
 
 
 def test_a_record_without_headers_or_value_is_no_error() -> None:
-    found = dead_letters.parse(record(None))
+    found = dead_letters.parse_rejected(record(None))
     assert (found.reason, found.value, found.identity) == ("no reason given", b"", ("?", "?"))
 
 
@@ -85,14 +85,14 @@ def test_a_record_that_was_written_twice_counts_once() -> None:
 
 
 def test_the_summary_counts_by_origin_and_reason() -> None:
-    summary = dead_letters.summary([by_spark(1), by_spark(1), by_spark(2, "userid: missing"), by_nifi(1)])
+    summary = dead_letters.summarise([by_spark(1), by_spark(1), by_spark(2, "userid: missing"), by_nifi(1)])
     assert summary.origins == {"spark": 2, "nifi": 1}
     assert summary.reasons == {"source: missing": 1, "userid: missing": 1, "empty file": 1}
 
 
 def test_reasons_that_differ_in_place_only_are_one() -> None:
     places = [by_nifi(n, f"invalid UTF-8 at byte {n}") for n in range(3)]
-    assert dead_letters.summary(places).reasons == {"invalid UTF-8": 3}
+    assert dead_letters.summarise(places).reasons == {"invalid UTF-8": 3}
 
 
 def test_a_marker_is_no_rejected_record() -> None:

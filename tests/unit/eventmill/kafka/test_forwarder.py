@@ -56,7 +56,7 @@ class Clusters:
         """As the reader's; the client is the name of its cluster."""
         yield "source" if cluster else "ours"
 
-    def bounds(self, client: str, topic: str) -> dict[int, OffsetRange]:
+    def offset_ranges(self, client: str, topic: str) -> dict[int, OffsetRange]:
         """As the reader's."""
         if client == "source" and self.held:
             return self.held
@@ -64,7 +64,7 @@ class Clusters:
             return {0: OffsetRange(0, len(self.copied))}
         raise TopicError(topic)
 
-    def between(self, client: str, _: str, limits: dict[int, OffsetRange]) -> Iterator[Any]:
+    def records_between(self, client: str, _: str, limits: dict[int, OffsetRange]) -> Iterator[Any]:
         """As the reader's; the last `silent` offsets hold no record."""
         if client == "ours":
             yield from self.copied
@@ -80,7 +80,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clusters]:
 
     def make(*arguments: Any, **options: Any) -> Clusters:
         made = Clusters(*arguments, **options)
-        for name in ("consumer", "bounds", "between"):
+        for name in ("consumer", "offset_ranges", "records_between"):
             monkeypatch.setattr(topic_reader, name, getattr(made, name))
         return made
 
@@ -89,34 +89,34 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clusters]:
 
 def test_status_tells_each_partition(clusters: Callable[..., Clusters]) -> None:
     clusters({0: OffsetRange(0, 10), 1: OffsetRange(0, 7)}, [offset(0, 9), offset(1, 3)])
-    assert forwarder.status(given()) == [Copied(0, 10, 10, 0), Copied(1, 4, 7, 3)]
+    assert forwarder.forwarder_status(given()) == [Copied(0, 10, 10, 0), Copied(1, 4, 7, 3)]
 
 
 def test_the_end_of_a_transaction_is_no_record_that_is_left(clusters: Callable[..., Clusters]) -> None:
     clusters({0: OffsetRange(0, 10)}, [offset(0, 8)], silent=1)
-    assert forwarder.status(given()) == [Copied(0, 9, 10, 0)]
+    assert forwarder.forwarder_status(given()) == [Copied(0, 9, 10, 0)]
 
 
 def test_what_the_source_has_removed_is_not_left(clusters: Callable[..., Clusters]) -> None:
     clusters({0: OffsetRange(6, 10)}, [offset(0, 1)])
-    assert forwarder.status(given()) == [Copied(0, 2, 10, 4)]
+    assert forwarder.forwarder_status(given()) == [Copied(0, 2, 10, 4)]
 
 
 def test_before_the_first_copy_all_is_left(clusters: Callable[..., Clusters]) -> None:
     clusters({0: OffsetRange(0, 3)}, [])
-    assert forwarder.status(given()) == [Copied(0, 0, 3, 3)]
+    assert forwarder.forwarder_status(given()) == [Copied(0, 0, 3, 3)]
 
 
 def test_many_are_not_counted_one_by_one(clusters: Callable[..., Clusters]) -> None:
     made = clusters({0: OffsetRange(0, COUNTED + 1)}, [], silent=1)
-    assert forwarder.status(given()) == [Copied(0, 0, COUNTED + 1, COUNTED + 1)]
+    assert forwarder.forwarder_status(given()) == [Copied(0, 0, COUNTED + 1, COUNTED + 1)]
     assert made.read == [{}]
 
 
 def test_a_topic_that_the_source_does_not_have_is_named(clusters: Callable[..., Clusters]) -> None:
     clusters({}, [])
     with pytest.raises(ForwardError, match="has no topic 'views'; name one of its topics in FORWARD_TOPIC"):
-        forwarder.status(given(forward_topic="views"))
+        forwarder.forwarder_status(given(forward_topic="views"))
 
 
 def test_a_source_that_is_away_is_named(clusters: Callable[..., Clusters], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +127,9 @@ def test_a_source_that_is_away_is_named(clusters: Callable[..., Clusters], monke
             raise KafkaException(KafkaError(KafkaError._ALL_BROKERS_DOWN))
         return {}
 
-    monkeypatch.setattr(topic_reader, "bounds", away)
+    monkeypatch.setattr(topic_reader, "offset_ranges", away)
     with pytest.raises(ForwardError, match="source cluster at shop:9,lab:9 does not answer"):
-        forwarder.status(given(forward_bootstrap="shop:9,lab:9"))
+        forwarder.forwarder_status(given(forward_bootstrap="shop:9,lab:9"))
 
 
 def test_a_client_of_the_source_logs_in_as_is_set() -> None:
@@ -164,7 +164,7 @@ def applied(monkeypatch: pytest.MonkeyPatch, has: tuple[str, ...] = (), **values
         assert cluster
         yield source
 
-    monkeypatch.setattr(topics, "apply", lambda _: {})
+    monkeypatch.setattr(topics, "apply_topics", lambda _: {})
     monkeypatch.setattr(topics, "administration", administration)
     provisioning.before(given(**values), "forwarder")
     return source.made
@@ -187,7 +187,7 @@ def test_the_command_shows_all_partitions(
     shape: OutputFormat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(settings, "load", given)
-    monkeypatch.setattr(forwarder, "status", lambda _: [Copied(0, 4, 7, 3), Copied(1, 5, 6, 1)])
+    monkeypatch.setattr(forwarder, "forwarder_status", lambda _: [Copied(0, 4, 7, 3), Copied(1, 5, 6, 1)])
     command.status(shape)
     shown = capsys.readouterr().out
     if shape is OutputFormat.json:

@@ -28,7 +28,7 @@ def test_the_engines_files_say_the_same(file: str, option: str, size: int) -> No
 def test_every_producer_sends_what_any_topic_takes() -> None:
     largest = max(int(topic.config["max.message.bytes"]) for topic in topics.declared(settings()))
     assert RECORD_BYTES < largest < REQUEST_BYTES
-    assert producer.configuration(settings(), "a")["message.max.bytes"] == REQUEST_BYTES
+    assert producer.producer_configuration(settings(), "a")["message.max.bytes"] == REQUEST_BYTES
     assert kafka_sink(settings(), "a")["kafka.max.request.size"] == str(REQUEST_BYTES)
 
 

@@ -78,14 +78,14 @@ def test_an_unknown_id_is_refused_before_anything_is_sent() -> None:
 
 
 def test_a_record_keeps_its_key_and_an_edited_one_gets_the_events() -> None:
-    assert replay.checked(GAME, record(1, key=b"k"), GOOD).key == b"k"
-    assert replay.checked(GAME, record(1), GOOD).key == b"h.example.org"
-    assert replay.checked(GAME, record(1, key=b"k"), GOOD, edited=True).key == b"h.example.org"
+    assert replay.checked_record(GAME, record(1, key=b"k"), GOOD).key == b"k"
+    assert replay.checked_record(GAME, record(1), GOOD).key == b"h.example.org"
+    assert replay.checked_record(GAME, record(1, key=b"k"), GOOD, edited=True).key == b"h.example.org"
 
 
 def test_a_value_that_breaks_the_contract_is_not_sent() -> None:
     with pytest.raises(EventError, match="Host: expected"):
-        replay.checked(GAME, record(1), BROKEN)
+        replay.checked_record(GAME, record(1), BROKEN)
 
 
 def test_the_headers_tell_the_origin() -> None:

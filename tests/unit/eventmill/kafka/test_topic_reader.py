@@ -43,7 +43,9 @@ class Broker:
     def offsets(self, limits: dict[int, OffsetRange]) -> list[tuple[int, int]]:
         """Partition and offset of what is read between the limits."""
         with self.consumer() as client:
-            return sorted((record.partition, record.offset) for record in topic_reader.between(client, TOPIC, limits))
+            return sorted(
+                (record.partition, record.offset) for record in topic_reader.records_between(client, TOPIC, limits)
+            )
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def broker() -> Broker:
 def test_bounds_are_those_of_each_partition(broker: Broker) -> None:
     broker.fill(4, 0, 1)
     with broker.consumer() as client:
-        assert topic_reader.bounds(client, TOPIC) == {
+        assert topic_reader.offset_ranges(client, TOPIC) == {
             0: OffsetRange(0, 4),
             1: OffsetRange(0, 0),
             2: OffsetRange(0, 1),
@@ -67,13 +69,13 @@ def test_a_topic_that_is_missing_is_named_with_what_to_do() -> None:
     unknown = SimpleNamespace(error=KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), partitions={})
     client: Any = SimpleNamespace(list_topics=lambda topic, _: SimpleNamespace(topics={topic: unknown}))
     with pytest.raises(topic_reader.TopicError, match=r"no topic 'nothing' in Kafka; .* eventmill topics apply"):
-        topic_reader.bounds(client, "nothing")
+        topic_reader.offset_ranges(client, "nothing")
 
 
 def test_who_has_read_all_asks_for_no_more(broker: Broker) -> None:
     broker.fill(3)
     with broker.consumer() as client:
-        assert len(list(topic_reader.between(client, TOPIC, {0: OffsetRange(0, 3)}))) == 3
+        assert len(list(topic_reader.records_between(client, TOPIC, {0: OffsetRange(0, 3)}))) == 3
         assert client.assignment() == []
 
 
@@ -92,7 +94,7 @@ def test_reading_ends_at_an_end_that_holds_no_record(broker: Broker) -> None:
     """As after a transaction: the partition's end is reached, however little is there."""
     broker.fill(3, 2)
     with broker.consumer() as client:
-        assert topic_reader.count(client, TOPIC, {0: OffsetRange(0, 3), 1: OffsetRange(1, 2)}) == 4
+        assert topic_reader.count_records(client, TOPIC, {0: OffsetRange(0, 3), 1: OffsetRange(1, 2)}) == 4
 
 
 @pytest.mark.parametrize(("stride", "order"), [(2, [0, 0, 1, 1, 3, 3, 1, 1, 1]), (5, [0, 0, 1, 1, 1, 1, 1, 3, 3])])
@@ -123,7 +125,7 @@ def test_records_come_as_they_were_written(broker: Broker) -> None:
     broker.producer.produce(TOPIC, None, None, 1, timestamp=1_700_000_000_123, headers=headers)
     broker.fill(0, 1)
     with broker.consumer() as client:
-        first, second = topic_reader.between(client, TOPIC, {1: OffsetRange(0, 2)})
+        first, second = topic_reader.records_between(client, TOPIC, {1: OffsetRange(0, 2)})
     assert first == (1, 0, 1_700_000_000_123, None, None, headers)
     assert second == (1, 1, 1_700_000_000_123, b"k", b"0", [])
 
@@ -136,8 +138,8 @@ def test_records_of_every_compression_are_read(broker: Broker, codec: str) -> No
         producer.produce(TOPIC, value, partition=2)
     assert producer.flush(10) == 0
     with broker.consumer() as client:
-        limits = topic_reader.bounds(client, TOPIC)
-        assert [record.value for record in topic_reader.between(client, TOPIC, limits)] == values
+        limits = topic_reader.offset_ranges(client, TOPIC)
+        assert [record.value for record in topic_reader.records_between(client, TOPIC, limits)] == values
         followed = chain.from_iterable(topic_reader.follow(client, TOPIC, {2: 18}))
         assert [next(followed).value, next(followed).value] == values[18:]
 
@@ -157,4 +159,4 @@ def test_a_kafka_that_is_away_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
         topic_reader.consumer(settings(), **{"bootstrap.servers": "127.0.0.1:1"}) as client,
         pytest.raises(KafkaException),
     ):
-        topic_reader.bounds(client, TOPIC)
+        topic_reader.offset_ranges(client, TOPIC)

@@ -97,7 +97,7 @@ def test_a_second_copy_is_asked_for_where_there_can_be_one(copies: int, least: s
 
 def test_missing_topics_are_made(kafka: Recorder) -> None:
     made = {1: "made with 1 partition", 4: "made with 4 partitions"}
-    assert topics.apply(settings()) == {name: made[partitions] for name, partitions in THERE.items()}
+    assert topics.apply_topics(settings()) == {name: made[partitions] for name, partitions in THERE.items()}
     (_, new), *_ = kafka.asked
     assert new["clicks"]["num_partitions"] == 4
     assert new["clicks"]["replication_factor"] == 1
@@ -105,7 +105,7 @@ def test_missing_topics_are_made(kafka: Recorder) -> None:
 
 def test_topics_that_are_there_stay_as_they_are(kafka: Recorder) -> None:
     kafka.has |= THERE | {"other": 9}
-    done = topics.apply(settings())
+    done = topics.apply_topics(settings())
     assert done["clicks"] == "there already with 4 partitions"
     assert done["clicks.rejected"] == "there already with 1 partition"
     assert kafka.asked == []
@@ -113,14 +113,14 @@ def test_topics_that_are_there_stay_as_they_are(kafka: Recorder) -> None:
 
 def test_partitions_are_raised(kafka: Recorder) -> None:
     kafka.has |= THERE
-    assert topics.apply(settings(clicks_partitions=6))["clicks"] == "raised from 4 to 6 partitions"
+    assert topics.apply_topics(settings(clicks_partitions=6))["clicks"] == "raised from 4 to 6 partitions"
     assert kafka.asked == [("raise", {"clicks": 6})]
 
 
 def test_settings_of_topics_that_are_there_are_changed(kafka: Recorder) -> None:
     kafka.has |= THERE
     kafka.config = {"clicks": {"max.message.bytes": "1048588"}, "events.rejected": {"retention.ms": "604800000"}}
-    done = topics.apply(settings())
+    done = topics.apply_topics(settings())
     assert done["clicks"] == "there already with 4 partitions, max.message.bytes set to 1200000 (was 1048588)"
     assert done["events"] == "there already with 4 partitions"
     ((_, altered),) = kafka.asked
@@ -139,7 +139,7 @@ def test_what_takes_other_topics_records_has_room_for_more_headers() -> None:
 def test_fewer_partitions_are_refused_before_anything_is_done(kafka: Recorder) -> None:
     kafka.has |= {"clicks": 6}
     with pytest.raises(SettingsError, match="set CLICKS_PARTITIONS to 6 or more instead of 4"):
-        topics.apply(settings())
+        topics.apply_topics(settings())
     assert kafka.asked == []
 
 
@@ -152,7 +152,7 @@ def test_topics_of_another_configuration_get_the_declared_one(kafka: Recorder) -
     kafka.has |= THERE
     kafka.config["page-logs"] = {"message.timestamp.type": "CreateTime"}
     kafka.config["page-logs.rejected"] = {"message.timestamp.type": "CreateTime", "retention.ms": "604800000"}
-    done = topics.apply(settings())
+    done = topics.apply_topics(settings())
     assert done["page-logs"] == (
         "there already with 4 partitions, message.timestamp.type set to LogAppendTime (was CreateTime)"
     )
@@ -172,4 +172,4 @@ def test_a_configuration_that_kafka_refuses_is_told(kafka: Recorder) -> None:
     kafka.config["clicks"] = {"message.timestamp.type": "CreateTime"}
     kafka.answer = "not authorized"
     with pytest.raises(SettingsError, match="the configuration of clicks cannot be set: not authorized"):
-        topics.apply(settings())
+        topics.apply_topics(settings())

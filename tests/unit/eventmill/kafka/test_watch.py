@@ -23,7 +23,7 @@ def test_the_headline_has_place_time_key_and_headers() -> None:
 
 
 def test_a_json_value_is_shown_as_json() -> None:
-    shown = json.loads(watch.as_json(RECORD))
+    shown = json.loads(watch.record_json(RECORD))
     assert shown == {
         "partition": 2,
         "offset": 41,
@@ -35,9 +35,9 @@ def test_a_json_value_is_shown_as_json() -> None:
 
 
 def test_a_value_that_is_no_json_is_shown_as_text() -> None:
-    assert json.loads(watch.as_json(BROKEN))["value"] == "\\xff{"
-    assert watch.text(BROKEN.value) == "\\xff{"
+    assert json.loads(watch.record_json(BROKEN))["value"] == "\\xff{"
+    assert watch.value_text(BROKEN.value) == "\\xff{"
 
 
 def test_no_value_is_shown_as_nothing() -> None:
-    assert watch.text(None) == ""
+    assert watch.value_text(None) == ""

@@ -8,8 +8,8 @@ ENTRY = b'v1\n{"batchWatermarkMs":0,"conf":{}}\n{"clicks":{"2":5,"10":70,"0":0}}
 
 
 def test_the_offsets_of_a_topic_are_read_from_the_log() -> None:
-    assert checkpoint_progress.parse(ENTRY, "clicks") == {2: 5, 10: 70, 0: 0}
-    assert checkpoint_progress.parse(ENTRY + b'\n{"orders":{"0":9}}', "orders") == {0: 9}
+    assert checkpoint_progress.parse_offsets(ENTRY, "clicks") == {2: 5, 10: 70, 0: 0}
+    assert checkpoint_progress.parse_offsets(ENTRY + b'\n{"orders":{"0":9}}', "orders") == {0: 9}
 
 
 def test_waiting_records_are_counted_over_all_partitions() -> None:

@@ -37,7 +37,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days, one of which compaction has moved, and one that has moved away from the table's folder."""
     moved = {"day=2026-01-02": Location("compacted/2"), "day=2026-01-03": Location("compacted/3", next="compacted/4")}
     monkeypatch.setattr(webhdfs, "names", lambda *_: [".aside", "day=2026-01-01", "day=2026-01-02", "other"])
-    monkeypatch.setattr(partition_locations, "read", lambda *_: Locations({"commerce": moved}))
+    monkeypatch.setattr(partition_locations, "read_locations", lambda *_: Locations({"commerce": moved}))
 
 
 def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:
@@ -50,7 +50,7 @@ def found(monkeypatch: pytest.MonkeyPatch, hive: Hive) -> list[str]:
 def test_only_what_is_missing_is_made_and_its_days_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     hive = Hive("day=2026-01-01")
     monkeypatch.setattr(query_engines, "hive", hive)
-    assert hive_tables.apply(settings(), "clicks") == {"commerce": 2}
+    assert hive_tables.apply_hive_tables(settings(), "clicks") == {"commerce": 2}
     made = [name[1] for name in map(hive_tables.TABLE.search, hive.statements) if name]
     assert made == ["commerce_faults"]
 
@@ -59,7 +59,7 @@ def test_only_what_is_missing_is_made_and_its_days_are_counted(monkeypatch: pyte
 def test_a_metastore_with_all_of_it_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     hive = Hive("day=2026-01-01", "day=2026-01-02", "day=2026-01-03", others=("commerce_faults",))
     monkeypatch.setattr(query_engines, "hive", hive)
-    assert hive_tables.apply(settings(), "clicks") == {"commerce": 0}
+    assert hive_tables.apply_hive_tables(settings(), "clicks") == {"commerce": 0}
     assert all(statement.startswith("SHOW ") for statement in hive.statements)
 
 

@@ -36,7 +36,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
     """Engines in which nothing is lost."""
     made = Engines()
     monkeypatch.setattr(topic_reader, "consumer", nullcontext)
-    monkeypatch.setattr(topic_reader, "bounds", made.bounds)
+    monkeypatch.setattr(topic_reader, "offset_ranges", made.bounds)
     monkeypatch.setattr(checkpoint_progress, "committed_of", lambda *_: made.done)
     monkeypatch.setattr(webhdfs, "exists", lambda _settings, path: path in made.files)
     monkeypatch.setattr(webhdfs, "read", lambda _settings, path: made.files[path])

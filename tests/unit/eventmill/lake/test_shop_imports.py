@@ -58,21 +58,21 @@ def newest(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 def test_what_is_wanted_follows_what_is_there(hdfs: Hdfs, newest: dict[str, int]) -> None:
     newest["orders"] = 25
-    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 25)
-    assert shop_imports.wanted(settings(), "completed_orders") == ImportedRows(0, 0)
+    assert shop_imports.rows_to_import(settings(), "orders") == ImportedRows(10, 25)
+    assert shop_imports.rows_to_import(settings(), "completed_orders") == ImportedRows(0, 0)
     assert shop_imports.until(settings()) == {"orders": 10, "completed_orders": 0}
 
 
 def test_a_shop_that_lost_rows_is_no_reason_to_import_again(hdfs: Hdfs, newest: dict[str, int]) -> None:
     newest["orders"] = 7
-    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 10)
+    assert shop_imports.rows_to_import(settings(), "orders") == ImportedRows(10, 10)
 
 
 def test_of_several_tries_the_last_becomes_a_part(hdfs: Hdfs) -> None:
     rows = ImportedRows(10, 25)
     for attempt in (2, 10):
-        hdfs.paths.add(f"{shop_imports.aside('orders', rows)}/{attempt}/part-m-0000{attempt}")
-    shop_imports.publish(settings(), "orders", rows)
+        hdfs.paths.add(f"{shop_imports.staging_folder('orders', rows)}/{attempt}/part-m-0000{attempt}")
+    shop_imports.publish_import(settings(), "orders", rows)
     assert shop_imports.imported(settings(), "orders") == [ImportedRows(0, 10), rows]
     assert f"{shop_imports.LAKE}/orders/{rows.folder}/part-m-000010" in hdfs.paths
     assert not [path for path in hdfs.paths if path.startswith(shop_imports.ASIDE)]
@@ -83,8 +83,8 @@ def test_of_several_tries_the_last_becomes_a_part(hdfs: Hdfs) -> None:
 )
 def test_what_does_not_follow_the_lake_changes_nothing(hdfs: Hdfs, rows: ImportedRows) -> None:
     before = set(hdfs.paths)
-    hdfs.paths.add(f"{shop_imports.aside('orders', rows)}/1/part-m-00000")
-    shop_imports.publish(settings(), "orders", rows)
+    hdfs.paths.add(f"{shop_imports.staging_folder('orders', rows)}/1/part-m-00000")
+    shop_imports.publish_import(settings(), "orders", rows)
     assert hdfs.paths == before
 
 
@@ -94,7 +94,7 @@ def test_a_shop_whose_tables_are_not_made_has_no_rows(hdfs: Hdfs, monkeypatch: p
         raise mysql.connector.ProgrammingError("not there", errno=number)
 
     monkeypatch.setattr(shop_imports, "_newest", refuse)
-    assert shop_imports.wanted(settings(), "orders") == ImportedRows(10, 10)
+    assert shop_imports.rows_to_import(settings(), "orders") == ImportedRows(10, 10)
 
 
 def test_a_shop_that_refuses_is_no_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,4 +103,4 @@ def test_a_shop_that_refuses_is_no_empty_shop(hdfs: Hdfs, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(shop_imports, "_newest", refuse)
     with pytest.raises(mysql.connector.ProgrammingError):
-        shop_imports.wanted(settings(), "orders")
+        shop_imports.rows_to_import(settings(), "orders")

@@ -64,8 +64,8 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> Hdfs:
 
 
 def test_without_a_staged_plan_nothing_is_done(hdfs: Hdfs) -> None:
-    assert warehouse.publish(settings()) is None
-    assert warehouse.newest(settings()) == WarehousePlan({"orders": 0, "completed_orders": 0}, {})
+    assert warehouse.publish_plan(settings()) is None
+    assert warehouse.newest_plan(settings()) == WarehousePlan({"orders": 0, "completed_orders": 0}, {})
 
 
 def test_an_empty_warehouse_is_equal_to_an_empty_shop(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,14 +87,14 @@ def test_an_empty_warehouse_is_equal_to_an_empty_shop(hdfs: Hdfs, monkeypatch: p
             return []
 
     monkeypatch.setattr(mysql, "connect", lambda *_: nullcontext(Shop()))
-    warehouse.require_equal(settings())
+    warehouse.require_same_days(settings())
     assert asked == [(0,), (0,)]
 
 
 def test_days_that_moved_are_told_to_hive_in_both_forms(hdfs: Hdfs) -> None:
     hdfs.put(PLANS, "1", FIRST)
     hdfs.put(STAGED, "2", SECOND)
-    assert warehouse.publish(settings()) == SECOND
+    assert warehouse.publish_plan(settings()) == SECOND
     folder = "hdfs://127.0.0.1:8020/eventmill/orders/data_warehouse/orders"
     day = "PARTITION (`day` = '2026-01-02')"
     expected = []
@@ -103,14 +103,14 @@ def test_days_that_moved_are_told_to_hive_in_both_forms(hdfs: Hdfs) -> None:
         expected.append(f"ALTER TABLE {table} ADD IF NOT EXISTS {day} {place}")
         expected.append(f"ALTER TABLE {table} {day} SET {place}")
     assert hdfs.statements == expected
-    assert warehouse.newest(settings()) == SECOND
+    assert warehouse.newest_plan(settings()) == SECOND
     assert hdfs.names(settings(), f"{PIPELINE}/{STAGED}") == []
 
 
 def test_of_staged_plans_the_newest_counts(hdfs: Hdfs) -> None:
     hdfs.put(STAGED, "1", FIRST)
     hdfs.put(STAGED, "2", SECOND)
-    assert warehouse.publish(settings()) == SECOND
+    assert warehouse.publish_plan(settings()) == SECOND
     assert hdfs.names(settings(), f"{PIPELINE}/{PLANS}") == ["2.json"]
 
 
@@ -119,7 +119,7 @@ def test_folders_of_older_plans_are_removed(hdfs: Hdfs) -> None:
     hdfs.put(STAGED, "2", SECOND)
     folder = f"{PIPELINE}/data_warehouse/orders/parquet"
     hdfs.files |= {f"{folder}/{version}/part": b"" for version in ("v0", "v1", "v2")}
-    warehouse.publish(settings())
+    warehouse.publish_plan(settings())
     assert hdfs.names(settings(), folder) == ["v1", "v2"]
 
 

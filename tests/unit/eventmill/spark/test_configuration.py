@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from eventmill.spark.configuration import configuration
+from eventmill.spark.configuration import spark_configuration
 from tests.support import settings
 
 
 def configured(tmp_path: Path, **values: object) -> dict[str, str]:
     (tmp_path / "spark").mkdir()
     (tmp_path / "spark" / "one.jar").touch()
-    return configuration(settings(lib_dir=tmp_path, **values))
+    return spark_configuration(settings(lib_dir=tmp_path, **values))
 
 
 def test_jars_are_asked_for_before_they_are_missed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no jars in .*/spark; fetch them with: make setup"):
-        configuration(settings(lib_dir=tmp_path))
+        spark_configuration(settings(lib_dir=tmp_path))
 
 
 def test_the_settings_reach_spark(tmp_path: Path) -> None:

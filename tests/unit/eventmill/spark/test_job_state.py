@@ -24,13 +24,13 @@ def values(tmp_path: Path) -> Settings:
 
 
 def test_without_jobs_there_is_no_state(values: Settings) -> None:
-    assert job_state.read(values) == {}
+    assert job_state.read_states(values) == {}
 
 
 def test_a_state_is_read_as_it_was_written(values: Settings) -> None:
     StateFile(values, "visits").write(BROKEN)
     StateFile(values, "clicks").write(JobState("clicks", "running", SINCE))
-    assert job_state.read(values) == {"clicks": JobState("clicks", "running", SINCE), "visits": BROKEN}
+    assert job_state.read_states(values) == {"clicks": JobState("clicks", "running", SINCE), "visits": BROKEN}
 
 
 def test_a_job_that_was_stopped_has_no_state(values: Settings) -> None:
@@ -38,19 +38,19 @@ def test_a_job_that_was_stopped_has_no_state(values: Settings) -> None:
     file.write(BROKEN)
     file.remove()
     file.remove()
-    assert job_state.read(values) == {}
+    assert job_state.read_states(values) == {}
 
 
 def test_a_process_that_gives_no_sign_has_failed(values: Settings) -> None:
     file = StateFile(values, "clicks")
     file.write(JobState("clicks", "running", SINCE))
     os.utime(file.path, (SINCE.timestamp(), SINCE.timestamp()))
-    assert job_state.read(values, SINCE + timedelta(seconds=30))["clicks"].state == "running"
-    found = job_state.read(values, SINCE + timedelta(seconds=31))["clicks"]
+    assert job_state.read_states(values, SINCE + timedelta(seconds=30))["clicks"].state == "running"
+    found = job_state.read_states(values, SINCE + timedelta(seconds=31))["clicks"]
     assert (found.state, found.since) == ("failed", SINCE)
     assert found.reason == "its process has given no sign since 2026-01-01 12:00:00 UTC"
     file.touch()
-    assert job_state.read(values)["clicks"].state == "running"
+    assert job_state.read_states(values)["clicks"].state == "running"
 
 
 def test_a_failure_keeps_its_own_reason(values: Settings) -> None:
@@ -58,4 +58,4 @@ def test_a_failure_keeps_its_own_reason(values: Settings) -> None:
     failed = JobState("clicks", "failed", SINCE, "no checkpoint")
     file.write(failed)
     os.utime(file.path, (0, 0))
-    assert job_state.read(values) == {"clicks": failed}
+    assert job_state.read_states(values) == {"clicks": failed}

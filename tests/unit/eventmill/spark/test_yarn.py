@@ -11,15 +11,15 @@ import pytest
 from eventmill.config.settings import Settings
 from eventmill.lake import webhdfs
 from eventmill.spark import yarn
-from eventmill.spark.configuration import configuration
+from eventmill.spark.configuration import spark_configuration
 from tests.support import settings
 
 
 def test_only_jobs_on_yarn_are_told_of_it(tmp_path: Path) -> None:
     (tmp_path / "spark").mkdir()
     (tmp_path / "spark" / "one.jar").touch()
-    here = configuration(settings(lib_dir=tmp_path))
-    there = configuration(settings(lib_dir=tmp_path, spark_master="yarn", yarn_port=47030, spark_executors=3))
+    here = spark_configuration(settings(lib_dir=tmp_path))
+    there = spark_configuration(settings(lib_dir=tmp_path, spark_master="yarn", yarn_port=47030, spark_executors=3))
     assert not [name for name in here if "yarn" in name]
     assert there["spark.hadoop.yarn.resourcemanager.address"] == "127.0.0.1:47030"
     assert there["spark.executor.instances"] == "3"
@@ -27,8 +27,8 @@ def test_only_jobs_on_yarn_are_told_of_it(tmp_path: Path) -> None:
 
 
 def test_on_one_machine_executors_listen_on_loopback_only() -> None:
-    own = yarn.configuration(settings(spark_master="yarn"))
-    cluster = yarn.configuration(settings(spark_master="yarn", yarn_host="resourcemanager"))
+    own = yarn.yarn_configuration(settings(spark_master="yarn"))
+    cluster = yarn.yarn_configuration(settings(spark_master="yarn", yarn_host="resourcemanager"))
     assert own["spark.executorEnv.SPARK_LOCAL_IP"] == "127.0.0.1"
     assert "spark.executorEnv.SPARK_LOCAL_IP" not in cluster
 
@@ -63,8 +63,8 @@ def test_what_executors_need_is_brought_once(hdfs: Hdfs, tmp_path: Path) -> None
     own = settings(lib_dir=tmp_path, spark_master="yarn")
     (tmp_path / "yarn").mkdir()
     (tmp_path / "yarn" / "workers.tar.gz").write_bytes(b"an environment")
-    told = yarn.ship(own)
-    assert yarn.ship(own) == told
+    told = yarn.ship_code(own)
+    assert yarn.ship_code(own) == told
     assert len(hdfs.files) == 3
     workers, code = told["spark.yarn.dist.archives"].split(",")
     assert re.fullmatch(r"hdfs://127\.0\.0\.1:8020/eventmill/spark/[0-9a-f]{16}-workers\.tar\.gz#workers", workers)
@@ -78,7 +78,7 @@ def test_what_executors_need_is_brought_once(hdfs: Hdfs, tmp_path: Path) -> None
 
 def test_an_environment_that_was_not_fetched_is_named(hdfs: Hdfs, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"workers\.tar\.gz; fetch it with: make setup"):
-        yarn.ship(settings(lib_dir=tmp_path, spark_master="yarn"))
+        yarn.ship_code(settings(lib_dir=tmp_path, spark_master="yarn"))
     assert hdfs.files == {}
 
 
@@ -97,8 +97,8 @@ def test_only_a_file_that_another_driver_brought_may_be_in_the_way(
 
     monkeypatch.setattr(webhdfs, "bring", refuse)
     if another_was_first:
-        assert yarn.ship(own)
+        assert yarn.ship_code(own)
         assert len(hdfs.files) == 3
     else:
         with pytest.raises(webhdfs.HdfsError):
-            yarn.ship(own)
+            yarn.ship_code(own)

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 
-from eventmill.text.printable import decoded, lines, visible
+from eventmill.text.printable import decoded, visible, visible_lines
 from tests.unit.any_text import any_text
 
 ESCAPES = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
@@ -54,8 +54,8 @@ def test_any_text_is_printable_and_can_be_told_apart(text: str) -> None:
 
 @given(any_text())
 def test_lines_stay_lines(text: str) -> None:
-    assert lines(text).count("\n") == text.count("\n")
-    assert lines(text).replace("\n", "").isprintable()
+    assert visible_lines(text).count("\n") == text.count("\n")
+    assert visible_lines(text).replace("\n", "").isprintable()
 
 
 def test_bytes_that_are_not_utf_8_are_no_character() -> None:

@@ -52,7 +52,7 @@ def eventmill(
 
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_is_where_the_list_says_and_explains_itself(name: str) -> None:
-    command = main.load(name)
+    command = main.load_command(name)
     assert command.name == name
     assert command.help
 

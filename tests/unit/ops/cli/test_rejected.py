@@ -107,7 +107,7 @@ def test_the_newest_come_first_and_all_are_counted(
     ]
     monkeypatch.setattr(settings_module, "load", settings)
     monkeypatch.setattr(dead_letters, "history", lambda *_: dead_letters.History())
-    monkeypatch.setattr(dead_letters, "read", lambda *_: iter(records))
+    monkeypatch.setattr(dead_letters, "read_dead_letters", lambda *_: iter(records))
     commands.list_all("clicks", limit=limit)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if ":0 " in line] == shown

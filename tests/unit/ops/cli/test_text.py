@@ -47,7 +47,7 @@ Patch = pytest.MonkeyPatch
 
 def leaderboard(patch: Patch, text: str) -> None:
     board = leaders.Leaderboard(NOW, NOW, (leaders.Leader(text, 1, 0, 0),))
-    patch.setattr(leaders, "board", lambda *_: board)
+    patch.setattr(leaders, "top_users", lambda *_: board)
     sql_commands.leaderboard(once=True)
 
 
@@ -69,7 +69,7 @@ def compare(patch: Patch, text: str) -> None:
 def watch_topic(patch: Patch, text: str) -> None:
     raw = text.encode(errors="surrogatepass")
     record = SimpleNamespace(partition=0, offset=1, timestamp=0, key=raw, value=raw, headers=[(text, raw)])
-    patch.setattr(watch, "records", lambda *_: iter([record]))
+    patch.setattr(watch, "watch_records", lambda *_: iter([record]))
     data_commands.watch("clicks")
 
 
@@ -82,7 +82,7 @@ def broken(text: str) -> Rejected:
 def patch_rejected(patch: Patch, record: Rejected) -> None:
     history = dead_letters.History({record.place: record.identity})
     patch.setattr(dead_letters, "history", lambda *_: history)
-    patch.setattr(dead_letters, "read", lambda *_: iter([record]))
+    patch.setattr(dead_letters, "read_dead_letters", lambda *_: iter([record]))
     patch.setattr(dead_letters, "one", lambda *_: record)
 
 
@@ -117,7 +117,7 @@ def rejected_replay(_patch: Patch, text: str) -> None:
 def verify(_patch: Patch, text: str) -> None:
     from ops.reconciliation import event_checks
 
-    report = event_checks.report("game", GOOD)
+    report = event_checks.event_report("game", GOOD)
     wrong = [Difference(text, 1, 2)]
     changed = msgspec.structs.replace(report, differences=wrong, notes=[text])
     verify_commands._show(changed)

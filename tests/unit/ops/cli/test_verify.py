@@ -40,15 +40,15 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, EventSnapshot]:
 
     monkeypatch.setattr(settings_module, "load", settings)
     monkeypatch.setattr(
-        committed_batches, "newest", lambda _settings, pipeline: 3 if pipeline in {"clicks", "game"} else None
+        committed_batches, "newest_batch", lambda _settings, pipeline: 3 if pipeline in {"clicks", "game"} else None
     )
-    monkeypatch.setattr(click_snapshot, "gather", lambda *_: clicks.GOOD)
-    monkeypatch.setattr(event_snapshot, "gather", lambda _settings, pipeline, _noted: found[pipeline])
+    monkeypatch.setattr(click_snapshot, "take_click_snapshot", lambda *_: clicks.GOOD)
+    monkeypatch.setattr(event_snapshot, "take_event_snapshot", lambda _settings, pipeline, _noted: found[pipeline])
     monkeypatch.setattr(recount, "recount", lambda *_, **__: clicks.again())
-    monkeypatch.setattr(recount, "count", lambda _settings, topic, *_: counted[topic])
-    monkeypatch.setattr(offset_gaps, "count", uncounted)
-    monkeypatch.setattr(last_check, "read", lambda *_: last_check.NOT_NOTED)
-    monkeypatch.setattr(last_check, "write", lambda *_: None)
+    monkeypatch.setattr(recount, "recount_records", lambda _settings, topic, *_: counted[topic])
+    monkeypatch.setattr(offset_gaps, "count_gaps", uncounted)
+    monkeypatch.setattr(last_check, "read_note", lambda *_: last_check.NOT_NOTED)
+    monkeypatch.setattr(last_check, "write_note", lambda *_: None)
     return found
 
 
@@ -86,16 +86,16 @@ def test_one_pipeline_that_differs_is_enough_to_fail(engines: dict[str, EventSna
 
 
 def test_that_nothing_was_processed_is_no_success(engines: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _pipeline: None)
+    monkeypatch.setattr(committed_batches, "newest_batch", lambda _settings, _pipeline: None)
     with pytest.raises(StackError, match="no pipeline has processed anything yet"):
         verify.verify()
 
 
 def test_a_truth_needs_its_pipeline(engines: object, monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
-    monkeypatch.setattr(ground_truth, "read", lambda _: clicks.TRUTH)
+    monkeypatch.setattr(ground_truth, "read_truth", lambda _: clicks.TRUTH)
     with pytest.raises(StackError, match="the truth is about clicks"):
         verify.verify(["game"], truth=Path("t.json"))
-    monkeypatch.setattr(committed_batches, "newest", lambda _settings, _pipeline: None)
+    monkeypatch.setattr(committed_batches, "newest_batch", lambda _settings, _pipeline: None)
     verify.verify(truth=Path("t.json"))
     assert capsys.readouterr().out.count("every record is accounted for") == 1
 
@@ -111,14 +111,14 @@ def notes(engines: dict[str, EventSnapshot], monkeypatch: pytest.MonkeyPatch) ->
     def gather(_: Settings, pipeline: str, noted: last_check.Found) -> EventSnapshot:
         return replace(engines[pipeline], before=noted.note, after=CheckNote(batch=3))
 
-    monkeypatch.setattr(event_snapshot, "gather", gather)
-    monkeypatch.setattr(last_check, "read", lambda *_: last_check.Found(NOTED))
-    monkeypatch.setattr(last_check, "write", lambda _, pipeline, note: left.append((pipeline, note)))
+    monkeypatch.setattr(event_snapshot, "take_event_snapshot", gather)
+    monkeypatch.setattr(last_check, "read_note", lambda *_: last_check.Found(NOTED))
+    monkeypatch.setattr(last_check, "write_note", lambda _, pipeline, note: left.append((pipeline, note)))
     monkeypatch.setattr(
-        offset_gaps, "count", lambda _settings, found, counted: replace(found, gaps=25 - (counted or 25))
+        offset_gaps, "count_gaps", lambda _settings, found, counted: replace(found, gaps=25 - (counted or 25))
     )
     monkeypatch.setattr(
-        recount, "count", lambda _settings, _topic, limits, _: sum(h.end - h.first for h in limits.values())
+        recount, "recount_records", lambda _settings, _topic, limits, _: sum(h.end - h.first for h in limits.values())
     )
     return left
 
@@ -167,7 +167,7 @@ def test_a_check_holds_though_hdfs_does_not_take_its_note(
     def refuse(*_: object) -> None:
         raise requests.HTTPError("safe mode")
 
-    monkeypatch.setattr(last_check, "write", refuse)
+    monkeypatch.setattr(last_check, "write_note", refuse)
     verify.verify(["game"], everything=True)
     shown = capsys.readouterr()
     assert "game: every record is accounted for" in shown.out
@@ -186,10 +186,10 @@ def test_clicks_go_on_with_the_views_that_were_counted(
         return clicks.again()
 
     monkeypatch.setattr(
-        click_snapshot, "gather", lambda *_: replace(clicks.GOOD, before=before, after=CheckNote(batch=3))
+        click_snapshot, "take_click_snapshot", lambda *_: replace(clicks.GOOD, before=before, after=CheckNote(batch=3))
     )
     monkeypatch.setattr(recount, "recount", count)
-    monkeypatch.setattr(offset_gaps, "count", lambda _settings, found, _counted: found)
+    monkeypatch.setattr(offset_gaps, "count_gaps", lambda _settings, found, _counted: found)
     verify.verify(["clicks"])
     assert given == [{0: OffsetRange(7, 10), 1: OffsetRange(8, 12)}, views]
     assert [note.counted for _, note in notes] == [CountedOffsets({0: 10, 1: 12}, 22, views)]

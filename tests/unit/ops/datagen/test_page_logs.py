@@ -14,7 +14,7 @@ from eventmill.contracts.events import PageLog
 from ops.datagen import faults, page_logs
 from ops.datagen.ground_truth import PageLogsTruth
 from ops.datagen.spec import Spec
-from spark_jobs.processing.enrichment import DIRECT, UNKNOWN, GeoLocation, agent, look, referrer
+from spark_jobs.processing.enrichment import DIRECT, UNKNOWN, GeoLocation, agent, open_database, referrer
 from tests.unit.spark_jobs.support import CITIES
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ FAULTY = Spec(count=3_000, duplicates=0.02, broken=0.02)
 
 def written(folder: Path, wanted: Spec) -> tuple[list[bytes], PageLogsTruth]:
     """The records of a plan as they lie in the file, and its truth as read back."""
-    result = page_logs.write(wanted, folder / "logs.json", folder / "truth.json")
+    result = page_logs.write_page_logs(wanted, folder / "logs.json", folder / "truth.json")
     assert page_logs.read_truth(folder / "truth.json") == result
     return (folder / "logs.json").read_bytes().splitlines(), result
 
@@ -33,7 +33,7 @@ def kept(lines: list[bytes]) -> list[PageLog]:
     found = []
     for line in lines:
         try:
-            found.append(events.decode(PageLog, line, NOW))
+            found.append(events.decode_event(PageLog, line, NOW))
         except events.EventError:
             continue
     return found
@@ -61,7 +61,7 @@ def test_the_truth_counts_what_is_in_the_file(tmp_path: Path) -> None:
 
 def test_the_truth_of_places_and_browsers_is_what_the_databases_say(tmp_path: Path) -> None:
     lines, truth = written(tmp_path, Spec(count=1_000))
-    logs, find = kept(lines), look(CITIES)
+    logs, find = kept(lines), open_database(CITIES)
     places = [find(str(log.ip)) or GeoLocation() for log in logs]
     agents = [agent(log.user_agent) for log in logs]
     assert Counter(place.country_code or UNKNOWN for place in places) == truth.views["country_code"]
@@ -80,4 +80,4 @@ def test_each_fault_breaks_the_contract(kind: str, tmp_path: Path) -> None:
     assert event.collection == "view_product_detail"
     broken = faults.PAGE_LOG_FAULTS[kind](msgspec.json.decode(line))
     with pytest.raises(events.EventError):
-        events.decode(PageLog, broken, NOW)
+        events.decode_event(PageLog, broken, NOW)

@@ -20,8 +20,8 @@ FAULTY = spec.Spec(count=10_000, late=0.05, duplicates=0.05, broken=0.05)
 
 def written(folder: Path, wanted: spec.Spec) -> tuple[list[bytes], ground_truth.Truth]:
     """The records of a plan as they lie in the file, and its truth as read back."""
-    result = product_views.write(wanted, folder / "clicks.json", folder / "truth.json")
-    assert ground_truth.read(folder / "truth.json") == result
+    result = product_views.write_product_views(wanted, folder / "clicks.json", folder / "truth.json")
+    assert ground_truth.read_truth(folder / "truth.json") == result
     data = (folder / "clicks.json").read_bytes()
     if wanted.array:
         return [json.dumps(element, ensure_ascii=False).encode() for element in json.loads(data)], result
@@ -40,7 +40,7 @@ class Stream:
     def take(self, line: bytes) -> None:
         """Count one record."""
         try:
-            view = events.decode(events.ProductView, line, NOW)
+            view = events.decode_event(events.ProductView, line, NOW)
         except events.EventError:
             self.counts["broken"][NOW, ""] += 1
             return
@@ -98,7 +98,7 @@ def test_late_ones_are_planted_only_where_time_has_passed(tmp_path: Path) -> Non
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
     for path, seed in ((first, 7), (again, 7), (other, 8)):
-        product_views.write(
+        product_views.write_product_views(
             spec.Spec(count=12_345, seed=seed, late=0.01, broken=0.01), path, tmp_path / f"{path.name}.truth"
         )
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
@@ -125,9 +125,9 @@ def test_every_layout_of_time_is_used(tmp_path: Path) -> None:
 def test_every_broken_record_breaks_the_contract(kind: str) -> None:
     fault = (faults.FAULTS | faults.LINE_FAULTS)[kind]
     view = product_views.View("00000000-0000-4000-a000-000000000000", "user-1", "product-1", "mobile", 1767225600)
-    assert events.decode(events.ProductView, product_views.encode(view), NOW).userid == "user-1"
+    assert events.decode_event(events.ProductView, product_views.encode_view(view), NOW).userid == "user-1"
     with pytest.raises(events.EventError):
-        events.decode(events.ProductView, fault(product_views.event(view)), NOW)
+        events.decode_event(events.ProductView, fault(product_views.view_event(view)), NOW)
 
 
 def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
@@ -136,13 +136,15 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
 
     (tmp_path / "clicks.json").write_text("old")
     with pytest.raises(OSError, match="disk full"):
-        product_views.write(spec.Spec(count=10), tmp_path / "clicks.json", tmp_path / "truth.json", full)
+        product_views.write_product_views(spec.Spec(count=10), tmp_path / "clicks.json", tmp_path / "truth.json", full)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("clicks.json", "old")]
 
 
 def test_progress_tells_the_records_done(tmp_path: Path) -> None:
     seen: list[int] = []
-    result = product_views.write(spec.Spec(count=25_000, broken=0.1), tmp_path / "c", tmp_path / "t", seen.append)
+    result = product_views.write_product_views(
+        spec.Spec(count=25_000, broken=0.1), tmp_path / "c", tmp_path / "t", seen.append
+    )
     assert seen == sorted(seen)
     assert seen[-1] == result.lines
 
@@ -171,12 +173,12 @@ def test_a_share_that_cannot_be_read_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2026-01-01T00:00:00Z", "2026-01-01", "2026-01-01T02:00:00+02:00"])
 def test_starts_are_read_as_utc(text: str) -> None:
-    assert spec.moment(text) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert spec.start_time(text) == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_a_start_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(spec.GenerateError, match="such as 2026-01-01T00:00:00Z"):
-        spec.moment("2026-02-30")
+        spec.start_time("2026-02-30")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_a_plan_whose_truth_would_not_hold_is_refused(wanted: spec.Spec, message
 
 def test_a_file_that_is_no_truth_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ground_truth.TruthError, match="cannot read the truth file"):
-        ground_truth.read(tmp_path / "missing")
+        ground_truth.read_truth(tmp_path / "missing")
     (tmp_path / "other").write_text("{}")
     with pytest.raises(ground_truth.TruthError, match="is not a truth file"):
-        ground_truth.read(tmp_path / "other")
+        ground_truth.read_truth(tmp_path / "other")

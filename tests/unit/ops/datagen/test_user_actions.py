@@ -37,8 +37,8 @@ Group = dict[str, list[UserAction]]
 
 def written(folder: Path, wanted: spec.CartsPlan) -> tuple[list[bytes], CartsTruth]:
     """The lines of a plan as they are in the file, and its truth as read back."""
-    result = user_actions.write(wanted, folder / "actions.json", folder / "truth.json")
-    assert cart_truth.read(folder / "truth.json") == result
+    result = user_actions.write_user_actions(wanted, folder / "actions.json", folder / "truth.json")
+    assert cart_truth.read_cart_truth(folder / "truth.json") == result
     return (folder / "actions.json").read_bytes().splitlines(), result
 
 
@@ -56,7 +56,7 @@ class Stream:
 
     def _take(self, line: bytes) -> str:
         try:
-            action = events.decode(UserAction, line, NOW)
+            action = events.decode_event(UserAction, line, NOW)
         except events.EventError:
             return "broken"
         time, partition = events.utc(action.timestamp), user_actions.partition(str(action.userid), self._partitions)
@@ -151,7 +151,7 @@ def test_late_ones_are_late_for_the_partitions_that_are_set(tmp_path: Path, part
 
 def test_late_ones_are_behind_by_far_and_have_identities_of_their_own(tmp_path: Path) -> None:
     lines, truth = written(tmp_path, spec.CartsPlan(count=2000, users=50, late=0.1))
-    actions = [events.decode(UserAction, line, NOW) for line in lines]
+    actions = [events.decode_event(UserAction, line, NOW) for line in lines]
     assert len({action.messageid for action in actions}) == truth.lines
     newest, behind = events.EARLIEST, []
     for action in actions:
@@ -177,7 +177,7 @@ def test_duplicates_are_exact_copies_soon_after(tmp_path: Path) -> None:
 
 
 def test_actions_come_in_the_order_of_time_and_no_user_does_two_at_once() -> None:
-    actions = shopper_model.actions(FAULTY)
+    actions = shopper_model.planned_actions(FAULTY)
     times = [action.time for action in actions]
     assert times == sorted(times)
     assert len({(action.userid, action.time) for action in actions}) == len(actions) == FAULTY.count
@@ -257,7 +257,7 @@ def test_a_cart_is_open_when_the_file_ends_in_the_last_moment() -> None:
     (cart,) = cart_truth.carts(acts((0, "SHOPPING_CART"), (5, "CHECKOUT")), 60)
     other = shopper_model.PlannedAction(65_000, "user-2", "LOGIN", None, None)
     assert (cart.outcome, cart.items, cart.cart_value) == ("open", 1, 1)
-    assert cart.timestamp == cart_truth.moment(65_000)
+    assert cart.timestamp == cart_truth.from_millis(65_000)
     for millis, expected in ((0, "open"), (1, "abandoned")):
         late = other._replace(time=other.time + millis)
         assert cart_truth.carts([*acts((0, "SHOPPING_CART"), (5, "CHECKOUT")), late], 60)[0].outcome == expected
@@ -283,7 +283,7 @@ def test_the_abandoned_and_the_counts_are_cut_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_cart_is_worth_what_was_put_into_it() -> None:
-    for cart in grouped(shopper_model.actions(FAULTY), FAULTY.timeout * 1000):
+    for cart in grouped(shopper_model.planned_actions(FAULTY), FAULTY.timeout * 1000):
         worth = 0
         for action in cart:
             if action.name == "SHOPPING_CART":
@@ -313,7 +313,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> 
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
     for path, seed in ((first, 7), (again, 7), (other, 8)):
         wanted = spec.CartsPlan(count=1234, users=60, seed=seed, late=0.1, duplicates=0.1, broken=0.1)
-        user_actions.write(wanted, path, tmp_path / f"{path.name}.truth")
+        user_actions.write_user_actions(wanted, path, tmp_path / f"{path.name}.truth")
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
     assert (tmp_path / "first.truth").read_bytes() == (tmp_path / "again.truth").read_bytes()
 
@@ -330,18 +330,18 @@ def test_every_broken_record_breaks_the_contract_and_stays_one_line(kind: str) -
     action = shopper_model.PlannedAction(
         1767225600123, "user-1", "ORDER", "product-1", 5, "00000000-0000-4000-a000-000000000000"
     )
-    decoded = events.decode(UserAction, user_actions.encode(action), NOW)
+    decoded = events.decode_event(UserAction, user_actions.encode_action(action), NOW)
     assert events.utc(decoded.timestamp) == datetime(2026, 1, 1, 0, 0, 0, 123_000, UTC)
-    line = faults.ACTION_FAULTS[kind](user_actions.event(action))
+    line = faults.ACTION_FAULTS[kind](user_actions.action_event(action))
     with pytest.raises(events.EventError):
-        events.decode(UserAction, line, NOW)
+        events.decode_event(UserAction, line, NOW)
     assert line.splitlines() == [line.strip()]
 
 
 def test_progress_tells_the_records_done(tmp_path: Path) -> None:
     seen: list[int] = []
     wanted = spec.CartsPlan(count=12_000, broken=0.1)
-    result = user_actions.write(wanted, tmp_path / "a", tmp_path / "t", seen.append)
+    result = user_actions.write_user_actions(wanted, tmp_path / "a", tmp_path / "t", seen.append)
     assert seen == [10_000, result.lines]
 
 
@@ -351,7 +351,7 @@ def test_the_command_writes_both_files_and_tells_what_is_in_them(
     monkeypatch.setattr("eventmill.config.settings.load", lambda: settings(cart_timeout=60, carts_watermark_seconds=10))
     out, truth = tmp_path / "actions.json", tmp_path / "carts-truth.json"
     data.generate_carts(out, truth, count=400, users=20, span="30m", broken="10%")
-    result = cart_truth.read(truth)
+    result = cart_truth.read_cart_truth(truth)
     assert (result.count, result.timeout_seconds, result.watermark_seconds) == (400, 60, 10)
     shown = " ".join(capsys.readouterr().out.split())
     assert "448 records, of which 4 late, 4 duplicates, 40 broken" in shown
@@ -376,4 +376,4 @@ def test_a_plan_that_cannot_be_is_refused(wanted: spec.CartsPlan, message: str) 
 def test_a_truth_of_clicks_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("{}")
     with pytest.raises(TruthError, match="is not a truth file"):
-        cart_truth.read(tmp_path / "other")
+        cart_truth.read_cart_truth(tmp_path / "other")

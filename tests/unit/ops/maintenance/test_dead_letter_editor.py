@@ -26,37 +26,38 @@ from ops.maintenance.dead_letter_editor import FieldChange
     ],
 )
 def test_a_change_is_a_path_and_json_or_text(text: str, change: FieldChange) -> None:
-    assert dead_letter_editor.parse(text) == change
+    assert dead_letter_editor.parse_change(text) == change
 
 
 @pytest.mark.parametrize("text", ["userid", "=5", "a..b=1", ".a=1", "a.=1"])
 def test_what_is_no_change_is_named_with_how_it_should_be(text: str) -> None:
     with pytest.raises(RejectedError, match=r"give field\.path=value"):
-        dead_letter_editor.parse(text)
+        dead_letter_editor.parse_change(text)
 
 
 def test_fields_are_set_and_the_others_stay() -> None:
     changes = [FieldChange(("b", "c"), 2), FieldChange(("d", "e"), 3), FieldChange(("a",), None)]
     assert (
-        dead_letter_editor.apply(b'{"a":1,"b":{"c":1,"x":1}}', changes) == b'{"a":null,"b":{"c":2,"x":1},"d":{"e":3}}'
+        dead_letter_editor.apply_changes(b'{"a":1,"b":{"c":1,"x":1}}', changes)
+        == b'{"a":null,"b":{"c":2,"x":1},"d":{"e":3}}'
     )
 
 
 def test_a_path_through_a_field_that_is_no_object_is_refused() -> None:
     with pytest.raises(RejectedError, match=r"--set a\.b\.c: a\.b is no object"):
-        dead_letter_editor.apply(b'{"a":{"b":1}}', [FieldChange(("a", "b", "c"), 1)])
+        dead_letter_editor.apply_changes(b'{"a":{"b":1}}', [FieldChange(("a", "b", "c"), 1)])
 
 
 @pytest.mark.parametrize("value", [b"", b"[1]", b"{", b"\xff", b'"x"'])
 def test_a_value_that_is_no_object_has_no_fields_to_set(value: bytes) -> None:
     with pytest.raises(RejectedError, match="no JSON object"):
-        dead_letter_editor.apply(value, [FieldChange(("a",), 1)])
+        dead_letter_editor.apply_changes(value, [FieldChange(("a",), 1)])
 
 
 def test_json_is_shown_in_lines_and_sent_in_one() -> None:
     assert dead_letter_editor.pretty(b'{"a":1.10}') == b'{\n  "a": 1.10\n}'
-    assert dead_letter_editor.compact(b'{\n  "a": 1.10\n}') == b'{"a":1.10}'
-    assert dead_letter_editor.pretty(b"\xff{") == dead_letter_editor.compact(b"\xff{") == b"\xff{"
+    assert dead_letter_editor.compact_json(b'{\n  "a": 1.10\n}') == b'{"a":1.10}'
+    assert dead_letter_editor.pretty(b"\xff{") == dead_letter_editor.compact_json(b"\xff{") == b"\xff{"
 
 
 def test_visual_goes_before_editor_and_one_must_be_set() -> None:

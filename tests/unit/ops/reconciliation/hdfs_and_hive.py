@@ -68,7 +68,7 @@ class Stores:
         monkeypatch.setattr(webhdfs, "entries", self.entries)
         monkeypatch.setattr(webhdfs, "read", self.read)
         monkeypatch.setattr(webhdfs, "names", lambda s, folder: [entry.name for entry in self.entries(s, folder)])
-        monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Locations())
+        monkeypatch.setattr(partition_locations, "read_locations", lambda _settings, _pipeline: Locations())
         monkeypatch.setattr(query_engines, "hive", self.hive)
         monkeypatch.setattr(snapshot, "REGISTERED_SECONDS", 0)
 

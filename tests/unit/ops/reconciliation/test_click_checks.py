@@ -73,7 +73,7 @@ def differences(
     allow_waiting: bool = False,
 ) -> list[str]:
     """What the report says differs."""
-    found = click_checks.report("clicks", evidence, recount, truth, allow_waiting=allow_waiting)
+    found = click_checks.click_report("clicks", evidence, recount, truth, allow_waiting=allow_waiting)
     return [difference.what for difference in found.differences]
 
 
@@ -87,7 +87,7 @@ def test_nothing_differs_where_all_is_in_order() -> None:
 
 
 def test_the_report_has_every_part_of_the_balance() -> None:
-    report = click_checks.report("clicks", GOOD, None, None)
+    report = click_checks.click_report("clicks", GOOD, None, None)
     parts = (report.stored, report.open, report.rejected, report.duplicates, report.late, report.waiting)
     assert report.accepted == sum(parts) == 22
     assert parts == (10, 5, 2, 4, 1, 0)
@@ -119,7 +119,7 @@ def test_waiting_records_are_a_difference_unless_allowed() -> None:
     behind = replace(GOOD, kafka={0: OffsetRange(0, 13), 1: OffsetRange(0, 12)})
     assert differences(behind) == ["waiting to be processed"]
     assert differences(behind, allow_waiting=True) == []
-    assert click_checks.report("clicks", behind, None, None).waiting == 3
+    assert click_checks.click_report("clicks", behind, None, None).waiting == 3
 
 
 def test_before_the_first_batch_everything_waits() -> None:
@@ -127,7 +127,7 @@ def test_before_the_first_batch_everything_waits() -> None:
     tables = replace(GOOD, stored=nothing, late=nothing, duplicates=nothing, exported=nothing, in_hive=nothing)
     fresh = replace(tables, state=None, open=nothing, rejected_by_job=0)
     assert differences(fresh, allow_waiting=True) == []
-    assert click_checks.report("clicks", fresh, None, None).waiting == 22
+    assert click_checks.click_report("clicks", fresh, None, None).waiting == 22
 
 
 def test_a_day_that_hive_does_not_know_is_named() -> None:
@@ -148,13 +148,13 @@ def test_mysql_must_hold_what_hive_holds(exported: Counts) -> None:
 def test_windows_that_closed_after_the_export_are_a_note() -> None:
     later = ("2026-01-01 00:10:00", "mobile")
     evidence = replace(GOOD, in_hive=GOOD.in_hive + Counter({later: 7}))
-    report = click_checks.report("clicks", evidence, None, None)
+    report = click_checks.click_report("clicks", evidence, None, None)
     assert report.differences == []
     assert report.notes == ["7 events lie in windows that closed after the newest export to MySQL"]
 
 
 def test_that_nothing_is_exported_is_a_note() -> None:
-    report = click_checks.report("clicks", replace(GOOD, exported=Counter()), None, None)
+    report = click_checks.click_report("clicks", replace(GOOD, exported=Counter()), None, None)
     assert report.differences == []
     assert report.notes == ["nothing is exported to MySQL yet; the DAG ecommerce_platform does it"]
 
@@ -171,7 +171,7 @@ def test_the_count_from_kafka_is_compared_by_window_and_source() -> None:
 def test_late_records_by_idleness_explain_as_many_stored_ones_and_no_more() -> None:
     explained = again(stored=Counter({CLOSED: 11, OPEN: 5}), late=Counter())
     assert differences(GOOD, explained) == []
-    assert "had been idle" in click_checks.report("clicks", GOOD, explained, None).notes[-1]
+    assert "had been idle" in click_checks.click_report("clicks", GOOD, explained, None).notes[-1]
     assert differences(GOOD, again(stored=Counter({CLOSED: 12, OPEN: 5}), late=Counter())) == ["stored, counted again"]
 
 
@@ -201,7 +201,7 @@ def test_a_broken_record_that_was_taken_is_found() -> None:
 def test_events_outside_of_the_truth_are_a_note() -> None:
     other = ("2026-01-02 00:00:00", "mobile")
     evidence = replace(GOOD, open=GOOD.open + Counter({other: 4}), kafka={0: OffsetRange(0, 14), 1: OffsetRange(0, 12)})
-    report = click_checks.report("clicks", evidence, None, TRUTH, allow_waiting=True)
+    report = click_checks.click_report("clicks", evidence, None, TRUTH, allow_waiting=True)
     assert "4 events lie outside of what the truth covers" in report.notes
 
 
@@ -214,4 +214,4 @@ def test_a_truth_for_other_windows_is_refused() -> None:
 def test_what_kafka_removed_is_a_note() -> None:
     trimmed = replace(GOOD, kafka={0: OffsetRange(4, 10), 1: OffsetRange(0, 12)})
     assert trimmed.removed() == 4
-    assert "removed its 4 oldest records" in click_checks.report("clicks", trimmed, None, None).notes[0]
+    assert "removed its 4 oldest records" in click_checks.click_report("clicks", trimmed, None, None).notes[0]

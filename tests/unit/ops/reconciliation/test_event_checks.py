@@ -37,7 +37,7 @@ STORED, DUPLICATES, IDENTITIES = "stored, by the job", "duplicates, by the job",
 
 def differences(evidence: EventSnapshot, *, allow_waiting: bool = False) -> list[str]:
     """What the report says differs."""
-    return [each.what for each in event_checks.report("game", evidence, allow_waiting=allow_waiting).differences]
+    return [each.what for each in event_checks.event_report("game", evidence, allow_waiting=allow_waiting).differences]
 
 
 def with_rows(**changes: Any) -> EventSnapshot:
@@ -58,13 +58,13 @@ def test_nothing_differs_where_all_is_in_order() -> None:
 def test_what_kafka_removed_unread_is_named_and_the_balance_holds() -> None:
     totals = Totals(records=25, stored=18, rejected=3, duplicates=4, lost=5)
     state = State(4, None, Progress(partitions={0: Partition(17), 1: Partition(13)}), totals)
-    report = event_checks.report(
+    report = event_checks.event_report(
         "game", replace(GOOD, state=state, kafka={0: OffsetRange(8, 17), 1: OffsetRange(0, 13)})
     )
     assert report.differences == []
     assert (report.accepted, report.lost) == (30, 5)
     assert ("  lost", 5) in list(report.rows())
-    assert "  lost" not in dict(event_checks.report("game", GOOD).rows())
+    assert "  lost" not in dict(event_checks.event_report("game", GOOD).rows())
 
 
 def test_an_order_whose_event_is_not_stored_is_found_once_nothing_waits() -> None:
@@ -75,7 +75,7 @@ def test_an_order_whose_event_is_not_stored_is_found_once_nothing_waits() -> Non
 
 
 def test_the_report_has_every_part_of_the_balance_and_every_table() -> None:
-    report = event_checks.report("game", GOOD)
+    report = event_checks.event_report("game", GOOD)
     parts = (report.stored, report.rejected, report.duplicates, report.late, report.waiting)
     assert report.accepted == sum(parts) == 25
     assert parts == (18, 3, 4, 0, 0)
@@ -117,19 +117,19 @@ def test_waiting_records_are_a_difference_unless_allowed() -> None:
     behind = replace(GOOD, kafka={0: OffsetRange(0, 12), 1: OffsetRange(0, 20)})
     assert differences(behind) == ["waiting to be processed"]
     assert differences(behind, allow_waiting=True) == []
-    report = event_checks.report("game", behind)
+    report = event_checks.event_report("game", behind)
     assert (report.accepted, report.waiting) == (32, 7)
 
 
 def test_before_the_first_batch_everything_waits() -> None:
     fresh = replace(GOOD, state=None, rows=StoredRows(), rejected_by_job=0)
     assert differences(fresh, allow_waiting=True) == []
-    assert event_checks.report("game", fresh).waiting == 25
+    assert event_checks.event_report("game", fresh).waiting == 25
 
 
 @pytest.mark.parametrize("rows", [5, 7])
 def test_a_table_of_some_events_that_differs_from_that_of_all_is_named(rows: int) -> None:
-    found = event_checks.report("game", with_rows(parts={"purchases": TablePart(6, rows)})).differences
+    found = event_checks.event_report("game", with_rows(parts={"purchases": TablePart(6, rows)})).differences
     assert [(each.what, each.expected, each.found) for each in found] == [
         ("rows of purchases, by the labels in game_events", 6, rows)
     ]
@@ -143,7 +143,7 @@ def test_a_job_that_has_counted_something_else_is_found(total: str) -> None:
 def test_offsets_that_hold_no_record_are_not_accepted() -> None:
     replayed = replace(GOOD, kafka={0: OffsetRange(0, 13), 1: OffsetRange(0, 14)}, gaps_behind=2)
     assert differences(replayed) == []
-    assert event_checks.report("game", replayed).accepted == 25
+    assert event_checks.event_report("game", replayed).accepted == 25
 
 
 def test_a_topic_that_ends_before_what_the_job_has_processed_is_found() -> None:
@@ -162,4 +162,4 @@ def test_where_kafka_removed_records_the_job_tells_how_many_came() -> None:
     trimmed = replace(GOOD, kafka={0: OffsetRange(4, 12), 1: OffsetRange(0, 13)})
     assert differences(trimmed) == []
     assert differences(replace(trimmed, rows=replace(ROWS, duplicates=3))) == [BALANCE, DUPLICATES]
-    assert "removed its 4 oldest records" in event_checks.report("game", trimmed).notes[0]
+    assert "removed its 4 oldest records" in event_checks.event_report("game", trimmed).notes[0]

@@ -66,13 +66,13 @@ def test_a_pipeline_has_a_table_of_late_events_where_it_has_windows() -> None:
 
 
 def test_rows_are_counted_by_table_and_label(kafka: None, game: Stores) -> None:
-    found = event_snapshot.gather(settings(), "game").rows
+    found = event_snapshot.take_event_snapshot(settings(), "game").rows
     assert (found.stored, found.identities, found.duplicates, found.late) == (19, 18, 3, 0)
     assert found.parts == {"sword_purchases": TablePart(4, 4), "purchases": TablePart(6, 5), "guilds": TablePart(2, 2)}
 
 
 def test_each_table_is_asked_for_what_the_batches_until_then_have_made(kafka: None, game: Stores) -> None:
-    event_snapshot.gather(settings(), "game")
+    event_snapshot.take_event_snapshot(settings(), "game")
     assert len(game.asked) == len(PIPELINES["game"].tables) + 1
     assert all(f" WHERE {event_snapshot.BATCH} <= 3" in statement for statement in game.asked)
     [stored] = (each for each in game.asked if "FROM game_events" in each and "DISTINCT" not in each)
@@ -88,15 +88,15 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> None:
         yield
 
     monkeypatch.setattr(topic_reader, "consumer", consumer)
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 25)})
+    monkeypatch.setattr(topic_reader, "offset_ranges", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 25)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: State(3, None))
-    monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
+    monkeypatch.setattr(dead_letters, "read_dead_letters", lambda _settings, _topic: iter(()))
 
 
 def test_before_the_first_batch_hive_is_not_asked(kafka: None, game: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: None)
-    found = event_snapshot.gather(settings(), "game")
+    found = event_snapshot.take_event_snapshot(settings(), "game")
     assert (found.processed(), found.waiting(), found.rows) == (0, 25, StoredRows())
     assert not game.asked
 
@@ -106,7 +106,7 @@ def test_a_table_that_is_missing_is_named_with_what_to_do(kafka: None, monkeypat
     with pytest.raises(
         SnapshotError, match="no table game_events yet: make the pipeline's tables with: eventmill tables game"
     ):
-        event_snapshot.gather(settings(), "game")
+        event_snapshot.take_event_snapshot(settings(), "game")
 
 
 def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +116,9 @@ def test_days_count_as_unknown_once_a_batch_until_then_has_made_a_file(monkeypat
         "/eventmill/game/guilds/day=2026-01-03": ["batch-0000000004-part-00000.parquet"],
     }
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders.get(folder, []))
-    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: Locations())
+    monkeypatch.setattr(partition_locations, "read_locations", lambda _settings, _pipeline: Locations())
     monkeypatch.setattr(query_engines, "hive", lambda _settings, _statement: QueryResult(rows=(("day=2026-01-01",),)))
-    assert event_snapshot.unknown(settings(), "game", PIPELINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
+    assert event_snapshot.unknown_days_of(settings(), "game", PIPELINES["game"], 3) == {"guilds": ["day=2026-01-02"]}
 
 
 def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
@@ -135,11 +135,11 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
     shop = Orders({"2026-01-01": ["0aa0-1", "0bb0-2", "0cc0-3"]})
     monkeypatch.setattr(mysql, "connect", shop.connect)
     monkeypatch.setattr(query_engines, "hive", hive)
-    monkeypatch.setattr(event_snapshot, "unknown", lambda *_: {})
-    monkeypatch.setattr(table_days, "look", lambda _settings, _pipeline, table, _before: NO_DAYS)
+    monkeypatch.setattr(event_snapshot, "unknown_days_of", lambda *_: {})
+    monkeypatch.setattr(table_days, "days_of_table", lambda _settings, _pipeline, table, _before: NO_DAYS)
     waited: list[tuple[object, ...]] = []
     monkeypatch.setattr(event_snapshot, "wait_for_days", lambda _, *what: waited.append(what))
-    found = event_snapshot.gather(settings(), "orders")
+    found = event_snapshot.take_event_snapshot(settings(), "orders")
     assert waited == [("orders", ["order_events", "order_duplicates"], 3)]
     assert (found.promised, found.kept, found.after.promised) == (3, 2, {})
     assert [each.partition(" WHERE ")[2] for each in asked] == [f"`day` = '2026-01-01' AND {event_snapshot.BATCH} <= 3"]
@@ -148,5 +148,5 @@ def test_orders_of_the_shop_are_looked_for_among_the_stored_events(
 def test_orders_are_promised_before_the_first_batch_too(kafka: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: None)
     monkeypatch.setattr(mysql, "connect", Orders({"2026-01-01": ["a", "b"], "2026-01-02": ["c"]}).connect)
-    found = event_snapshot.gather(settings(), "orders")
+    found = event_snapshot.take_event_snapshot(settings(), "orders")
     assert (found.promised, found.kept) == (3, 0)

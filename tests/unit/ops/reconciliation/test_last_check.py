@@ -42,10 +42,10 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
 
 def test_what_was_written_is_read(hdfs: dict[str, bytes]) -> None:
-    assert last_check.read(settings(), "clicks") == last_check.NOT_NOTED
-    last_check.write(settings(), "clicks", NOTE)
+    assert last_check.read_note(settings(), "clicks") == last_check.NOT_NOTED
+    last_check.write_note(settings(), "clicks", NOTE)
     assert list(hdfs) == ["/eventmill/clicks/checked.json"]
-    assert last_check.read(settings(), "clicks") == Found(NOTE)
+    assert last_check.read_note(settings(), "clicks") == Found(NOTE)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_was_written_is_read(hdfs: dict[str, bytes]) -> None:
 )
 def test_a_note_that_is_none_is_left_aside(hdfs: dict[str, bytes], content: bytes, reason: str) -> None:
     hdfs["/eventmill/clicks/checked.json"] = content
-    found = last_check.read(settings(), "clicks")
+    found = last_check.read_note(settings(), "clicks")
     assert not found.note
     assert reason in found.ignored
 

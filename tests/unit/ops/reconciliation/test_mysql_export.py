@@ -61,7 +61,7 @@ def read(monkeypatch: pytest.MonkeyPatch, database: Database, before: CheckNote)
         yield database
 
     monkeypatch.setattr(mysql, "connect", connect)
-    return mysql_export.read(settings(), before)[0]
+    return mysql_export.read_exported(settings(), before)[0]
 
 
 def test_without_a_note_all_rows_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,18 +35,18 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> set[tuple[int, int]]:
         return sum((n, offset) not in offsets for n, held in limits.items() for offset in range(held.first, held.end))
 
     monkeypatch.setattr(topic_reader, "consumer", consumer)
-    monkeypatch.setattr(topic_reader, "count", count)
+    monkeypatch.setattr(topic_reader, "count_records", count)
     return offsets
 
 
 def test_there_are_none_where_nothing_was_replayed(silent: set[tuple[int, int]]) -> None:
-    assert offset_gaps.count(settings(), GOOD) == GOOD
+    assert offset_gaps.count_gaps(settings(), GOOD) == GOOD
 
 
 def test_the_end_of_a_transaction_behind_the_state_is_not_waiting(silent: set[tuple[int, int]]) -> None:
     silent.add((0, 10))
-    evidence = offset_gaps.count(settings(), replace(GOOD, kafka={0: OffsetRange(0, 11), 1: OffsetRange(0, 12)}))
-    report = click_checks.report("clicks", evidence, None, None)
+    evidence = offset_gaps.count_gaps(settings(), replace(GOOD, kafka={0: OffsetRange(0, 11), 1: OffsetRange(0, 12)}))
+    report = click_checks.click_report("clicks", evidence, None, None)
     assert (report.accepted, report.waiting, report.differences) == (22, 0, [])
 
 
@@ -55,14 +55,14 @@ def test_gaps_among_what_was_counted_are_not_accepted(silent: set[tuple[int, int
     silent |= {(0, 3), (0, 4)}
     evidence = replace(GOOD, stored=GOOD.stored.copy())
     evidence.stored[next(iter(evidence.stored))] -= 2
-    found = offset_gaps.count(settings(), evidence, counted)
+    found = offset_gaps.count_gaps(settings(), evidence, counted)
     assert found.gaps == 2
     assert checks.is_balanced(found)
-    assert click_checks.report("clicks", found, None, None).accepted == 20
+    assert click_checks.click_report("clicks", found, None, None).accepted == 20
 
 
 def test_a_record_that_is_lost_is_no_gap(silent: set[tuple[int, int]]) -> None:
-    found = offset_gaps.count(settings(), replace(GOOD, rejected_by_job=1))
+    found = offset_gaps.count_gaps(settings(), replace(GOOD, rejected_by_job=1))
     assert found.gaps == 0
     assert not checks.is_balanced(found)
 
@@ -70,7 +70,7 @@ def test_a_record_that_is_lost_is_no_gap(silent: set[tuple[int, int]]) -> None:
 def test_where_kafka_has_removed_records_the_job_tells_how_many_there_were(silent: set[tuple[int, int]]) -> None:
     silent.add((1, 7))
     state = State(3, 300, Progress(partitions={0: Partition(11), 1: Partition(12)}), Totals(records=22))
-    found = offset_gaps.count(
+    found = offset_gaps.count_gaps(
         settings(), replace(GOOD, kafka={0: OffsetRange(4, 11), 1: OffsetRange(0, 12)}, state=state)
     )
     assert (found.gaps, found.counted()) == (0, 22)
@@ -87,16 +87,16 @@ def test_what_was_counted_before_is_not_read_again(
 ) -> None:
     silent |= {(0, 3), (1, 11)}
     read: list[dict[int, OffsetRange]] = []
-    count = topic_reader.count
+    count = topic_reader.count_records
 
     def kept(client: Any, topic: str, limits: Limits) -> int:
         read.append(dict(limits))
         return count(client, topic, limits)
 
-    monkeypatch.setattr(topic_reader, "count", kept)
+    monkeypatch.setattr(topic_reader, "count_records", kept)
     evidence = replace(GOOD, stored=GOOD.stored.copy(), before=before({0: 9, 1: 10}, 18), gaps=1)
     evidence.stored[next(iter(evidence.stored))] -= 2
-    found = offset_gaps.count(settings(), evidence)
+    found = offset_gaps.count_gaps(settings(), evidence)
     assert (found.gaps, found.counted()) == (2, 20)
     assert read[-1] == {0: OffsetRange(9, 10), 1: OffsetRange(10, 12)}
 
@@ -105,9 +105,9 @@ def test_records_that_kafka_removed_after_they_were_counted_are_counted(silent: 
     trimmed = replace(GOOD, kafka={0: OffsetRange(8, 10), 1: OffsetRange(0, 12)}, before=before({0: 8, 1: 3}, 11))
     assert trimmed.removed() == 0
     assert trimmed.uncounted() == {0: OffsetRange(8, 10), 1: OffsetRange(3, 12)}
-    found = offset_gaps.count(settings(), trimmed, 11 + 2 + 9)
+    found = offset_gaps.count_gaps(settings(), trimmed, 11 + 2 + 9)
     assert (found.gaps, found.counted()) == (0, 22)
-    report = click_checks.report("clicks", found, None, None)
+    report = click_checks.click_report("clicks", found, None, None)
     assert report.differences == []
     assert not any("removed" in note for note in report.notes)
 

@@ -36,7 +36,7 @@ def record(value: bytes, partition: int = 0, timestamp: int = RECEIVED, offset: 
 
 def view(messageid: int, time: str, source: str = "mobile") -> bytes:
     """A product view."""
-    event = product_views.event(
+    event = product_views.view_event(
         product_views.View(f"00000000-0000-4000-a000-{messageid:012d}", "user-1", "product-1", source, 0)
     )
     return msgspec.json.encode(event | {"timestamp": time})
@@ -53,11 +53,13 @@ def counted(*records: SimpleNamespace) -> Recount:
 @pytest.mark.parametrize("partitions", [1, 4])
 def test_a_generated_file_is_counted_as_its_truth_says(tmp_path: Path, partitions: int) -> None:
     wanted = spec.Spec(count=5000, late=0.05, duplicates=0.05, broken=0.05)
-    truth = product_views.write(wanted, tmp_path / "clicks", tmp_path / "truth")
+    truth = product_views.write_product_views(wanted, tmp_path / "clicks", tmp_path / "truth")
     lines = (tmp_path / "clicks").read_bytes().splitlines()
     found = counted(*(record(line, _partition(line, partitions)) for line in lines))
     for name, count in (("stored", "count"), ("late", "late"), ("duplicates", "duplicates")):
-        expected = Counter({(query_engines.time(w.window_start), w.source): getattr(w, count) for w in truth.windows})
+        expected = Counter(
+            {(query_engines.time_text(w.window_start), w.source): getattr(w, count) for w in truth.windows}
+        )
         assert getattr(found, name) == +expected
     assert (found.broken, found.moved) == (truth.planted.broken, 0)
 
@@ -102,10 +104,10 @@ def test_years_1_and_9999_are_broken_and_move_nothing() -> None:
 
 def test_records_are_counted_and_not_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_reader, "consumer", lambda _: nullcontext())
-    monkeypatch.setattr(topic_reader, "between", lambda _client, _topic, _limits: iter(range(recount.STEP + 1)))
+    monkeypatch.setattr(topic_reader, "records_between", lambda _client, _topic, _limits: iter(range(recount.STEP + 1)))
     told: list[int] = []
     limits = {0: topic_reader.OffsetRange(0, recount.STEP + 7)}
-    assert recount.count(settings(), "events", limits, told.append) == recount.STEP + 1
+    assert recount.recount_records(settings(), "events", limits, told.append) == recount.STEP + 1
     assert told == [recount.STEP, recount.STEP + 7]
 
 

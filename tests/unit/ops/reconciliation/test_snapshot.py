@@ -42,7 +42,7 @@ def test_rejected_records_count_once_and_up_to_the_state(monkeypatch: pytest.Mon
         written("spark", "other", "0", "1"),
         written("nifi", "a.json", "1"),
     ]
-    monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(records))
+    monkeypatch.setattr(dead_letters, "read_dead_letters", lambda _settings, _topic: iter(records))
     assert snapshot.rejected_until(settings(), "clicks", "clicks", {0: 10, 1: 20}) == RejectedUntil(2, 1)
 
 
@@ -54,7 +54,7 @@ def test_what_a_sink_refused_is_rejected_by_the_pipeline_that_the_sink_belongs_t
         return dead_letters.Rejected("spark", ("clicks", "0", offset), "why", time, b"", refused_by=by)
 
     records = [refused("orders/product_views", "3"), refused("clicks", "3"), refused("orders/product_views", "4")]
-    monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(records))
+    monkeypatch.setattr(dead_letters, "read_dead_letters", lambda _settings, _topic: iter(records))
     found = snapshot.rejected_until(settings(), "clicks", "clicks", {0: 10})
     assert found == RejectedUntil(1, 0, frozenset({(0, 3)}))
 
@@ -68,7 +68,7 @@ def hdfs(monkeypatch: pytest.MonkeyPatch) -> None:
     folders["/eventmill/clicks/compacted/3"] = ["batch-0000000003.parquet"]
     moved = Locations({"commerce": {"day=2026-01-03": Location("compacted/3")}})
     monkeypatch.setattr(webhdfs, "names", lambda _settings, folder: folders[folder])
-    monkeypatch.setattr(partition_locations, "read", lambda _settings, _pipeline: moved)
+    monkeypatch.setattr(partition_locations, "read_locations", lambda _settings, _pipeline: moved)
 
 
 @pytest.mark.usefixtures("hdfs")

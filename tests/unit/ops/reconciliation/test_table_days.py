@@ -48,9 +48,9 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[State]:
     """The other engines, and the states of the job of which the last is the newest."""
     states = [state(4)]
     monkeypatch.setattr(topic_reader, "consumer", lambda _: nullcontext())
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 10)})
+    monkeypatch.setattr(topic_reader, "offset_ranges", lambda _client, _topic: {0: topic_reader.OffsetRange(0, 10)})
     monkeypatch.setattr(topic_reader, "topic_id", lambda _settings, _topic: "id")
-    monkeypatch.setattr(dead_letters, "read", lambda _settings, _topic: iter(()))
+    monkeypatch.setattr(dead_letters, "read_dead_letters", lambda _settings, _topic: iter(()))
     monkeypatch.setattr(snapshot, "newest_state", lambda _settings, _pipeline: states[-1])
     return states
 
@@ -69,7 +69,7 @@ def game(now: list[State], monkeypatch: pytest.MonkeyPatch) -> Stores:
 
 def check(noted: Found = NOT_NOTED) -> EventSnapshot:
     """A check of the game."""
-    return event_snapshot.gather(settings(), "game", noted)
+    return event_snapshot.take_event_snapshot(settings(), "game", noted)
 
 
 def note_of(found: EventSnapshot | ClickSnapshot) -> Found:
@@ -244,15 +244,15 @@ def clicks(now: list[State], monkeypatch: pytest.MonkeyPatch) -> Stores:
     for batch in (1, 2):
         stores.write(f"faults/batch-{batch:010}.parquet", Row("2026-01-01 00:00:00", "mobile"), numbers=(1, batch))
     monkeypatch.setattr(click_snapshot, "_open", lambda *_: Counter())
-    monkeypatch.setattr(mysql_export, "read", lambda *_: (Counter(), {}))
+    monkeypatch.setattr(mysql_export, "read_exported", lambda *_: (Counter(), {}))
     return stores
 
 
 def test_windows_are_taken_as_they_were(clicks: Stores) -> None:
-    first = click_snapshot.gather(settings(), "clicks")
+    first = click_snapshot.take_click_snapshot(settings(), "clicks")
     noted = note_of(first)
     clicks.asked.clear()
-    again = click_snapshot.gather(settings(), "clicks", noted)
+    again = click_snapshot.take_click_snapshot(settings(), "clicks", noted)
     assert clicks.asked == []
     counts = ("stored", "late", "duplicates", "in_hive")
     assert [getattr(again, name) for name in counts] == [getattr(first, name) for name in counts]
@@ -261,11 +261,11 @@ def test_windows_are_taken_as_they_were(clicks: Stores) -> None:
 
 
 def test_windows_of_a_later_batch_are_in_hive_and_not_yet_stored(clicks: Stores) -> None:
-    noted = note_of(click_snapshot.gather(settings(), "clicks"))
+    noted = note_of(click_snapshot.take_click_snapshot(settings(), "clicks"))
     row = Row("2026-01-02 00:05:00", "mobile")
     clicks.write("commerce/day=2026-01-02/batch-0000000005.parquet", row, numbers=(7,))
     clicks.write("faults/batch-0000000005.parquet", row, numbers=(3, 3))
-    again, whole = (click_snapshot.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
+    again, whole = (click_snapshot.take_click_snapshot(settings(), "clicks", each) for each in (noted, NOT_NOTED))
     for name in ("stored", "late", "duplicates", "in_hive"):
         assert getattr(again, name) == getattr(whole, name)
     assert (again.stored.total(), again.in_hive.total(), again.taken) == (30, 37, 2)
@@ -277,18 +277,18 @@ FAULT = Row("2026-01-01 00:00:00", "手机")
 
 
 def test_of_late_clicks_and_copies_only_new_files_are_read(clicks: Stores, now: list[State]) -> None:
-    noted = note_of(click_snapshot.gather(settings(), "clicks"))
+    noted = note_of(click_snapshot.take_click_snapshot(settings(), "clicks"))
     clicks.asked.clear()
     for batch in (5, 6, 7):
         clicks.write(f"faults/batch-{batch:010}.parquet", FAULT, numbers=(batch, 1))
     now.append(state(6))
-    again = click_snapshot.gather(settings(), "clicks", noted)
+    again = click_snapshot.take_click_snapshot(settings(), "clicks", noted)
     assert clicks.asked == []
     assert clicks.brought == ["faults/batch-0000000005.parquet", "faults/batch-0000000006.parquet"]
     assert (again.late.total(), again.duplicates.total()) == (2 + 11, 3 + 2)
     now.append(state(7))
     clicks.brought.clear()
-    assert click_snapshot.gather(settings(), "clicks", note_of(again)).late.total() == 2 + 18
+    assert click_snapshot.take_click_snapshot(settings(), "clicks", note_of(again)).late.total() == 2 + 18
     assert clicks.brought == ["faults/batch-0000000007.parquet"]
 
 
@@ -306,12 +306,12 @@ def test_of_late_clicks_and_copies_only_new_files_are_read(clicks: Stores, now: 
 def test_hive_is_asked_for_all_of_them_where_those_noted_are_not_the_same(
     clicks: Stores, now: list[State], change: Change
 ) -> None:
-    noted = note_of(click_snapshot.gather(settings(), "clicks"))
+    noted = note_of(click_snapshot.take_click_snapshot(settings(), "clicks"))
     clicks.write("faults/batch-0000000005.parquet", FAULT, numbers=(5, 1))
     change(clicks)
     now.append(state(6))
     clicks.asked.clear()
-    again, whole = (click_snapshot.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
+    again, whole = (click_snapshot.take_click_snapshot(settings(), "clicks", each) for each in (noted, NOT_NOTED))
     assert any("FROM commerce_faults" in statement for statement in clicks.asked[:-1])
     assert clicks.brought == []
     assert (again.late, again.duplicates) == (whole.late, whole.duplicates)
@@ -326,7 +326,7 @@ def test_faults_in_pieces_are_those_of_all_at_once(files: dict[int, tuple[str, i
         stores, now = Stores("clicks"), engines(patch)
         stores.use(patch)
         patch.setattr(click_snapshot, "_open", lambda *_: Counter())
-        patch.setattr(mysql_export, "read", lambda *_: (Counter(), {}))
+        patch.setattr(mysql_export, "read_exported", lambda *_: (Counter(), {}))
         noted, written = NOT_NOTED, set[int]()
         for batch in checks:
             # The job may be one batch further than the state that a check sees.
@@ -337,12 +337,14 @@ def test_faults_in_pieces_are_those_of_all_at_once(files: dict[int, tuple[str, i
                     stores.write(f"faults/batch-{each:010}.parquet", row, numbers=tuple(numbers))
                     written.add(each)
             now.append(state(batch))
-            again, whole = (click_snapshot.gather(settings(), "clicks", each) for each in (noted, NOT_NOTED))
+            again, whole = (
+                click_snapshot.take_click_snapshot(settings(), "clicks", each) for each in (noted, NOT_NOTED)
+            )
             assert (again.late, again.duplicates) == (whole.late, whole.duplicates)
             noted = note_of(again)
 
 
 def test_rows_of_a_window_are_noted_as_one(clicks: Stores) -> None:
-    [day] = click_snapshot.gather(settings(), "clicks").after.days["commerce_faults"].values()
+    [day] = click_snapshot.take_click_snapshot(settings(), "clicks").after.days["commerce_faults"].values()
     assert isinstance(day, Day)
     assert day.rows == [("2026-01-01 00:00:00", "mobile", 2, 3)]

@@ -28,9 +28,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, query_engines.QueryRes
         query.name: query_engines.QueryResult(
             ("host", "number"), (("user1.comcast.com", 156), ("user2.att.com", Decimal(52)))
         )
-        for query in named_queries.read(named_queries.FOLDER / "game.sql")
+        for query in named_queries.read_queries(named_queries.FOLDER / "game.sql")
     }
-    by_statement = {query.statement: query.name for query in named_queries.queries().values()}
+    by_statement = {query.statement: query.name for query in named_queries.all_queries().values()}
     monkeypatch.setitem(query_engines.ENGINES, "presto", lambda _, statement: given[by_statement[statement]])
     return given
 
@@ -39,7 +39,7 @@ def made() -> AnalyticsReport:
     """The report on the game, as Presto answers."""
     values = settings(game_topic="played")
     sections = [
-        analytics_report.answer(values, query, "presto") for query in analytics_report.questions("game", "presto")
+        analytics_report.answer_query(values, query, "presto") for query in analytics_report.questions("game", "presto")
     ]
     return AnalyticsReport("game", "presto", MADE, analytics_report.steps(values, "game", "presto"), sections)
 
@@ -58,7 +58,7 @@ def test_the_pipeline_is_told_by_the_names_that_are_set(answers: dict[str, query
 
 
 def test_files_are_written_with_their_charts(answers: dict[str, query_engines.QueryResult], tmp_path: Path) -> None:
-    written = {path.name for path in analytics_report.write(made(), tmp_path)}
+    written = {path.name for path in analytics_report.write_files(made(), tmp_path)}
     charts = {f"{name}.svg" for name in analytics_report.CHARTED}
     assert written == {"game.html", "game-mail.html", "game.md"} | charts
     assert written == {path.name for path in tmp_path.iterdir()}
@@ -82,7 +82,7 @@ def test_names_from_the_data_stay_text(answers: dict[str, query_engines.QueryRes
 @hypothesis.settings(max_examples=20, deadline=None, derandomize=True)
 @hypothesis.given(any_text())
 def test_no_name_acts_on_who_reads_a_report(name: str) -> None:
-    query = next(named_queries.read(named_queries.FOLDER / "game.sql"))
+    query = next(named_queries.read_queries(named_queries.FOLDER / "game.sql"))
     sections = [analytics_report.section(query, query_engines.QueryResult((name, "number"), ((name, 1),)))]
     found = AnalyticsReport("game", "presto", MADE, (), sections)
     for text in (found.html(), found.markdown()):

@@ -277,6 +277,6 @@ def test_the_command_tells_how_many_were_accepted_and_rejected(
 
 def test_a_byte_order_mark_is_no_part_of_the_first_event(file: Path) -> None:
     file.write_bytes(BOM_UTF8 + b'{"userid":"a"}\r\n{"userid":"b"}\n')
-    assert list(event_api.lines(file)) == [b'{"userid":"a"}', b'{"userid":"b"}']
+    assert list(event_api.file_lines(file)) == [b'{"userid":"a"}', b'{"userid":"b"}']
     file.write_bytes(BOM_UTF8)
     assert event_api.lines_in(file) == 0

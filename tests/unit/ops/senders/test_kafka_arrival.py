@@ -38,7 +38,9 @@ def kafka(monkeypatch: pytest.MonkeyPatch, ends: list[int], rejected: list[list[
     monkeypatch.setattr(topic_reader, "consumer", consumer)
     monkeypatch.setattr(topic_reader, "ends", lambda _settings, _topic: {0: 100})
     monkeypatch.setattr(topic_reader, "follow", follow)
-    monkeypatch.setattr(topic_reader, "bounds", lambda _client, _topic: {0: OffsetRange(0, next(steps, ends[-1]))})
+    monkeypatch.setattr(
+        topic_reader, "offset_ranges", lambda _client, _topic: {0: OffsetRange(0, next(steps, ends[-1]))}
+    )
 
 
 def test_it_ends_when_all_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +59,7 @@ def test_kafka_may_be_away_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         return answer
 
-    monkeypatch.setattr(topic_reader, "bounds", bounds)
+    monkeypatch.setattr(topic_reader, "offset_ranges", bounds)
     seen: list[int] = []
     assert kafka_arrival.Arrival(settings(), "clicks").wait("mine", 4, 60, seen.append) == 0
     assert seen == [2, 2, 4]

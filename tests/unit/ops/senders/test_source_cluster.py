@@ -32,9 +32,9 @@ def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
     file = tmp_path / "logs.json"
     file.write_bytes(b'{"device_id":"d-1"}\n\n{"device_id":"d-2"}\n')
     with pytest.raises(VisitorsError, match=r"the source cluster has 0 page logs of .*logs\.json, then it failed"):
-        source_cluster.send(settings(forward_bootstrap="127.0.0.1:1"), file, patience=1)
+        source_cluster.send_page_logs(settings(forward_bootstrap="127.0.0.1:1"), file, patience=1)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(PostingError, match=r"cannot read .*missing\.json"):
-        source_cluster.send(settings(), tmp_path / "missing.json", patience=1)
+        source_cluster.send_page_logs(settings(), tmp_path / "missing.json", patience=1)

@@ -12,7 +12,16 @@ from threading import Thread
 import pytest
 
 from eventmill.config.settings import PIPELINES, Settings
-from ops.stack.engines import ENGINES, SERVICES, Service, ServiceError, first_to_end, service, wanted, with_needs
+from ops.stack.engines import (
+    ENGINES,
+    SERVICES,
+    Service,
+    ServiceError,
+    enabled_services,
+    first_to_end,
+    service,
+    with_needs,
+)
 from tests.support import settings
 
 QUERY = "/v1/statement"
@@ -113,12 +122,12 @@ def test_every_service_ends_before_what_it_needs() -> None:
 
 
 def test_all_pipelines_want_all_services_but_yarn() -> None:
-    left = {s.name for s in SERVICES} - {s.name for s in wanted(settings())}
+    left = {s.name for s in SERVICES} - {s.name for s in enabled_services(settings())}
     assert left == {"resourcemanager", "nodemanager"}
 
 
 def test_yarn_runs_where_the_jobs_do() -> None:
-    assert wanted(settings(spark_master="yarn")) == SERVICES
+    assert enabled_services(settings(spark_master="yarn")) == SERVICES
 
 
 @pytest.mark.parametrize(
@@ -133,16 +142,18 @@ def test_yarn_runs_where_the_jobs_do() -> None:
 )
 def test_a_pipeline_that_is_left_out_needs_no_services(pipeline: str, own: set[str]) -> None:
     others = ",".join(name for name in PIPELINES if name != pipeline)
-    left = {s.name for s in wanted(settings())} - {s.name for s in wanted(settings(enabled_pipelines=others))}
+    left = {s.name for s in enabled_services(settings())} - {
+        s.name for s in enabled_services(settings(enabled_pipelines=others))
+    }
     assert left == own
 
 
 def test_the_demos_source_cluster_does_not_run_beside_a_real_one() -> None:
-    names = [s.name for s in wanted(settings(forward_bootstrap="kafka.example.org:9092"))]
+    names = [s.name for s in enabled_services(settings(forward_bootstrap="kafka.example.org:9092"))]
     assert "source-kafka" not in names
     assert "forwarder" in names
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_postgresql_runs_always_for_the_metastore_needs_it(pipeline: str) -> None:
-    assert {"postgres", "metastore"} <= {s.name for s in wanted(settings(enabled_pipelines=pipeline))}
+    assert {"postgres", "metastore"} <= {s.name for s in enabled_services(settings(enabled_pipelines=pipeline))}

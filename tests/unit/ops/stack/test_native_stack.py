@@ -30,7 +30,7 @@ def test_up_starts_what_a_killed_supervisor_left_behind_once_more(dummies: Dummi
 def test_status_shows_what_runs_without_a_supervisor(dummies: Dummies) -> None:
     dummies.start("mail", "source")
     kill_the_supervisor(dummies)
-    rows = {row.program.name: row for row in native_stack.status(dummies.settings)}
+    rows = {row.program.name: row for row in native_stack.stack_status(dummies.settings)}
     assert {row.program.state for row in rows.values()} == {native_stack.ORPHANED}
     assert rows["mail"].port == dummies.settings.mail_port
     assert rows["source"].program.pid
@@ -40,5 +40,5 @@ def test_down_ends_what_a_killed_supervisor_left_behind(dummies: Dummies) -> Non
     dummies.start("mail", "source")
     kill_the_supervisor(dummies)
     assert native_stack.down(dummies.settings)
-    assert not list(native_stack.status(dummies.settings))
+    assert not list(native_stack.stack_status(dummies.settings))
     assert not native_stack.down(dummies.settings)

@@ -22,19 +22,19 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         scripts.append(pipeline)
         return {"commerce": 2, "other": 0}
 
-    monkeypatch.setattr(hive_tables, "apply", apply)
+    monkeypatch.setattr(hive_tables, "apply_hive_tables", apply)
     monkeypatch.setattr(warehouse, "restore", lambda _: 3)
     return scripts
 
 
 def test_every_table_of_the_enabled_pipelines_is_made(made: list[str]) -> None:
-    assert provisioning.hive_tables(settings()) == 2 * 4 + 3
+    assert provisioning.make_hive_tables(settings()) == 2 * 4 + 3
     assert set(made) == set(hive_tables.pipelines())
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_pipeline_that_is_left_out_gets_no_tables(pipeline: str, made: list[str]) -> None:
-    provisioning.hive_tables(settings(enabled_pipelines=pipeline))
+    provisioning.make_hive_tables(settings(enabled_pipelines=pipeline))
     expected = {"visits": [], "orders": ["orders", "warehouse"]}
     assert made == expected.get(pipeline, [pipeline])
 

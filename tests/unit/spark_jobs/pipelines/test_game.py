@@ -91,7 +91,7 @@ def test_52_loops_give_the_known_answers(game: GamePipeline) -> None:
     game.feed(*events[:700]).feed(*events[600:])
     for table in ("game_events", "sword_purchases", "purchases", "guilds"):
         game.spark.read.parquet(f"{game.folder}/{table}").createOrReplaceTempView(table)
-    asked = {query.name: query for query in named_queries.read(named_queries.FOLDER / "game.sql")}
+    asked = {query.name: query for query in named_queries.read_queries(named_queries.FOLDER / "game.sql")}
     assert asked.keys() == ANSWERS.keys()
     for name, query in asked.items():
         rows = [tuple(row) for row in game.spark.sql(query.statement.rstrip(";")).collect()]

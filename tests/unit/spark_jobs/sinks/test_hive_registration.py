@@ -41,7 +41,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack in place of the real one."""
     made = Stack()
     monkeypatch.setattr(partition_locations, "days_of", made.days_of)
-    monkeypatch.setattr(hive_tables, "apply", made.apply)
+    monkeypatch.setattr(hive_tables, "apply_hive_tables", made.apply)
     return made
 
 

@@ -20,7 +20,7 @@ from tests.unit.any_text import any_text
 )
 def test_a_source_is_shown_as_text(source: str, shown: str) -> None:
     out = StringIO()
-    live_counts.show(Console(file=out, width=200), [Count(0, 300_000_000, source, 7, 7)], 1)
+    live_counts.show_counts(Console(file=out, width=200), [Count(0, 300_000_000, source, 7, 7)], 1)
     assert f"│ {shown} " in out.getvalue()
 
 
@@ -28,6 +28,6 @@ def test_a_source_is_shown_as_text(source: str, shown: str) -> None:
 @hypothesis.given(any_text())
 def test_no_source_acts_on_the_console(source: str) -> None:
     out = StringIO()
-    live_counts.show(Console(file=out, width=1000), [Count(0, 300_000_000, source, 7, 7)], 1)
+    live_counts.show_counts(Console(file=out, width=1000), [Count(0, 300_000_000, source, 7, 7)], 1)
     assert out.getvalue().replace("\n", "").isprintable()
     assert visible(source) in out.getvalue()

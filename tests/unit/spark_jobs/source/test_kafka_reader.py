@@ -44,7 +44,7 @@ def broker() -> Broker:
 
 def values(broker: Broker, first: int, end: int) -> list[bytes]:
     """What a range of partition 0 holds."""
-    batches = kafka_reader.read(broker.address, TOPIC, 0, first, end)
+    batches = kafka_reader.read_range(broker.address, TOPIC, 0, first, end)
     return [value for batch in batches for value in batch.column("value").to_pylist()]
 
 
@@ -56,7 +56,7 @@ def test_a_range_is_read_from_its_first_to_its_last_record(broker: Broker) -> No
 
 def test_records_have_the_columns_of_the_connector(broker: Broker) -> None:
     broker.fill(0, b"first", b"second")
-    [batch] = kafka_reader.read(broker.address, TOPIC, 0, 1, 2)
+    [batch] = kafka_reader.read_range(broker.address, TOPIC, 0, 1, 2)
     [row] = batch.to_pylist()
     assert (row["key"], row["value"], row["partition"], row["offset"]) == (b"key", b"second", 0, 1)
     assert row["timestamp"].timestamp() == 1_700_000_000.123
@@ -97,23 +97,23 @@ def plan(folder: Path, begin: dict[int, int], *ends: dict[int, int]) -> None:
 
 def test_each_range_is_a_task(spark: SparkSession) -> None:
     spans = [Range(0, 3, 9), Range(2, 0, 2**40)]
-    frame = kafka_reader.frame(spark, "here:9092", TOPIC, spans)
+    frame = kafka_reader.ranges_frame(spark, "here:9092", TOPIC, spans)
     assert frame.columns == kafka_reader.NAMES
     assert [tuple(row) for row in frame.collect()] == [("here:9092", TOPIC, *span) for span in spans]
     assert frame.rdd.getNumPartitions() == 2
-    assert kafka_reader.frame(spark, "here:9092", TOPIC, []).columns == kafka_reader.NAMES
+    assert kafka_reader.ranges_frame(spark, "here:9092", TOPIC, []).columns == kafka_reader.NAMES
 
 
 @pytest.mark.parametrize("ends", [{0: 6, 1: 9}, {1: 9}])
 def test_a_topic_that_was_made_anew_is_told(ends: dict[int, int]) -> None:
     with pytest.raises(LostRecordsError, match=r"partitions \[0\] any more .* was the topic made anew"):
-        kafka_reader.between(TOPIC, {0: 7, 1: 9}, ends)
+        kafka_reader.ranges_between(TOPIC, {0: 7, 1: 9}, ends)
 
 
 def test_records_of_a_batch_are_read_by_its_tasks(broker: Broker, spark: SparkSession) -> None:
     broker.fill(0, b"first", b"second")
     broker.fill(2, b"third")
-    frame = kafka_reader.frame(spark, broker.address, TOPIC, [Range(0, 1, 2), Range(2, 0, 1)])
+    frame = kafka_reader.ranges_frame(spark, broker.address, TOPIC, [Range(0, 1, 2), Range(2, 0, 1)])
     read = map_records(frame, lambda batches: batches, from_arrow_schema(kafka_reader.FIELDS))
     assert {(row["partition"], row["offset"], bytes(row["value"])) for row in read.collect()} == {
         (0, 1, b"second"),

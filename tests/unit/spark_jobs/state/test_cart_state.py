@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from spark_jobs.state.cart_state import CartAction, Clock, OpenCart, Shopper, advance
+from spark_jobs.state.cart_state import CartAction, Clock, OpenCart, Shopper, advance_shopper
 
 TIMEOUT, WINDOW, FAR = 600, 5, 10_000
 Step = tuple[int, str]
@@ -20,7 +20,7 @@ def actions(*steps: Step) -> list[CartAction]:
 
 def timed_out(*steps: Step, closed: int = FAR) -> list[tuple[str, int, int]]:
     """The carts whose time is over: the id of the action that opened each, its last action's time, and its items."""
-    turn = advance(Shopper(), actions(*steps), Clock(WINDOW, closed, TIMEOUT))
+    turn = advance_shopper(Shopper(), actions(*steps), Clock(WINDOW, closed, TIMEOUT))
     return [(cart.messageid, cart.last, cart.items) for cart in turn.timed_out]
 
 
@@ -52,24 +52,24 @@ def test_its_time_is_over_when_no_order_in_time_can_come_any_more(closed: int, n
 def test_the_cart_tells_what_it_came_to() -> None:
     steps = actions((10, "SHOPPING_CART"), (20, "SHOPPING_CART"))
     steps += [CartAction(30, 0, 30, "id-30", "CHECKOUT", None, None)]
-    (cart,) = advance(Shopper(), steps, Clock(WINDOW, FAR, TIMEOUT)).timed_out
+    (cart,) = advance_shopper(Shopper(), steps, Clock(WINDOW, FAR, TIMEOUT)).timed_out
     assert cart == OpenCart("id-10", 10, 30, "CHECKOUT", 2, "product-20", 200)
 
 
 def test_counts_are_of_the_whole_window_and_only_those_that_changed() -> None:
     clock = Clock(WINDOW, 10, TIMEOUT)
-    first = advance(Shopper(), actions((10, "LOGIN"), (12, "SEARCH"), (13, "SEARCH"), (16, "SEARCH")), clock)
+    first = advance_shopper(Shopper(), actions((10, "LOGIN"), (12, "SEARCH"), (13, "SEARCH"), (16, "SEARCH")), clock)
     assert first.counts == {(10, "LOGIN"): 1, (10, "SEARCH"): 2, (15, "SEARCH"): 1}
-    assert advance(first.shopper, actions((14, "SEARCH")), clock).counts == {(10, "SEARCH"): 3}
-    assert advance(first.shopper, [], clock).counts == {}
+    assert advance_shopper(first.shopper, actions((14, "SEARCH")), clock).counts == {(10, "SEARCH"): 3}
+    assert advance_shopper(first.shopper, [], clock).counts == {}
 
 
 def test_only_what_can_still_matter_is_kept() -> None:
     clock = Clock(WINDOW, 22, TIMEOUT)
-    turn = advance(Shopper(), actions((10, "SHOPPING_CART"), (19, "SEARCH"), (20, "SEARCH")), clock)
+    turn = advance_shopper(Shopper(), actions((10, "SHOPPING_CART"), (19, "SEARCH"), (20, "SEARCH")), clock)
     assert turn.shopper.cart is not None
     assert (turn.shopper.cart.last, [action.time for action in turn.shopper.actions]) == (19, [20])
-    assert advance(turn.shopper, actions((21, "ORDER")), Clock(WINDOW, 30, TIMEOUT)).shopper == Shopper()
+    assert advance_shopper(turn.shopper, actions((21, "ORDER")), Clock(WINDOW, 30, TIMEOUT)).shopper == Shopper()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -78,7 +78,7 @@ def test_the_outcome_does_not_depend_on_how_the_actions_are_divided(seed: int) -
     names = ["SHOPPING_CART", "SEARCH", "CHECKOUT", "ORDER"]
     times = sorted(chance.sample(range(10_000), 60))
     steps = actions(*((at, chance.choice(names)) for at in times))
-    whole = advance(Shopper(), steps, Clock(WINDOW, 20_000, TIMEOUT))
+    whole = advance_shopper(Shopper(), steps, Clock(WINDOW, 20_000, TIMEOUT))
     shopper = Shopper()
     carts: list[OpenCart] = []
     counts: dict[tuple[int, str], int] = {}
@@ -87,8 +87,8 @@ def test_the_outcome_does_not_depend_on_how_the_actions_are_divided(seed: int) -
     while came:
         part, came = came[: (cut := chance.randint(1, 9))], came[cut:]
         closed = max(action.time for action in part) - 50
-        turn = advance(shopper, part, Clock(WINDOW, closed, TIMEOUT))
+        turn = advance_shopper(shopper, part, Clock(WINDOW, closed, TIMEOUT))
         shopper, carts, counts = turn.shopper, [*carts, *turn.timed_out], counts | turn.counts
-    last = advance(shopper, [], Clock(WINDOW, 20_000, TIMEOUT))
+    last = advance_shopper(shopper, [], Clock(WINDOW, 20_000, TIMEOUT))
     assert [*carts, *last.timed_out] == whole.timed_out
     assert counts == whole.counts
