@@ -29,7 +29,7 @@ BOUNDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 
 
 class Numbers(msgspec.Struct):
-    """What was counted.
+    """Counters of one process.
 
     Attributes:
         events: by type and outcome.

@@ -85,7 +85,7 @@ def _http_error(error: HTTPException) -> AnyResponse:
 
 
 def health(ready: Check, of_stack: Numbers) -> Blueprint:
-    """Whether the process lives, whether it can serve, and its numbers."""
+    """Routes for liveness, readiness and metrics."""
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/healthz")

@@ -55,7 +55,7 @@ MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk has seen of a peer in one round; times in milliseconds, CPU seconds of the peer's processes.
+    """Figures of one round by wrk; times in milliseconds, CPU seconds of the peer's processes.
 
     `refused` are the requests that got another answer than 202.
     """

@@ -136,7 +136,7 @@ class Bench:
         self._publish()
 
     def ours_by_load_data(self) -> None:
-        """What the tasks of the DAG do with `EXPORT_BY=load-data`."""
+        """The same as the tasks of the DAG with `EXPORT_BY=load-data`."""
         load_data.stage(self.values, PIPELINE, TABLE)
         self._publish()
 

@@ -84,7 +84,7 @@ class Bench:
         return producer.flush(30) == 0
 
     def measure(self, way: str, seconds: float) -> list[float]:
-        """How long each product put into a cart was under way, in milliseconds, sorted."""
+        """Latency of each product put into a cart, in milliseconds, sorted."""
         source, target = self.values.carts_topic, self.values.carts_abandoned_topic
         with self.job(WAYS[way]):
             # The first batches are those of a Java that is not warm yet.

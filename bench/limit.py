@@ -29,20 +29,20 @@ Counts = Counter[tuple[str, str]]
 
 
 class Decoder(StrEnum):
-    """How records are decoded and counted."""
+    """A way to decode and count records."""
 
     MSGSPEC = "msgspec"
     DUCKDB = "duckdb"
 
 
 class Context(msgspec.Struct):
-    """Where a click comes from."""
+    """The source of a click."""
 
     source: str
 
 
 class Click(msgspec.Struct):
-    """What is counted of a click."""
+    """The fields of a click that are counted."""
 
     timestamp: str
     context: Context

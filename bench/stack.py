@@ -1,4 +1,4 @@
-"""How long the stack takes to start, what it holds of memory, and how soon an accepted event is seen.
+"""Measures the stack: its time to start, its memory, and the delay until an accepted event is visible.
 
     python -m bench.stack --pipelines clicks,game --probes 200
 
@@ -164,7 +164,7 @@ def main(
 
 
 def _made(values: Settings) -> set[str]:
-    """What `in_hive` finds, when the table is there to be asked."""
+    """The rows that `in_hive` finds, when the table exists."""
     hive_tables.apply_hive_tables(values, "game")
     return in_hive(values)
 

@@ -196,7 +196,7 @@ def main(
 
 
 def _table(peers: list[Peer], tenth: list[Peer], count: int) -> Table:
-    """What each peer took, and its rate beyond the tenth of the clicks that it was given before: without its start."""
+    """Time of each peer, and its rate beyond the tenth of the clicks that it was given before: without its start."""
     columns = ("wall s", "range", "CPU s", "peak MB", "steady clicks/s")
     ratios = ("ours: times its wall speed", "its steady speed", "its CPU s", "ten times the clicks: time", "memory")
     table = Table("peer", *columns, *ratios, title=f"{count:,} clicks")

@@ -30,7 +30,7 @@ PIPELINE = "game"
 
 
 def folder(settings: Settings) -> Path:
-    """Where the report is written: in containers Airflow's services can write to their own folder only."""
+    """Folder of the report: in containers Airflow's services can write to their own folder only."""
     return settings.state_dir / "airflow" / "reports"
 
 

@@ -1,4 +1,4 @@
-"""What the engines answer, each answer kept for some seconds for all who look."""
+"""Answers of the engines, each kept for some seconds for all readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT_LONG = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Looks:
-    """How often each product or order was looked at, from one time to the other, in UTC."""
+    """Views of each product or order, from one time to the other, in UTC."""
 
     begin: datetime
     end: datetime

@@ -37,7 +37,7 @@ def top_and_other(numbers: Mapping[str, int], name: str, number: str, length: in
 
 
 def other(number: int) -> str:
-    """What so many names are called that are not shown by themselves."""
+    """Name of the rest, those that are not shown by themselves."""
     return f"{OTHER}{number:,})"
 
 
@@ -78,7 +78,7 @@ def parse_time(text: str) -> datetime:
 
 
 def newest_sentence(found: datetime, now: datetime) -> str:
-    """How old the newest data is, in words."""
+    """Age of the newest data, in words."""
     return f"newest data: {found:%Y-%m-%d %H:%M:%S} UTC, {age(now - found)}"
 
 

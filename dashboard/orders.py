@@ -50,7 +50,7 @@ def newest_days(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def days_ago(day: str, now: datetime) -> str:
-    """How long ago a day is, in words."""
+    """Age of a day, in words."""
     number = (now.date() - date.fromisoformat(day)).days
     if number < 0:
         return "ahead of this machine's clock"

@@ -1,4 +1,4 @@
-"""What all panels share: their frame, the age of their data, and one sentence where an engine is away."""
+"""Parts that all panels share: their frame, the age of their data, and one sentence where an engine is away."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Partitioner(DefaultPartitioner):  # type: ignore[misc]
 
 
 class Delivery:
-    """What of one FlowFile Kafka has, what is on its way, and what is still to be sent.
+    """State of one FlowFile's messages: acknowledged, on their way, and still to be sent.
 
     A message on its way stays with the idempotent producer, which repeats it until Kafka has it once: sending it anew
     is what would double it. So a delivery that did not finish is continued, never started again.
@@ -54,7 +54,7 @@ class Delivery:
 
     @property
     def done(self) -> bool:
-        """Whether Kafka has acknowledged every message."""
+        """True if Kafka has acknowledged every message."""
         return not self._waiting and not self._flying
 
     def attempt(self, producer: KafkaProducer, seconds: float) -> None:

@@ -63,7 +63,7 @@ class _Deployment:
         return self._changes
 
     def _fits(self, group: Any) -> bool:
-        """Whether the group has nothing that the flow has not, so that it only needs to be completed."""
+        """True if the group has nothing that the flow has not, so that it only needs to be completed."""
         types = {step.name: step.type for step in self._flow.steps}
         same = all(types.get(p.component.name) == p.component.type for p in canvas.list_all_processors(group.id))
         return same and {_link(c) for c in canvas.list_all_connections(group.id)} <= set(self._flow.links)
@@ -135,7 +135,7 @@ def _config(step: Processor) -> Any:
 
 
 def _differs(is_now: Any, wanted: Any) -> bool:
-    """Whether a processor is set otherwise; what the flow does not speak of is left alone."""
+    """True if a processor is set otherwise; what the flow does not speak of is left alone."""
     if any(getattr(is_now, name) != getattr(wanted, name) for name in SCHEDULING):
         return True
     for name in ("auto_terminated_relationships", "retried_relationships"):

@@ -1,4 +1,4 @@
-"""What a flow is made of: its processors and how they are connected, as data."""
+"""Model of a NiFi flow as data: its processors and their connections."""
 
 from __future__ import annotations
 

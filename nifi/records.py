@@ -112,7 +112,7 @@ class _Reader:
             yield Piece(number + 1, self._size, self._size, "the array breaks off: its closing bracket is missing")
 
     def _bracket(self, position: int) -> bool:
-        """Whether an array of elements begins or ends here; one of no objects among JSON lines is a broken line."""
+        """True if an array of elements begins or ends here; one of no objects among JSON lines is a broken line."""
         if self._in_array:
             return self._data[position : position + 1] == b"]"
         begins = self._data[position : position + 1] == b"["
@@ -136,7 +136,7 @@ class _Reader:
         return ""
 
     def _element(self, start: int) -> tuple[int, str]:
-        """Where the element at `start` ends, and why it is no record (empty when it is one)."""
+        """End of the element at `start`, and the reason why it is no record (empty when it is one)."""
         try:
             kind, end = self._value(start)
         except _BrokenError as error:
@@ -198,7 +198,7 @@ class _Reader:
         return bool(delimiter.match(self._data, end))
 
     def _end_of_broken(self, start: int, error: int) -> int:
-        """Where a broken element ends: at its bracket, else before the next object, else with its (indented) lines."""
+        """End of a broken element: at its bracket, else before the next object, else with its (indented) lines."""
         closed = self._closing_bracket(start, error + _REST, one_line=True)
         if closed and self._delimited(closed):
             return closed
@@ -210,7 +210,7 @@ class _Reader:
         return self._end_of_lines(start, column)
 
     def _before_next_object(self, start: int, error: int) -> int:
-        """Where, on the same line, the next object is about to begin; 0 when there is none."""
+        """Start of the next object on the same line; 0 when there is none."""
         # A string without its end swallows what follows, so the last one before the error is looked into.
         strings = [s.start() for s in _BRACKET.finditer(self._data, start, error) if len(s.group()) > 1]
         found = _NEXT_OBJECT.search(self._data, strings[-1] if strings else max(start + 1, error - 1))
@@ -227,7 +227,7 @@ class _Reader:
         return end - (self._data[end - 1 : end] == b"\r")
 
     def _end_of_long(self, start: int) -> int:
-        """Where an element ends that is longer than the window: at its bracket, else with its line."""
+        """End of an element that is longer than the window: at its bracket, else with its line."""
         if closed := self._closing_bracket(start, self._size, one_line=False):
             return closed
         end = self._data.find(b"\n", start)

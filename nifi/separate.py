@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a file came from: its name in the inbox and when NiFi took it, in ms since the epoch."""
+    """Origin of a file: its name in the inbox, and the time when NiFi took it, in ms since the epoch."""
 
     name: str
     time: str

@@ -1,1 +1,1 @@
-"""What people run: the command line, the native stack, sample data, reconciliation, maintenance, reports."""
+"""The top layer, run by people: command line, native stack, sample data, reconciliation, maintenance, reports."""

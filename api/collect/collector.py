@@ -34,7 +34,7 @@ Publish = Callable[[Sequence[OutgoingRecord], Done], None]
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """What is wrong with one event of a request: its place there, the field to blame if it's one, and the reason."""
+    """A fault of one event of a request: its index there, the field to blame if it's one, and the reason."""
 
     index: int
     field: str | None
@@ -182,7 +182,7 @@ class Collector:
 
 
 def _answer(batch: Batch, failed: Mapping[int, str], receipt: Receipt, longest: int) -> Reply:
-    """What is said when Kafka has all but the failed ones."""
+    """The reply once Kafka has all but the failed events."""
     if failed:
         return Reply.of(_unavailable(batch, failed, receipt))
     if not batch.ids:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class OutgoingRecord(msgspec.Struct, frozen=True, gc=False):
-    """What is to be written to Kafka; headers as pairs of name and value."""
+    """A record to be written to Kafka; headers as pairs of name and value."""
 
     topic: str
     key: bytes | None
@@ -40,7 +40,7 @@ Done = Callable[[dict[int, str]], None]
 
 
 class PublishResult:
-    """What has become of the records of one request; each of `done` is called when that is known of all."""
+    """The delivery results of one request's records; each of `done` is called when all of them are known."""
 
     def __init__(self, records: Sequence[OutgoingRecord], *done: Done) -> None:
         self._errors: dict[int, str] = {}
@@ -62,7 +62,7 @@ class PublishResult:
 
     @cached_property
     def _places(self) -> dict[tuple[object, object], list[int]]:
-        """Where each record is in the request: a lost one is found by what it is, so that the others cost less."""
+        """Index of each record in the request: a lost one is looked up by value, so that the others cost less."""
         places: dict[tuple[object, object], list[int]] = defaultdict(list)
         for index, record in enumerate(self._records):
             places[record.topic, record.value].append(index)

@@ -28,7 +28,7 @@ OPENING, CLOSING = b"{[", b"}]"
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a request may be: bytes of one event and of a batch, events of a batch, levels of JSON."""
+    """Limits of a request: bytes of one event and of a batch, events of a batch, levels of JSON."""
 
     event_bytes: int
     batch_bytes: int
@@ -43,7 +43,7 @@ class Limits:
 
 @lru_cache(maxsize=64)
 def encoding(header: str | None) -> str:
-    """How a body is compressed.
+    """The body's compression, from Content-Encoding.
 
     Raises:
         ProblemError: 415, when it's none of ENCODINGS.
@@ -112,7 +112,7 @@ def split_body(body: bytes, content_type: str | None, limits: Limits) -> list[by
 
 
 def _is_lines(body: bytes, content_type: str | None) -> bool:
-    """Whether each line is an event: it is declared, or the first of several lines is a JSON object by itself."""
+    """True if each line is an event: it is declared, or the first of several lines is a JSON object by itself."""
     first, more, _ = body.partition(b"\n") if b"\n" in body else (b"", b"", b"")
     return bool(more) and (_declares_lines(content_type) or (first.startswith(b"{") and _is_json(first)))
 

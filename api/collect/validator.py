@@ -112,7 +112,7 @@ class Intake:
 
 
 def _syntax_error(piece: bytes) -> Exception | None:
-    """What makes it no JSON at all, which the contract's decoder may come to later than to a wrong type."""
+    """The syntax error that makes it no JSON at all; the contract's decoder may come to a wrong type before that."""
     try:
         msgspec.json.decode(piece)
     except (ValueError, RecursionError) as error:

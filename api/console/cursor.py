@@ -1,4 +1,4 @@
-"""How far a reader of topics has come, as a text that it gives back for what follows."""
+"""Cursors: a reader's position in several topics as one opaque text, which it gives back to read on."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class ReadSpan(NamedTuple):
 
 
 def starts(positions: Positions, held: Mapping[TopicPosition, ReadSpan]) -> dict[TopicPosition, int]:
-    """Where to read on in each partition; one without a position gives its share of the topic's last records.
+    """Start offset by partition; one without a position gives its share of the topic's last records.
 
     Records that are no longer kept are left out. A position beyond the end is of a topic that was made anew.
     """
@@ -39,14 +39,14 @@ def starts(positions: Positions, held: Mapping[TopicPosition, ReadSpan]) -> dict
 
 
 def plan(begin: Positions, held: Mapping[TopicPosition, ReadSpan]) -> dict[TopicPosition, ReadSpan]:
-    """What is read at a time: at most EVENTS records, divided so that no partition waits for another."""
+    """Plans one read: at most EVENTS records, divided so that no partition waits for another."""
     waiting = {place: held[place].stop - offset for place, offset in begin.items() if held[place].stop > offset}
     given = shares(waiting, EVENTS)
     return {place: ReadSpan(begin[place], begin[place] + number) for place, number in given.items() if number}
 
 
 def shares(held: Mapping[TopicPosition, int], number: int) -> dict[TopicPosition, int]:
-    """How many of `number` records each partition gives, which hold so many: evenly, as far as they have them."""
+    """Divides `number` records over partitions that hold so many: evenly, as far as they have them."""
     given, left = {}, number
     ordered = sorted(held.items(), key=itemgetter(1))
     for index, (place, records) in enumerate(ordered):

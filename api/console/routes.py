@@ -28,7 +28,7 @@ FILES = ("console.js", "visible.js", "console.css")
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What has come to Kafka after the cursor of an answer before.
+    """The events that came to Kafka after a cursor.
 
     Attributes:
         cursor: to be given back for what follows.

@@ -1,4 +1,4 @@
-"""What has come to Kafka's topics after a cursor, in small helpings: nothing is kept between two of them.
+"""Reads Kafka's topics after a cursor, a bounded batch a request; nothing is kept between two of them.
 
 librdkafka (confluent-kafka) reads without the help of a consumer group: the offsets are the cursor's.
 """
@@ -111,7 +111,7 @@ def _places(reader: Consumer, names: Collection[str], left: Left) -> list[TopicP
 
 
 def _held(reader: Consumer, places: list[TopicPosition], left: Left) -> dict[TopicPosition, ReadSpan]:
-    """What each partition holds, up to transactions that are still open."""
+    """Offset range of each partition, up to transactions that are still open."""
     if not places:
         return {}
     first, end = (_offsets(reader, places, moment, left) for moment in (BEGINNING, END))
@@ -146,7 +146,7 @@ def _read(
 
 
 def _polled(reader: Consumer, left: Left) -> Iterator[tuple[TopicPosition, int, Message | None]]:
-    """What comes: its place, the offset that follows, and the message; none at a partition's end."""
+    """Polls messages with their partition and next offset; None at a partition's end."""
     while (message := reader.poll(left())) is not None:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         error = message.error()

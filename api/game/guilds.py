@@ -1,4 +1,4 @@
-"""How many members each guild has, in MySQL: right with any number of processes and after a restart."""
+"""Members of each guild, counted in MySQL: right with any number of processes and after a restart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ON DUPLICATE KEY UPDATE member_cnt = new.member_cnt
 
 
 class MembershipChange(NamedTuple):
-    """What a player's step makes of a guild: its members, None when there is no such guild, and those of all guilds."""
+    """Result of joining or leaving: the guild's members, None when there is no such guild, and those of all guilds."""
 
     members: int | None
     total: int

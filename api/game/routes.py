@@ -56,7 +56,7 @@ SHIELDS = {
 
 
 class Game:
-    """What players can do; each step returns its event, as Kafka has it."""
+    """The players' actions; each returns its event, as Kafka has it."""
 
     def __init__(self, topic: str, publish: Publish, guilds: Guilds) -> None:
         self._topic = topic

@@ -76,5 +76,5 @@ def _query(asked: type[msgspec.Struct]) -> list[Json]:
 
 
 def _given(field: Json) -> Json:
-    """What a parameter may be when it's given."""
+    """An optional query parameter with its schema."""
     return {name: value for name, value in field.items() if name != "default"}

@@ -28,7 +28,7 @@ Cursor = dict[int, int]
 
 @dataclass(frozen=True)
 class Done:
-    """What a pipeline's job has processed for good.
+    """End offsets and totals that a pipeline's job has committed.
 
     Attributes:
         offsets: by partition, up to where.
@@ -43,13 +43,13 @@ class Done:
         return {name: self.totals.get(name, 0) for name in ("stored", "rejected", "late", "duplicates")}
 
     def records(self) -> int:
-        """How many records the job has counted."""
+        """Number of records the job has counted."""
         return sum(self.counts().values())
 
 
 @dataclass(frozen=True)
 class Books:
-    """What Kafka says of a pipeline.
+    """A pipeline's counts by Kafka's offsets.
 
     Attributes:
         taken: offsets that Kafka has given.

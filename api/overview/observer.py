@@ -64,7 +64,7 @@ class Overviews:
         self._reserve = Reserve.of(settings)
 
     def now(self) -> Overview:
-        """What the engines say, or said a few seconds ago."""
+        """The overview as of now, or of a few seconds ago."""
         if self._asking.acquire(blocking=self._last is None):
             try:
                 if self._last is None or monotonic() > self._until:
@@ -110,7 +110,7 @@ class Overviews:
         return Page(link.name, link.about, link.address(self._settings), answers)
 
     def _processed(self, until: float) -> tuple[dict[str, Done], list[str]]:
-        """What the jobs have processed by pipeline, and the reasons where HDFS does not tell."""
+        """Committed totals by pipeline, and the reasons where HDFS does not answer."""
         found, problems = {}, []
         for pipeline, asked in self._hdfs.items():
             try:
@@ -174,7 +174,7 @@ def _answers(link: Link) -> bool:
 
 
 def _processed(settings: Settings, pipeline: str) -> Done:
-    """What the newest batch of the pipeline's job has counted, and where it ended in Kafka."""
+    """Totals and end offsets of the newest committed batch of the pipeline's job."""
     batch = checkpoint_progress.newest_commit(settings, pipeline)
     if batch is None:
         return Done()

@@ -30,7 +30,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Path(msgspec.Struct, frozen=True):
-    """Where the records of a pipeline are. Unless there is a difference, `accepted` is `stored`, `rejected`, `late`,
+    """Counts of a pipeline's records. Unless there is a difference, `accepted` is `stored`, `rejected`, `late`,
     `duplicates` and `waiting` together.
 
     Attributes:

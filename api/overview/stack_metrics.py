@@ -1,4 +1,4 @@
-"""What `/` shows as numbers for Prometheus: pages, records by pipeline, jobs, DAG runs and the number of reasons."""
+"""The overview as Prometheus metrics: pages, records by pipeline, jobs, DAG runs and the number of reasons."""
 
 from __future__ import annotations
 

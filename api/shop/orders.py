@@ -43,7 +43,7 @@ ORDER BY RAND() LIMIT %s
 
 
 class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a shopper orders."""
+    """An order that a shopper places."""
 
     userid: UserId
     productid: ProductId

@@ -45,13 +45,13 @@ class OrdersAsked(ProductsAsked, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class Many(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many random orders are to be placed or completed."""
+    """Number of random orders to place or complete."""
 
     number: Limit = 1
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to become of an order."""
+    """A change of an order."""
 
     status: Literal[0, 1]
 
@@ -205,7 +205,7 @@ def _identity() -> UUID:
 
 
 def _next(asked: ProductsAsked, numbers: Sequence[int]) -> str | None:
-    """Where the following ones are; None when there are no more."""
+    """Address of the following page; None when there are no more."""
     if len(numbers) < asked.limit:
         return None
     return f"{request.path}?{urlencode(msgspec.to_builtins(asked) | {'after': numbers[-1]})}"

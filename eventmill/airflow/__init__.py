@@ -1,1 +1,1 @@
-"""What runs inside Airflow, and its REST interface."""
+"""Code that runs inside Airflow, and a client of its REST interface."""

@@ -1,4 +1,4 @@
-"""What the DAGs share: how often a task is tried, the tasks that every pipeline has, and the mail about a failure."""
+"""Parts that the DAGs share: retries, the tasks that every pipeline has, and the mail about a failure."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class OwnedQueue:
         raise EOFError
 
     def empty(self) -> bool:
-        """Whether no item waits."""
+        """True if no item waits."""
         return not self._reader.poll()
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ class Airflow:
         return reply.json()
 
     def knows(self, dag_id: str) -> bool:
-        """Whether the DAG was parsed."""
+        """True if the DAG was parsed."""
         found = self._call("GET", "dags", params={"dag_id_pattern": dag_id, "exclude_stale": "true"})
         return any(dag["dag_id"] == dag_id for dag in found["dags"])
 
@@ -82,7 +82,7 @@ class Airflow:
                 yield Run(dag["dag_id"], run["dag_run_id"], run["state"] == "failed", ended)
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """What Airflow knows of the run's tasks: task_id, state, duration in seconds, try_number …"""
+        """The run's tasks as Airflow gives them: task_id, state, duration in seconds, try_number …"""
         found = self._call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"order_by": "start_date"})
         return list(found["task_instances"])
 

@@ -24,7 +24,7 @@ class ClientKey(NamedTuple):
 
 
 def key_digest(key: str) -> str:
-    """What the setting API_KEYS holds of a key."""
+    """SHA-256 of a key in hexadecimal, as the setting API_KEYS holds it."""
     return sha256(key.encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_
 
 
 class DeadlineError(RuntimeError):
-    """What was waited for did not happen in time; the message says what."""
+    """A condition did not hold before its deadline; the message says which."""
 
 
 def until(condition: Callable[[], bool], seconds: float, message: str, every: float = 0.2) -> None:

@@ -310,7 +310,7 @@ class Settings(BaseSettings):
 
     @property
     def api_address(self) -> str:
-        """Where the event API is for the other services."""
+        """Address of the event API for the other services."""
         return f"{'https' if self.api_tls_certificate else 'http'}://{self.api_host}:{self.api_port}"
 
     @property
@@ -325,7 +325,7 @@ class Settings(BaseSettings):
 
     @property
     def real_time(self) -> bool:
-        """Whether the carts pipeline's filter runs in real time: CARTS_REAL_TIME, or on all cores of one machine."""
+        """True if the carts pipeline's filter runs in real time: CARTS_REAL_TIME, or on all cores of one machine."""
         return self.spark_master == "local[*]" if self.carts_real_time is None else self.carts_real_time
 
     @property

@@ -24,7 +24,7 @@ class Link(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}/{self.path}"
 
     def asked(self) -> str:
-        """Where the other services find out whether it answers."""
+        """Address by which the other services check that it answers."""
         return f"{self.scheme}://{self.host}:{self.port}/{self.health or self.path}"
 
 

@@ -33,7 +33,7 @@ LONGEST_REASON = 300
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """What all event types share: a name, an identity and a time.
+    """Base of all event types: a name, an identity and a time.
 
     Attributes:
         messageid: identity of the event, made by its sender; a second event with the same one is a duplicate.
@@ -53,7 +53,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
-    """Where an event comes from.
+    """The source of an event.
 
     Attributes:
         source: the platform that the shopper uses, such as `desktop` or `mobile`.
@@ -329,7 +329,7 @@ def check_time(event: Any, received: datetime, field: str = "timestamp") -> None
 
 @cache
 def json_name(contract: type, field: str) -> str:
-    """What a field of a contract is called in the JSON."""
+    """Name of a contract's field in the JSON."""
     return next(each.encode_name for each in msgspec.structs.fields(contract) if each.name == field)
 
 

@@ -1,4 +1,4 @@
-"""What of a value breaks its contract: each field with what was found, what is allowed, and which is to blame."""
+"""Validation report of a broken value: each field with the value found, the type allowed, and its fault."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class _Comparison:
 
 
 def _decoded(raw: Raw, kind: Any, *, strict: bool) -> tuple[Any, str | None]:
-    """What a field holds, or what is wrong with it."""
+    """Decoded value of a field, or its fault."""
     try:
         return msgspec.json.decode(raw, type=kind, strict=strict), None
     except (ValueError, RecursionError) as error:
@@ -166,7 +166,7 @@ def _short(raw: Raw) -> str:
 
 
 def words(kind: inspect.Type) -> str:
-    """What a type allows."""
+    """A type in words, as a report shows it."""
     if isinstance(kind, inspect.UnionType):
         return ", or ".join(words(one) for one in kind.types)
     return next(_words(kind))

@@ -37,7 +37,7 @@ def cassandra_session(settings: Settings, keyspace: str | None = KEYSPACE) -> It
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether Cassandra cannot do now what it can do later; the name of a container that is down leads nowhere."""
+    """True if Cassandra cannot do now what it can do later; the name of a container that is down leads nowhere."""
     from cassandra import OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
     from cassandra.cluster import NoHostAvailable
 
@@ -46,7 +46,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether Cassandra refuses a request as it is, such as one with a key that is too long."""
+    """True if Cassandra refuses a request as it is, such as one with a key that is too long."""
     from cassandra import InvalidRequest
 
     return isinstance(error, InvalidRequest)

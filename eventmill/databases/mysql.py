@@ -51,20 +51,20 @@ def connect(settings: Settings, database: str = "", **options: object) -> Iterat
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether MySQL cannot do now what it can do later: it is away, it ends, or another transaction is in the way."""
+    """True if MySQL cannot do now what it can do later: it is away, it ends, or another transaction is in the way."""
     if not isinstance(error, mysql.connector.Error):
         return False
     return error.errno in PASSING or CLIENT_ERRORS <= error.errno < CLIENT_ERRORS + 1000
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether MySQL refuses what is to be written because of its values."""
+    """True if MySQL refuses what is to be written because of its values."""
     by_value = mysql.connector.DataError | mysql.connector.IntegrityError
     return isinstance(error, by_value) or (isinstance(error, mysql.connector.Error) and error.errno in WRONG_VALUES)
 
 
 def arguments(settings: Settings, database: str = "") -> dict[str, Any]:
-    """What a connection or a pool of them is made from."""
+    """Connection arguments, for one connection or a pool of them."""
     return {
         "host": settings.mysql_host,
         "port": settings.mysql_port,

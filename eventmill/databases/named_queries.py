@@ -153,7 +153,7 @@ def query(name: str) -> NamedQuery:
 
 
 def first_difference(one: query_engines.QueryResult, other: query_engines.QueryResult) -> str | None:
-    """Where two answers differ first, or None; numbers are equal by value, whatever type an engine gives them."""
+    """The first difference of two answers, or None; numbers are equal by value, whatever type an engine gives them."""
     if one.columns != other.columns:
         return f"columns {', '.join(one.columns)} and {', '.join(other.columns)}"
     for number, (left, right) in enumerate(zip(one.rows, other.rows, strict=False), 1):

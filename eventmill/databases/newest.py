@@ -1,4 +1,4 @@
-"""Where the newest data are: an event with an odd date must not decide what the last hours or the newest day are."""
+"""Finds the newest data: one event with an odd date must not decide which are the last hours or the newest day."""
 
 from __future__ import annotations
 

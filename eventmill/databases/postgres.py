@@ -41,12 +41,12 @@ def _arguments(settings: Settings, database: str) -> dict[str, Any]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether PostgreSQL cannot do now what it can do later: it is away, or another transaction is in the way."""
+    """True if PostgreSQL cannot do now what it can do later: it is away, or another transaction is in the way."""
     return isinstance(error, psycopg.OperationalError) and not is_refusal(error)
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether PostgreSQL refuses what is to be written because of its values."""
+    """True if PostgreSQL refuses what is to be written because of its values."""
     # A limit may be that of an index on a value's length.
     return isinstance(error, psycopg.DataError | psycopg.IntegrityError | psycopg.errors.ProgramLimitExceeded)
 

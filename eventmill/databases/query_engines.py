@@ -89,13 +89,13 @@ def presto(settings: Settings, statement: str) -> QueryResult:
 
 
 def _presto_error(error: BaseException) -> dict[str, str]:
-    """What Presto says of an error."""
+    """The fields of an error that Presto reports."""
     told = error.args[0] if error.args else None
     return told if isinstance(told, dict) else {}
 
 
 def _is_starting(error: BaseException) -> bool:
-    """Whether the server just needs some more seconds: it serves before it knows that it is a worker too."""
+    """True if the server just needs some more seconds: it serves before it knows that it is a worker too."""
     return _presto_error(error).get("errorName") in ("NO_NODES_AVAILABLE", "SERVER_STARTING_UP")
 
 

@@ -1,4 +1,4 @@
-"""How often products and orders were looked at, from Cassandra, by a span of time."""
+"""View counts of products and orders from Cassandra, by a span of time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def products(settings: Settings, begin: datetime, end: datetime) -> Counter[str]
 
 
 def views_between(settings: Settings, table: Table, begin: datetime, end: datetime) -> Counter[str]:
-    """How often each was looked at in the windows that start from `begin` on and before `end`; times in UTC."""
+    """Views of each in the windows that start from `begin` on and before `end`; times in UTC."""
     from cassandra.concurrent import execute_concurrent_with_args
 
     length = timedelta(seconds=settings.views_window_seconds)
@@ -52,7 +52,7 @@ def views_between(settings: Settings, table: Table, begin: datetime, end: dateti
 
 
 def newest_end(settings: Settings, table: Table, span: timedelta) -> datetime | None:
-    """Where the newest span with views ends, in UTC, by `newest.end_of_newest`; Cassandra goes through all keys."""
+    """End of the newest span with views, in UTC, by `newest.end_of_newest`; Cassandra goes through all keys."""
     with cassandra.cassandra_session(settings) as client:
         starts = [start.replace(tzinfo=UTC) for (start,) in client.execute(table.windows)]
     return newest.end_of_newest(starts, timedelta(seconds=settings.views_window_seconds), span)

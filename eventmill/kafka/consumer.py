@@ -1,4 +1,4 @@
-"""How this project reads Kafka by librdkafka, without a consumer group: each reader keeps its offsets itself."""
+"""Consumer configuration for librdkafka, without a consumer group: each reader keeps its offsets itself."""
 
 from __future__ import annotations
 

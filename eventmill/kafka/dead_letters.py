@@ -43,7 +43,7 @@ class RejectedError(RuntimeError):
 
 
 class RecordId(NamedTuple):
-    """Where a record lies in its topic; of a rejected one, `0-17` is the id that the command line takes."""
+    """A record's partition and offset; of a rejected one, `0-17` is the id that the command line takes."""
 
     partition: int
     offset: int
@@ -95,7 +95,7 @@ class Replay(NamedTuple):
 
 @dataclass
 class History:
-    """What was replayed of a topic's rejected records; `identities` has all of them by their places."""
+    """The replays of a topic's rejected records; `identities` has all of them by their ids."""
 
     identities: dict[RecordId, Identity] = field(default_factory=dict)
     replays: dict[Identity, Replay] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class History:
         raise unknown_record(topic, place)
 
     def waiting(self) -> int:
-        """How many distinct records were not replayed."""
+        """Number of distinct records that were not replayed."""
         return len(set(self.identities.values())) - len(self.replays)
 
 
@@ -159,7 +159,7 @@ def unknown_record(topic: str, place: RecordId) -> RejectedError:
 
 
 def is_marker(record: Any) -> bool:
-    """Whether a record of Kafka is no rejected one but says that one was replayed."""
+    """True if a record of the dead letter topic is a marker that says that one was replayed."""
     return record.value is None and any(name == REPLAYED[0] for name, _ in record.headers)
 
 
@@ -192,7 +192,7 @@ def read_dead_letters(settings: Settings, topic: str) -> Iterator[Rejected]:
 
 
 def history(settings: Settings, topic: str) -> History:
-    """What was replayed of a topic's rejected records until now."""
+    """The replays of a topic's rejected records until now."""
     return History.of(_records(settings, topic))
 
 

@@ -29,7 +29,7 @@ class ForwardError(RuntimeError):
 
 @dataclass(frozen=True)
 class Copied:
-    """How far one partition is copied: source's offsets before `copied`, of those before `end`; `lag` are records."""
+    """Progress of one partition: source offsets copied before `copied`, of those before `end`; `lag` are records."""
 
     partition: int
     copied: int
@@ -97,7 +97,7 @@ def apply_topics(settings: Settings) -> None:
 
 
 def forwarder_status(settings: Settings) -> list[Copied]:
-    """How far each partition of the source's topic is copied.
+    """Copy progress of each partition of the source's topic.
 
     Raises:
         ForwardError: when the source cluster does not answer, or has no such topic.
@@ -122,7 +122,7 @@ def forwarder_status(settings: Settings) -> list[Copied]:
 
 
 def lag(settings: Settings) -> int:
-    """How many of the source's records are not copied yet.
+    """Number of the source's records that are not copied yet.
 
     Raises:
         ForwardError: as `forwarder_status`.
@@ -131,7 +131,7 @@ def lag(settings: Settings) -> int:
 
 
 def _lags(client: Any, topic: str, left: Mapping[int, OffsetRange]) -> dict[int, int]:
-    """How many records are left in each partition; as many as offsets, where there are too many to count."""
+    """Number of records left in each partition; as many as offsets, where there are too many to count."""
     lags = {partition: max(0, bounds.end - bounds.first) for partition, bounds in left.items()}
     few = {partition: left[partition] for partition, offsets in lags.items() if 0 < offsets <= COUNTED}
     lags |= dict.fromkeys(few, 0)

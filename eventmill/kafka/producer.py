@@ -1,4 +1,4 @@
-"""How this project writes to Kafka by librdkafka."""
+"""Producer configuration for librdkafka."""
 
 from __future__ import annotations
 

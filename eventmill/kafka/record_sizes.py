@@ -1,4 +1,4 @@
-"""How large a Kafka record may be, from the topics that senders write to up to our own producers.
+"""Size limits of Kafka records, from the topics that senders write to up to our own producers.
 
 Each step has room for the headers that it adds, so what a topic takes passes through every sink and every topic of
 rejected records. Consumers have no limit to set: Kafka gives them a batch that is larger than what they ask for, if it

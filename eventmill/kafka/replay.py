@@ -45,7 +45,7 @@ class Outgoing(NamedTuple):
     value: bytes
 
     def headers(self, topic: str) -> Headers:
-        """Where it came from at first, and which rejected record it was."""
+        """Headers of a replayed record: its first source, and the id of the rejected record."""
         kept: Headers = [(name, value) for name, value in self.record.headers if name.startswith("source.")]
         place = self.record.place
         return [
@@ -93,20 +93,20 @@ class ReplaySelection:
         return {history.find(topic, place) for place in self.places}
 
     def wants(self, record: Rejected, named: set[Identity]) -> bool:
-        """Whether the record is one of them."""
+        """True if the record is one of them."""
         if self.places:
             return record.identity in named
         return self.every or has_reason(record, self.reason)
 
 
 def has_reason(record: Rejected, text: str) -> bool:
-    """Whether the text is in the record's reason, in capitals or not."""
+    """True if the text is in the record's reason, in capitals or not."""
     return text.casefold() in record.reason.casefold()
 
 
 @dataclass
 class ReplayResult:
-    """What came of a replay: how many records were sent, and of the others the ids and why not."""
+    """Result of a replay: the number of records sent, and of the others the ids with the reasons."""
 
     sent: int = 0
     left: dict[RecordId, str] = field(default_factory=dict)
@@ -237,7 +237,7 @@ def _explained(topic: str) -> Iterator[None]:
 
 
 def _is_fenced(error: KafkaError) -> bool:
-    """Whether another process has taken the transactional id, by the error itself or by one that follows from it."""
+    """True if another process has taken the transactional id, by the error itself or by one that follows from it."""
     return error.code() in FENCED or "fenced" in error.str().casefold()
 
 

@@ -207,5 +207,5 @@ def _record(message: Message) -> Record:
 
 
 def count_records(client: Consumer, topic: str, limits: Mapping[int, OffsetRange]) -> int:
-    """How many records lie within these bounds: fewer than offsets, where there were transactions."""
+    """Number of records within these bounds: fewer than offsets, where there were transactions."""
     return sum(1 for _ in records_between(client, topic, limits))

@@ -23,7 +23,7 @@ def watch_records(settings: Settings, topic: str, from_beginning: bool) -> Itera
 
 
 def headline(record: Any) -> str:
-    """Where and when the record lies, its key, and its headers where it has any, as text."""
+    """The record's partition, offset and time, its key, and its headers where it has any, as text."""
     time = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     place = f"{record.partition}@{record.offset} {time:%Y-%m-%d %H:%M:%S.%f}"[:-3]
     headers = "".join(f" {name}={decoded(value)}" for name, value in record.headers)

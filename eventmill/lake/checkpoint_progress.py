@@ -1,4 +1,4 @@
-"""How far a pipeline's Spark job has come, from its checkpoint on HDFS and from Kafka; needs no Java."""
+"""Progress of a pipeline's Spark job, from its checkpoint on HDFS and from Kafka; needs no Java."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def topic(settings: Settings, pipeline: str) -> str:
 
 
 def held(settings: Settings, pipeline: str) -> Offsets:
-    """Where the pipeline's topic ends now."""
+    """End offsets of the pipeline's topic now."""
     return topic_reader.ends(settings, topic(settings, pipeline))
 
 
@@ -47,7 +47,7 @@ def newest_commit(settings: Settings, folder: str) -> int | None:
 
 
 def offsets(settings: Settings, folder: str, topic: str, batch: int) -> Offsets:
-    """Where that batch of a query ended."""
+    """End offsets of that batch of a query."""
     return parse_offsets(webhdfs.read(settings, f"{_checkpoint(folder)}/offsets/{batch}"), topic)
 
 
@@ -79,7 +79,7 @@ def all_topics(settings: Settings, pipeline: str) -> dict[str, str]:
 
 
 class Target:
-    """What Kafka holds for a pipeline's job at one moment."""
+    """End offsets that a pipeline's job has to reach, as of one moment."""
 
     def __init__(self, settings: Settings, pipeline: str) -> None:
         self._settings = settings
@@ -87,7 +87,7 @@ class Target:
         self._held = {folder: topic_reader.ends(settings, name) for folder, name in self._topics.items()}
 
     def left(self) -> int:
-        """How many of these records the job has not processed yet."""
+        """Number of these records that the job has not processed yet."""
         return sum(
             behind(committed_of(self._settings, folder, topic), self._held[folder])
             for folder, topic in self._topics.items()
@@ -95,5 +95,5 @@ class Target:
 
 
 def waiting_records(settings: Settings, pipeline: str) -> int:
-    """How many records Kafka holds that the job has not processed yet."""
+    """Number of records Kafka holds that the job has not processed yet."""
     return Target(settings, pipeline).left()

@@ -14,7 +14,7 @@ TIMEOUT = 60
 
 
 class LandingError(RuntimeError):
-    """What was downloaded cannot be used; the message says why."""
+    """A download cannot be used; the message says why."""
 
 
 def download(url: str, target: Path) -> Path:

@@ -31,7 +31,7 @@ class Files:
         return self._hadoop.fs.Path(f"{self.root}/{path}")
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
+        """True if there is such a file or folder."""
         return bool(self._fs.exists(self._path(path)))
 
     def names(self, folder: str) -> Sequence[str]:

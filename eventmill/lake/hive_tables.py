@@ -52,7 +52,7 @@ def known_days(settings: Settings, table: str) -> set[str]:
 
 
 class Changes(NamedTuple):
-    """How a table's days on HDFS differ from those that Hive knows.
+    """Differences between a table's days on HDFS and those that Hive knows.
 
     Attributes:
         gone: days that only Hive has.
@@ -73,7 +73,7 @@ class Changes(NamedTuple):
 
 
 def day_changes(settings: Settings, pipeline: str, there: Container[str]) -> dict[str, Changes]:
-    """How the days of a pipeline's tables differ; `there` are the tables that Hive has."""
+    """Differences of the days of a pipeline's tables; `there` are the tables that Hive has."""
     names = partitioned(pipeline)
     # Before HDFS is asked: a day that is there then, and was not known before, is new.
     known = {table: known_days(settings, table) if table in there else set() for table in names}

@@ -59,7 +59,7 @@ def note(settings: Settings, query: str, topic: str) -> SkipNote:
 
 
 def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
-    """What Kafka has removed of a topic before the query read it, less what its note says; nothing before its start.
+    """Offsets of a topic that Kafka removed before the query read them, less those skipped; none before its start.
 
     Raises:
         LostRecordsError: when the topic is gone, or was made anew.
@@ -75,7 +75,7 @@ def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
 def gaps_between(
     topic: str, query: str, begin: checkpoint_progress.Offsets, held: Mapping[int, OffsetRange]
 ) -> list[OffsetGap]:
-    """What lies between where a query goes on and where a topic begins.
+    """Offsets between those that a query goes on from and those that a topic begins with.
 
     Raises:
         LostRecordsError: when a partition ends before the query goes on.
@@ -118,7 +118,7 @@ def require_none(settings: Settings, query: str, topic: str) -> None:
 
 
 def sentence(topic: str, found: list[OffsetGap]) -> str:
-    """What was removed, by partition and offsets."""
+    """One sentence on the removed records, by partition and offsets."""
     parts = ", ".join(f"{gap.first} to {gap.end - 1} of {topic}-{gap.partition}" for gap in found)
     return f"Kafka has removed the records {parts} by age or size"
 

@@ -1,4 +1,4 @@
-"""Where the days of a pipeline's Parquet tables are on HDFS, since compaction moves them; needs no Java.
+"""Locations of the days of a pipeline's Parquet tables on HDFS, since compaction moves them; needs no Java.
 
 A day that never moved is in `<table>/day=yyyy-MM-dd`. Where the others are, a note beside the tables says. While a day
 moves, the job writes into both of its folders; Hive reads the old one until it is pointed to the new one. All folders
@@ -20,7 +20,7 @@ DAY = re.compile("day=[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a day is.
+    """Folder of a day.
 
     Attributes:
         folder: where Hive reads it.
@@ -32,12 +32,12 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Where new files go."""
+        """Folders that new files of a day go to."""
         return (self.folder, self.next) if self.next else (self.folder,)
 
 
 class Locations(msgspec.Struct, frozen=True):
-    """What the note says.
+    """Content of the note.
 
     Attributes:
         days: by table and day, the place of each that has moved or moves.
@@ -48,7 +48,7 @@ class Locations(msgspec.Struct, frozen=True):
     left: dict[str, float] = {}
 
     def place(self, table: str, day: str) -> Location:
-        """Where a day is."""
+        """Folder of a day."""
         return self.days.get(table, {}).get(day) or Location(f"{table}/{day}")
 
     def set(self, table: str, day: str, place: Location) -> Locations:
@@ -64,7 +64,7 @@ class Locations(msgspec.Struct, frozen=True):
 
 
 def decode_note(note: bytes) -> Locations:
-    """What a note says."""
+    """Content of a note."""
     return msgspec.json.decode(note, type=Locations)
 
 
@@ -79,7 +79,7 @@ def path(pipeline: str, folder: str) -> str:
 
 
 def read_locations(settings: Settings, pipeline: str) -> Locations:
-    """Where the days of a pipeline's tables are."""
+    """Folders of the days of a pipeline's tables."""
     note = path(pipeline, NOTE)
     return decode_note(webhdfs.read(settings, note)) if webhdfs.exists(settings, note) else Locations()
 

@@ -60,7 +60,7 @@ class ImportedRows(NamedTuple):
 
 
 def imported(settings: Settings, table: str) -> list[ImportedRows]:
-    """What the lake has of a table, in order."""
+    """The imported ranges of a table's rows, in order."""
     names = webhdfs.names(settings, f"{LAKE}/{table}")
     return [ImportedRows(*map(int, name.split("-"))) for name in names if name.replace("-", "").isdecimal()]
 

@@ -39,7 +39,7 @@ class WarehouseError(RuntimeError):
 
 
 class WarehousePlan(msgspec.Struct, frozen=True):
-    """Where the warehouse is.
+    """The folders of the warehouse's days.
 
     Attributes:
         until: the last row of each table of the lake that it holds.

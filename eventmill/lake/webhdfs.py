@@ -21,7 +21,7 @@ class HdfsError(RuntimeError):
 
 
 class FileStatus(NamedTuple):
-    """What a folder holds: its name, its size in bytes, a folder has none, and when it was written, in milliseconds."""
+    """An entry of a folder: its name, its size in bytes (none for a folder), and its time, in milliseconds."""
 
     name: str
     size: int
@@ -29,12 +29,12 @@ class FileStatus(NamedTuple):
 
     @property
     def is_hidden(self) -> bool:
-        """Whether Hive, Presto and Spark leave it aside."""
+        """True if Hive, Presto and Spark ignore a file of that name."""
         return self.name.startswith((".", "_"))
 
 
 def entries(settings: Settings, folder: str) -> list[FileStatus]:
-    """What a folder holds, by name; nothing when it is not there."""
+    """Entries of a folder, by name; none when it is not there."""
     reply = _get(settings, folder, "LISTSTATUS")
     if reply.status_code == NOT_FOUND:
         return []
@@ -54,7 +54,7 @@ def read_json(settings: Settings, path: str) -> Any:
 
 
 def read(settings: Settings, path: str) -> bytes:
-    """What a file holds."""
+    """Content of a file."""
     reply = _get(settings, path, "OPEN")
     reply.raise_for_status()
     return reply.content
@@ -93,7 +93,7 @@ def _aside(settings: Settings, content: IO[bytes] | bytes, path: str) -> str:
 
 
 def exists(settings: Settings, path: str) -> bool:
-    """Whether there is such a file or folder."""
+    """True if there is such a file or folder."""
     answer = _get(settings, path, "GETFILESTATUS")
     if answer.status_code == NOT_FOUND:
         return False
@@ -123,7 +123,7 @@ def rename(settings: Settings, path: str, target: str) -> None:
 
 
 def _put(settings: Settings, path: str, parameters: dict[str, str]) -> bool:
-    """What the NameNode says to a change; it says nothing to a RENAME with options that it has done."""
+    """The NameNode's answer to a change; none to a RENAME with options that succeeded."""
     reply = requests.put(_url(settings, path), params=parameters, timeout=TIMEOUT)
     reply.raise_for_status()
     return bool(reply.json()["boolean"]) if reply.content else True

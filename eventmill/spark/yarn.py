@@ -1,4 +1,4 @@
-"""What Spark needs on YARN: where the resource manager is, and all that executors run, which lies on HDFS for them.
+"""Spark on YARN: the resource manager's address, and an archive on HDFS of all that executors run.
 
 Spark's jars, the Python environment and our own code are archives named by their content, so that each is brought once
 and another version is another file.
@@ -80,7 +80,7 @@ def _code() -> Iterable[tuple[Path, str]]:
 
 
 def _jars(settings: Settings, folder: Path) -> str:
-    """Where Spark's jars are, of the version that is installed here."""
+    """Folder of the jars of the Spark that is installed here."""
     found = find_spec("pyspark")
     assert found is not None
     assert found.submodule_search_locations is not None

@@ -46,7 +46,7 @@ def _escape(character: str) -> str:
 
 
 def _literal(found: re.Match[str]) -> str:
-    """What looks like an escape of ours but was written so: with its backslash escaped."""
+    """Text that looks like an escape of ours but was written so: with its backslash escaped."""
     number = int(next(filter(None, found.groups())), 16)
     character = chr(number) if number < 0x110000 else ""
     written = found[0]

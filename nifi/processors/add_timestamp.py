@@ -15,12 +15,12 @@ class AddTimestamp(FlowFileTransform):
     """Leaves every other byte of a record as it came, which NiFi's UpdateRecord does not."""
 
     class Java:
-        """What NiFi sees."""
+        """The interface that NiFi looks for."""
 
         implements = ["org.apache.nifi.python.processor.FlowFileTransform"]
 
     class ProcessorDetails:
-        """What NiFi shows."""
+        """The details that NiFi shows."""
 
         version = "1.0.0"
         description = "Adds `timestamp` (UTC, yyyy-MM-dd HH:mm:ss) to the JSON lines that have none."

@@ -21,12 +21,12 @@ class PublishKafka(FlowFileTransform):
     """Keeps unfinished deliveries, so that a FlowFile that comes again is continued and nothing is sent twice."""
 
     class Java:
-        """What NiFi sees."""
+        """The interface that NiFi looks for."""
 
         implements = ["org.apache.nifi.python.processor.FlowFileTransform"]
 
     class ProcessorDetails:
-        """What NiFi shows."""
+        """The details that NiFi shows."""
 
         version = "1.0.0"
         description = "Publishes each line to Kafka (acks=all, idempotent) and waits for every acknowledgement."

@@ -18,12 +18,12 @@ class SeparateRecords(FlowFileTransform):
     """Reads the file from the disk, not through NiFi, so that its size does not matter."""
 
     class Java:
-        """What NiFi sees."""
+        """The interface that NiFi looks for."""
 
         implements = ["org.apache.nifi.python.processor.FlowFileTransform"]
 
     class ProcessorDetails:
-        """What NiFi shows."""
+        """The details that NiFi shows."""
 
         version = "1.0.0"
         description = (
@@ -72,7 +72,7 @@ class SeparateRecords(FlowFileTransform):
         return [self.FILE, self.NAME, self.TIME, self.KEEP]
 
     def getRelationships(self) -> list[Relationship]:
-        """Where a FlowFile may go."""
+        """The relationships that a FlowFile may take."""
         return [self.SUCCESS, self.MISSING]
 
     def transform(self, context: ProcessContext, flowfile: Any) -> FlowFileTransformResult:

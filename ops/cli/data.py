@@ -39,14 +39,14 @@ send_app = typer.Typer(help="Send a file, and wait until Kafka has it.", no_args
 
 
 class FileLayout(StrEnum):
-    """How records lie in a file."""
+    """Layout of records in a file."""
 
     lines = "lines"
     array = "array"
 
 
 class Look(StrEnum):
-    """How a record is shown."""
+    """Layout of a record on the terminal."""
 
     raw = "raw"
     json = "json"

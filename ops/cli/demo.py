@@ -120,7 +120,7 @@ def _sample(values: Settings, count: int) -> tuple[Path, Path]:
 
 
 def _send_actions(values: Settings) -> None:
-    """What shoppers do, generated once."""
+    """Generates shoppers' actions once, and sends them."""
     actions, truth = demo.demo_folder(values) / "actions.json", demo.demo_folder(values) / "actions-truth.json"
     if not (actions.exists() and truth.exists()):
         start = demo.next_start(values, CARTS)

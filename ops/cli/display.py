@@ -23,7 +23,7 @@ WIDE = 1000
 
 
 class OutputFormat(StrEnum):
-    """How a result is shown."""
+    """Output format of a result."""
 
     table = "table"
     json = "json"

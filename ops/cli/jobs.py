@@ -110,7 +110,7 @@ def _why(state: JobState) -> str:
 
 
 def _left(values: settings.Settings, pipeline: str) -> str:
-    """How many records wait, or ? where Kafka or HDFS do not say."""
+    """Number of records that wait, or ? where Kafka or HDFS do not answer."""
     try:
         return str(waiting(values, pipeline))
     except Exception as error:
@@ -126,7 +126,7 @@ def of_pipeline(programs: Mapping[str, Program], pipeline: str) -> Program:
 
 
 def waiting(values: settings.Settings, pipeline: str) -> int:
-    """How many records Kafka holds behind the pipeline's committed offsets."""
+    """Number of records Kafka holds behind the pipeline's committed offsets."""
     return checkpoint_progress.waiting_records(values, pipeline)
 
 

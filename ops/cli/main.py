@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Command(NamedTuple):
-    """Where a command or group lives in `ops.cli`, and its line in the help."""
+    """Module of a command or group in `ops.cli`, and its line in the help."""
 
     module: str
     summary: str

@@ -163,7 +163,7 @@ def _edit_and_send(values: Settings, topic: Topic, record: Rejected, dry_run: bo
 
 
 def _edited(topic: Topic, record: Rejected, draft: Draft) -> Outgoing:
-    """What the user made of it, once it keeps the contract; the editor opens until then or until the user gives up."""
+    """The user's edit, once it keeps the contract; the editor opens until then or until the user gives up."""
     while (value := draft.edit()) is not None:
         try:
             return replay.checked_record(topic, record, value, edited=True)

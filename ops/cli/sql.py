@@ -41,7 +41,7 @@ class EngineConsole(StrEnum):
 
 
 class ResultFormat(StrEnum):
-    """How the answer is shown."""
+    """Output format of an answer."""
 
     table = "table"
     csv = "csv"

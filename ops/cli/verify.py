@@ -156,7 +156,7 @@ def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tu
 
 
 def _counted(values: Settings, found: Snapshot, count: Count[Again]) -> Again | None:
-    """What the records come to that the job's state has counted, and no check before; None when some are removed."""
+    """Counts of the records that the job has counted and no check before; None when some are removed."""
     if found.removed():
         return None
     limits = found.uncounted()

@@ -1,4 +1,4 @@
-"""What a generated file of user actions comes to: every cart, and how often each user did what.
+"""Ground truth of a generated file of user actions: every cart, and the number of each user's actions.
 
 The rule: a user's SHOPPING_CART opens a cart while none is open, every action of the user renews it, another
 SHOPPING_CART adds to it, ORDER ends it. When the next action comes more than the timeout later, or none comes, it was
@@ -47,7 +47,7 @@ class ExpectedCart(msgspec.Struct, frozen=True):
 
 
 class ExpectedScore(msgspec.Struct, frozen=True, array_like=True):
-    """How often a user did something in a window; as a list, for there are many."""
+    """Number of a user's actions of one kind in a window; encoded as a list, for there are many."""
 
     window_start: datetime
     userid: str
@@ -130,7 +130,7 @@ def _cart(actions: Sequence[PlannedAction], timeout: int, end: datetime) -> Expe
 
 
 def action_totals(actions: Iterable[PlannedAction]) -> dict[str, dict[str, int]]:
-    """How often each user did what."""
+    """Number of actions by user and kind."""
     found: dict[str, dict[str, int]] = {}
     for (userid, name), number in sorted(Counter((action.userid, action.name) for action in actions).items()):
         found.setdefault(userid, {})[name] = number
@@ -138,7 +138,7 @@ def action_totals(actions: Iterable[PlannedAction]) -> dict[str, dict[str, int]]
 
 
 def scores(actions: Iterable[PlannedAction], window: int) -> list[ExpectedScore]:
-    """How often each user did what in each window of so many seconds."""
+    """Number of actions by user and kind in each window of so many seconds."""
     length = window * 1000
     counts = Counter((action.time // length * length, action.userid, action.name) for action in actions)
     return [

@@ -1,4 +1,4 @@
-"""What a generated file holds: the counts that the stack must come to."""
+"""Ground truth of a generated file: the counts that the stack must come to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Planted(msgspec.Struct, frozen=True):
-    """How many faults of each sort a file holds."""
+    """Number of planted faults of each sort."""
 
     late: int
     duplicates: int

@@ -1,4 +1,4 @@
-"""What shoppers do: sessions of several kinds at times that fit the plan, by one seed the same for ever.
+"""Model of shoppers: sessions of several kinds at times that fit the spec, the same for the same seed.
 
 A session is a list of steps; where its kind says so, two of them lie a certain share of CART_TIMEOUT apart, so that a
 cart is surely left, or kept in the last moment. Between sessions any time may pass. What comes of the carts is not
@@ -100,7 +100,7 @@ def planned_actions(plan: CartsPlan) -> list[PlannedAction]:
 
 
 def _budgets(plan: CartsPlan) -> list[int]:
-    """How many actions each user does; the first ones do four times as much as the last ones."""
+    """Number of actions of each user; the first ones do four times as much as the last ones."""
     weights = 1 + 3 * (1 - np.arange(plan.users) / plan.users) ** 2
     bounds = np.rint(np.cumsum(weights) / weights.sum() * plan.count).astype(np.int64)
     budgets: list[int] = np.diff(bounds, prepend=0).tolist()
@@ -128,7 +128,7 @@ def _of_user(plan: CartsPlan, user: int, number: int) -> Iterator[PlannedAction]
 
 
 def price(product: int) -> int:
-    """What a product costs, in cents."""
+    """Price of a product, in cents."""
     return 199 + product * 7919 % 20_000
 
 

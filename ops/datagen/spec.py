@@ -1,4 +1,4 @@
-"""What to generate: how many events over which span, and which share of faults."""
+"""Specification of sample data: number of events, span of time, shares of faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class GenerateError(ValueError):
-    """What was asked for cannot be generated; the message says what is allowed."""
+    """A specification cannot be met; the message says what is allowed."""
 
 
 def seconds(text: str) -> int:
@@ -41,7 +41,7 @@ def start_time(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Spec:
-    """What to generate: `count` unique events on time over `span` seconds from `start`, and shares of faults."""
+    """Specification: `count` unique events on time over `span` seconds from `start`, and shares of faults."""
 
     count: int
     seed: int = 7
@@ -78,7 +78,7 @@ BUSIEST = 10
 
 @dataclass(frozen=True)
 class CartsPlan(Spec):
-    """What to generate of shoppers: `count` unique actions on time of at most `users` users.
+    """Specification of shoppers: `count` unique actions on time of at most `users` users.
 
     Attributes:
         timeout: seconds after the last action from which on a cart is abandoned.

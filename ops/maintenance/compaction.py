@@ -50,7 +50,7 @@ class Size(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What a query through Presto found that reads all of some days: rows, checksums, and the seconds it took."""
+    """Result of a query through Presto that reads all of some days: rows, checksums, and seconds."""
 
     rows: int
     sums: tuple[str, ...]
@@ -58,7 +58,7 @@ class Scan(NamedTuple):
 
 
 class Compacted(NamedTuple):
-    """What became of a table's days that had small files."""
+    """Result of compacting a table's days: files and bytes, before and after."""
 
     table: str
     days: int

@@ -24,7 +24,7 @@ EXISTS = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE(
 
 
 class Total(NamedTuple):
-    """What one side holds of one day: its rows and the sum of their counts."""
+    """One side's total of one day: its rows and the sum of their counts."""
 
     rows: int
     sum: int

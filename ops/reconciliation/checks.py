@@ -24,12 +24,12 @@ def equal(what: str, expected: int, found: int) -> Iterator[Difference]:
 
 
 def is_balanced(evidence: Snapshot) -> bool:
-    """Whether as many records came in as something became of."""
+    """True if all records that came in are accounted for."""
     return not list(check_balance(evidence))
 
 
 def check_balance(evidence: Snapshot) -> Iterator[Difference]:
-    """What came in against what became of it."""
+    """Compares the records that came in with those that are stored, rejected, late or duplicates."""
     came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
@@ -41,7 +41,7 @@ def check_waiting(evidence: Snapshot, allowed: bool) -> Iterator[Difference]:
 
 
 def check_job(evidence: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
-    """What the job has counted by itself against what the engines hold, by the names of its totals."""
+    """Compares the job's own totals with those of the engines, by name."""
     if evidence.state:
         for name, number in found.items():
             yield from equal(f"{name}, by the job", getattr(evidence.state.totals, name), number)

@@ -1,4 +1,4 @@
-"""Whether every record of the clicks pipeline is accounted for, from the evidence of all engines; pure comparisons.
+"""Checks that every record of the clicks pipeline is accounted for, from snapshots of all engines; pure comparisons.
 
 Each check yields the differences that it found; a pipeline is in order when there are none.
 """
@@ -61,7 +61,7 @@ class ClickReport(msgspec.Struct, frozen=True):
     taken: Taken | None = None
 
     def rows(self) -> Iterator[tuple[str, int]]:
-        """What is shown of it, the parts of the balance indented."""
+        """Rows of the report's table, the parts of the balance indented."""
         yield "accepted", self.accepted
         for name in ("stored", "open", "rejected", "duplicates", "late", "waiting"):
             yield f"  {name}", getattr(self, name)
@@ -180,7 +180,7 @@ def _truth(evidence: ClickSnapshot, truth: Truth) -> Iterator[Difference]:
 
 
 def _broken(evidence: ClickSnapshot, planted: int, *, alone: bool) -> Iterator[Difference]:
-    """Where the file came alone, what was rejected is what was planted; else it is at least that."""
+    """Compares rejected with planted records: equal where the file came alone, else at least as many."""
     rejected = evidence.rejected_by_job + evidence.rejected_at_entry
     if alone or rejected < planted:
         yield from equal("rejected", planted, rejected)
@@ -197,7 +197,7 @@ class TimeSpan(NamedTuple):
     last: str
 
     def holds(self, key: Key) -> bool:
-        """Whether the key's window lies within."""
+        """True if the key's window lies within."""
         return self.first <= key[0] <= self.last
 
 
@@ -220,7 +220,7 @@ def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> C
 
 
 def _notes(evidence: ClickSnapshot, again: Recount | None, truth: Truth | None) -> Iterator[str]:
-    """What is no difference and yet good to know."""
+    """Remarks that are no difference."""
     yield from balance.notes(evidence)
     if not evidence.exported:
         yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"

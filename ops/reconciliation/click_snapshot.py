@@ -1,4 +1,4 @@
-"""What each engine holds of the clicks pipeline at one moment: a batch's state, and all windows that go with it."""
+"""Snapshot of the clicks pipeline: a batch's state, and all its windows in each engine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HOW = "make the pipeline's tables with: eventmill tables clicks"
 
 @dataclass(frozen=True, kw_only=True)
 class ClickSnapshot(Snapshot):
-    """What is there of a pipeline that counts by windows.
+    """Snapshot of a pipeline that counts by windows.
 
     Attributes:
         open: events in windows that are open, by the job's state.
@@ -63,7 +63,7 @@ class ClickSnapshot(Snapshot):
     unknown: tuple[str, ...]
 
     def processed(self) -> int:
-        """How many records something became of."""
+        """Number of records that are accounted for."""
         counts = (self.stored, self.open, self.duplicates, self.late)
         return sum(each.total() for each in counts) + self.rejected_by_job
 

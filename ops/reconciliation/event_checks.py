@@ -1,4 +1,4 @@
-"""Whether every record of a pipeline of single events is accounted for; pure comparisons.
+"""Checks that every record of a pipeline of single events is accounted for; pure comparisons.
 
 Each check yields the differences that it found; a pipeline is in order when there are none.
 """
@@ -45,7 +45,7 @@ class EventReport(msgspec.Struct, frozen=True):
     taken: Taken | None = None
 
     def rows(self) -> Iterator[tuple[str, int]]:
-        """What is shown of it, the parts of the balance indented."""
+        """Rows of the report's table, the parts of the balance indented."""
         yield "accepted", self.accepted
         for name in ("stored", "rejected", "duplicates", "late", "waiting"):
             yield f"  {name}", getattr(self, name)

@@ -1,4 +1,4 @@
-"""What each engine holds of a pipeline of single events at one moment: a batch's state, and all its rows."""
+"""Snapshot of a pipeline of single events: a batch's state, and all its rows in each engine."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TablePart(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredRows:
-    """What a pipeline's tables have, as any reader of Hive gets them.
+    """Rows of a pipeline's tables, as any reader of Hive gets them.
 
     Attributes:
         stored: rows of the table of stored events.
@@ -95,7 +95,7 @@ class StoredRows:
 
 @dataclass(frozen=True, kw_only=True)
 class EventSnapshot(Snapshot):
-    """What is there of a pipeline of single events.
+    """Snapshot of a pipeline of single events.
 
     Attributes:
         table: the table of stored events.
@@ -112,7 +112,7 @@ class EventSnapshot(Snapshot):
     kept: int = 0
 
     def processed(self) -> int:
-        """How many records something became of."""
+        """Number of records that are accounted for."""
         return self.rows.stored + self.rows.duplicates + self.rows.late + self.rejected_by_job
 
 
@@ -154,7 +154,7 @@ def _gather(settings: Settings, name: str, noted: Found, shop: PromisedOrders | 
 
 
 def _kept(settings: Settings, shop: PromisedOrders, before: CheckNote, days: TableDays, batch: int) -> Kept:
-    """What became of the shop's orders, by the events stored up to that batch."""
+    """Compares the shop's orders with the events stored up to that batch."""
 
     def stored(day: str) -> frozenset[str]:
         of_day = f"`day` = '{day}' AND {BATCH} <= {batch}"

@@ -1,4 +1,4 @@
-"""What MySQL has of the clicks: all values of the days that differ from those noted, a digest of the others."""
+"""Counts that MySQL has of the clicks: all values of the days that differ from those noted, a digest of the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offsets of a topic that hold no record, which nobody may take for one.
+"""Counts the offsets that transaction markers and aborted records take, so that they are not reported as lost.
 
 The end of each transaction takes an offset of every partition that it wrote to, and what a replay of rejected records
 had written before it was broken off takes some too.

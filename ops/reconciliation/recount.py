@@ -35,7 +35,7 @@ IDENTITY_BYTES, TIME_BYTES = 16, 8
 
 @dataclass
 class Recount:
-    """What the records in Kafka come to; lengths in microseconds, `closed` since the epoch.
+    """Counts of the records in Kafka; lengths in microseconds, `closed` since the epoch.
 
     Where a record's time lies more than `ahead` beyond Kafka's, Kafka's counts for the newest one.
     `moved` counts copies whose time is not that of the first one: whether such a copy is a duplicate depends on how
@@ -89,7 +89,7 @@ class Recount:
         return self._newest.get(partition, LONG_AGO)
 
     def total(self) -> int:
-        """How many records were counted."""
+        """Number of counted records."""
         return self.stored.total() + self.late.total() + self.duplicates.total() + self.broken
 
     def add(self, record: Any) -> None:
@@ -176,7 +176,7 @@ def recount_records(
     limits: Mapping[int, topic_reader.OffsetRange],
     on_progress: Progress = lambda _: None,
 ) -> int:
-    """How many records the topic has within these bounds."""
+    """Number of records the topic has within these bounds."""
     return sum(1 for _ in _records(settings, topic, limits, on_progress, topic_reader.records_between))
 
 

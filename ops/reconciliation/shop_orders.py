@@ -29,7 +29,7 @@ WHERE order_id BETWEEN %s AND %s AND DATE(orderedAt) = %s AND {PUBLISHED}
 
 
 class Kept(NamedTuple):
-    """How many orders promised an event, how many of those events are stored, and the days of which all are."""
+    """Number of orders that promised an event, of those events that are stored, and the days of which all are."""
 
     promised: int = 0
     kept: int = 0
@@ -47,11 +47,11 @@ class PromisedOrders:
         }
 
     def days(self) -> dict[str, Promised]:
-        """What each day promises."""
+        """Orders by day."""
         return {day: Promised(rows, digest) for day, (rows, digest, _, _) in self._found.items()}
 
     def number(self) -> int:
-        """How many orders there are."""
+        """Number of orders."""
         return sum(promised.rows for promised in self.days().values())
 
     def identities(self, day: str) -> frozenset[str]:

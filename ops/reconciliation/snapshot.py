@@ -1,4 +1,4 @@
-"""What there is of a pipeline at one moment: its job's state after a batch, what Kafka holds, what was rejected."""
+"""Snapshot of a pipeline: its job's state after a batch, its records in Kafka, and its dead letters."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ REGISTERED_SECONDS = 60
 
 
 class SnapshotError(RuntimeError):
-    """What should be compared is not there yet; the message says how to make it."""
+    """Something to compare does not exist yet; the message says how to make it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(ABC):
-    """What is there of a pipeline.
+    """Snapshot of a pipeline at one moment.
 
     Attributes:
         topic: what the pipeline reads.
@@ -68,18 +68,18 @@ class Snapshot(ABC):
 
     @abstractmethod
     def processed(self) -> int:
-        """How many records something became of."""
+        """Number of records that are accounted for."""
 
     def closed(self) -> int:
         """The state's closing watermark."""
         return (self.state.progress if self.state else Progress()).closed
 
     def lost(self) -> int:
-        """How many offsets Kafka removed before the job had read them."""
+        """Number of offsets Kafka removed before the job had read them."""
         return self.state.totals.lost if self.state else 0
 
     def removed(self) -> int:
-        """How many offsets Kafka has removed, by age or size; 0 where all of those had been counted before."""
+        """Number of offsets Kafka has removed, by age or size; 0 where all of those had been counted before."""
         before = self.before.counted.offsets
         if all(held.first <= before.get(number, 0) for number, held in self.kafka.items()):
             return 0
@@ -101,18 +101,18 @@ class Snapshot(ABC):
         return {n: held._replace(first=max(held.first, done.get(n, 0))) for n, held in self.kafka.items()}
 
     def counted(self) -> int:
-        """How many records the state has counted: by Kafka, or by the job where Kafka has removed some of them."""
+        """Number of records the state has counted: by Kafka, or by the job where Kafka has removed some of them."""
         if self.state and self.removed():
             return self.state.totals.records + self.state.totals.lost
         return sum(limits.end for limits in self.limits().values()) - self.gaps
 
     def waiting(self) -> int:
-        """How many records the job has still to process."""
+        """Number of records the job has still to process."""
         held, done = self.kafka.values(), self.limits().values()
         return sum(one.end for one in held) - sum(one.end for one in done) - self.gaps_behind
 
     def from_before(self) -> last_check.Taken | None:
-        """How much of this is from the last check; None when nothing is."""
+        """The part of this that is from the last check; None when nothing is."""
         if not self.before:
             return None
         return last_check.Taken(
@@ -120,13 +120,13 @@ class Snapshot(ABC):
         )
 
     def note(self, counted: int | None, views: last_check.ViewSums | None = None) -> CheckNote:
-        """What this check notes if it holds: `counted` records, of which `views` came, or what was counted before."""
+        """The note of this check if it holds: `counted` records, of which `views` came, or what was counted before."""
         if counted is None:
             return replace(self.after, counted=self.before.counted)
         return replace(self.after, counted=last_check.CountedOffsets(next_offsets(self.state), counted, views))
 
     def accepted(self) -> int:
-        """How many records Kafka has taken."""
+        """Number of records Kafka has taken."""
         return self.counted() + self.waiting()
 
 
@@ -159,7 +159,7 @@ def batch_in(file: str) -> int:
 
 @dataclass(frozen=True)
 class Begun:
-    """What every check of a pipeline begins with: the fields of `Snapshot` with these names."""
+    """Start of every check of a pipeline: the fields of `Snapshot` with these names."""
 
     topic: str
     kafka: dict[int, topic_reader.OffsetRange]

@@ -75,7 +75,7 @@ class TableDays:
 
     @property
     def rows(self) -> Rows:
-        """What was noted of the days that are taken."""
+        """Noted rows of the days that are taken from the note."""
         return {day: self.noted[day].rows for day in self.taken}
 
     def condition(self, *others: str) -> str:
@@ -98,7 +98,7 @@ class TableDays:
         return replace(self, taken=frozenset(settled)) if self.is_asked else self
 
     def note(self, rows: Rows, now: CheckNote) -> dict[str, Day]:
-        """What is to be noted with the rest: the days of which no later batch has made a file."""
+        """The days to note: those of which no later batch has made a file."""
         return {
             day: Day(found.path, found.files, rows.get(day, []), self._since(day, found, now))
             for day, found in self.there.items()
@@ -181,7 +181,7 @@ def named(value: str) -> str:
 
 
 def day_value(day: str) -> str:
-    """What Hive has as the value of the day of that name."""
+    """Hive's value of the partition column for the day of that name."""
     return day.partition("=")[2]
 
 

@@ -1,4 +1,4 @@
-"""What each engine holds of the visits pipeline at one moment: a batch's state, and its rows in PostgreSQL."""
+"""Snapshot of the visits pipeline: a batch's state, and its rows in PostgreSQL."""
 
 from __future__ import annotations
 

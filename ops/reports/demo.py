@@ -1,4 +1,4 @@
-"""What the demo sends, and what it shows in the end."""
+"""The demo's sample data, and the counts that it shows in the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MICROSECONDS = 1_000_000
 
 
 def demo_folder(settings: Settings) -> Path:
-    """Where the demo keeps its sample data and its chart."""
+    """Folder of the demo's sample data and chart."""
     path = settings.state_dir / "demo"
     path.mkdir(parents=True, exist_ok=True)
     return path

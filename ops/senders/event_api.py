@@ -53,7 +53,7 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the API says about a batch, as far as it is needed here; problem details have the same names."""
+    """The API's reply to a batch, as far as it is needed here; problem details have the same names."""
 
     accepted: int = 0
     ids: list[str] = []
@@ -65,7 +65,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 @dataclass
 class PostResult:
-    """How many events were posted, of which Kafka has the accepted ones."""
+    """Number of events posted, of which Kafka has the accepted ones."""
 
     accepted: int = 0
     rejected: int = 0
@@ -77,7 +77,7 @@ class PostResult:
 
 
 def lines_in(path: Path) -> int:
-    """How many events a file has.
+    """Number of events a file has.
 
     Raises:
         PostingError: when it cannot be read.

@@ -22,7 +22,7 @@ class SendingError(RuntimeError):
 
 
 def records_in(path: Path) -> int:
-    """How many pieces NiFi makes of a file: records, and what it rejects."""
+    """Number of pieces that NiFi makes of a file: records, and those it rejects."""
     with path.open("rb") as file:
         if not path.stat().st_size:
             return 1
@@ -66,7 +66,7 @@ class Arrival:
         )
 
     def _grown(self, client: Any) -> int:
-        """How many records the topic has got; while Kafka is away, as many as it had."""
+        """Number of records that the topic has got; while Kafka is away, as many as it had."""
         from confluent_kafka import KafkaException
 
         with suppress(KafkaException):

@@ -1,4 +1,4 @@
-"""What NiFi's flow still holds."""
+"""Looks into NiFi's flow: files that are queued, and those that Kafka has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMEOUT = 30
 
 
 def queued(settings: Settings) -> int:
-    """How many flow files wait or are worked on anywhere in the flow."""
+    """Number of flow files that wait or are worked on anywhere in the flow."""
     url = f"http://{settings.nifi_host}:{settings.nifi_port}/nifi-api/flow/status"
     reply = requests.get(url, timeout=TIMEOUT)
     reply.raise_for_status()
@@ -19,7 +19,7 @@ def queued(settings: Settings) -> int:
 
 
 def delivered(settings: Settings, pipeline: str, name: str) -> bool:
-    """Whether Kafka has all of the inbox's file of that name: it was taken, and nothing is queued any more.
+    """True if Kafka has all of the inbox's file of that name: it was taken, and nothing is queued any more.
 
     NiFi removes a file from the inbox after its content is in the first queue, so the order of the two questions
     matters.

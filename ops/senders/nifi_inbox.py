@@ -40,12 +40,12 @@ class InboxReceipt:
 
 
 def inbox_folder(settings: Settings, pipeline: str) -> Path:
-    """Where NiFi takes the files of a pipeline from."""
+    """Folder that NiFi takes the files of a pipeline from."""
     return settings.state_dir / "nifi" / "inbox" / pipeline
 
 
 def ledger(settings: Settings, pipeline: str) -> Path:
-    """Where it is kept which contents were sent."""
+    """Folder of receipts of the contents that were sent."""
     return settings.state_dir / "nifi" / "sent" / pipeline
 
 

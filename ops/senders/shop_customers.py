@@ -109,5 +109,5 @@ class Customers:
 
 
 def steps_sentence(done: Counter[Step]) -> str:
-    """How often what was done."""
+    """Number of each kind of step, as a sentence."""
     return ", ".join(f"{done[step]} {step}" for step in dict.fromkeys(STEPS))

@@ -17,7 +17,7 @@ CHUNK = 5_000
 
 
 class Keyed(msgspec.Struct):
-    """What keys a page log."""
+    """The field that keys a page log."""
 
     device_id: str | int | None = None
 

@@ -56,7 +56,7 @@ class Part:
         return self.target / ".fetched"
 
     def is_there(self) -> bool:
-        """Whether the target was made from these very inputs."""
+        """True if the target was made from these very inputs."""
         return self.stamp.is_file() and self.stamp.read_text() == self.digest()
 
 
@@ -125,7 +125,7 @@ def _spark_classes(settings: Settings) -> Part:
 
 
 def _engine(folder: Path, settings: Settings) -> Part | None:
-    """What `engines/fetch` brings; None for an engine that needs nothing but Python."""
+    """The part that `engines/fetch` brings; None for an engine that needs nothing but Python."""
     target = settings.lib_dir / folder.name
     poms, sources = sorted(folder.rglob("pom.xml")), sorted(folder.rglob("*.java"))
     scripts = [ENGINES / "fetch", *folder.glob("fetch")]

@@ -27,7 +27,7 @@ ORPHANED = "ORPHANED"
 
 @dataclass
 class StartProgress:
-    """How far one service is; `state` is waiting, starting, ready or failed.
+    """Progress of one service; `state` is waiting, starting, ready or failed.
 
     It is started `begun` and was asked last `seconds` after the beginning.
     """

@@ -1,4 +1,4 @@
-"""What is checked before anything starts: a Java, all parts fetched, free ports, memory and disk."""
+"""Checks before anything starts: a Java, all parts fetched, free ports, memory and disk."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _check_ports(settings: Settings, services: Sequence[Service]) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server can listen on this loopback port now."""
+    """True if a server can listen on this loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""What a running stack gets before its first event: topics, tables of its databases and of Hive, NiFi flows."""
+"""Provisions a running stack before its first event: topics, tables of its databases and of Hive, NiFi flows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_hive_tables(settings: Settings) -> int:
 
 
 def notice(settings: Settings, found: int) -> str:
-    """What is said of days that Hive did not know; nothing when there were none."""
+    """A sentence on the days that Hive did not know; empty when there were none."""
     if not found:
         return ""
     derby = settings.state_dir / "hive" / "metastore_db"

@@ -33,7 +33,7 @@ class StackError(RuntimeError):
 
 @dataclass(frozen=True)
 class Program:
-    """What supervisor knows of one service or job."""
+    """State of one service or job, from supervisor."""
 
     name: str
     state: str
@@ -63,7 +63,7 @@ def socket_path(settings: Settings) -> Path:
 
 
 def log_file(settings: Settings, program: str) -> Path:
-    """Where the standard output and errors of a service or job go."""
+    """Log of a service or job: its standard output and errors."""
     return settings.state_dir / "logs" / f"{program}.log"
 
 
@@ -123,7 +123,7 @@ class Supervisor:
             return getattr(daemon.supervisor, method)(*arguments)
 
     def runs(self) -> bool:
-        """Whether the daemon answers."""
+        """True if the daemon answers."""
         try:
             self._call("getState")
         except (OSError, HTTPException, xmlrpc.client.Error):

@@ -86,7 +86,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Score:
-    """How often a user did something in a window; times in microseconds since the epoch."""
+    """Number of a user's actions of one kind in a window; times in microseconds since the epoch."""
 
     window_start: int
     window_end: int
@@ -97,7 +97,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Results:
-    """Where a batch's results go besides the tables: the leader board's changes, and carts whose time was over.
+    """Sinks besides the tables: the leader board's changes, and carts whose time was over.
 
     `timed_out` gets the events with what names the batch, the same when it's replayed.
     """
@@ -107,7 +107,7 @@ class Results:
 
 
 class CartsMicroBatch(EventTables):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of the carts pipeline; an instance is the function for `foreachBatch`."""
 
     layout = StateSchema(1, f"{IDENTITIES.rows}, userid string, shopper binary")
     keyed_by = "userid"
@@ -156,7 +156,7 @@ def abandoned_row(event: CartTimedOut) -> TableRow:
 
 
 def advanced(kept: DataFrame, judged: DataFrame, clock: Clock) -> DataFrame:
-    """What was kept of the shoppers and the stored actions of a judged batch as rows of ADVANCED."""
+    """The shoppers' state and the stored actions of a judged batch as rows of ADVANCED."""
 
     def advance_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         shoppers, new = _collect(batches)

@@ -25,14 +25,14 @@ FAULTS = pa.schema([*WINDOW, ("late", pa.int64()), ("duplicates", pa.int64())])
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a batch's results go besides the tables: rejected records, and the live view of the counts."""
+    """Sinks besides the tables: rejected records, and the live view of the counts."""
 
     reject: Reject
     live: Callable[[Sequence[Count], State], None]
 
 
 class ClicksMicroBatch(WindowCounts):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of the clicks pipeline; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, windows: Windows, outputs: Outputs) -> None:
         super().__init__(files, Counted(ProductView, LABEL), windows, outputs.reject)

@@ -53,12 +53,12 @@ class EventTable:
     outcome: Outcome = Outcome.STORED
 
     def number(self, summary: BatchSummary) -> int:
-        """How many rows a batch adds."""
+        """Number of rows a batch adds."""
         counts = summary.by_outcome[self.outcome].items()
         return sum(number for (_, label), number in counts if self.labels is None or label in self.labels)
 
     def rows(self, judged: DataFrame) -> DataFrame:
-        """What a judged batch adds."""
+        """Rows that a judged batch adds."""
         wanted = F.col("value").isNotNull() & (F.col("outcome") == self.outcome)
         if self.labels is not None:
             wanted &= F.col("label").isin(sorted(self.labels))
@@ -147,7 +147,7 @@ def file_names(written: Sequence[str], batch: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Horizon:
-    """How long an event's identity is remembered, in microseconds.
+    """Time for which an event's identity is remembered, in microseconds.
 
     Until the closing watermark has passed the event's time by `watermark`; the time of one that comes after the
     watermark has passed it is taken to be where the watermark is, so that what is sent twice late counts once too.

@@ -25,7 +25,7 @@ TABLES = (
 
 
 class GameMicroBatch(EventTables):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of the game pipeline; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, pace: Pace, reject: Reject) -> None:
         super().__init__(files, EventSource(GameEvent, LABEL), TABLES, pace, reject)

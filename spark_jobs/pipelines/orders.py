@@ -20,7 +20,7 @@ TABLES = (
 
 
 class OrdersMicroBatch(EventTables):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of the orders pipeline; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, pace: Pace, reject: Reject) -> None:
         super().__init__(files, EventSource(OrderEvent, LABEL), TABLES, pace, reject)

@@ -54,7 +54,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What a streaming query needs: the topic it reads, its pace, and what is done with each batch.
+    """Parts of a streaming query: the topic it reads, its pace, and the function for each batch.
 
     `filters` are further queries on the same topic, `beside` such with a topic of their own, by their names.
     """

@@ -18,7 +18,7 @@ Put = Callable[[Sequence[Count]], None]
 
 
 class ViewsMicroBatch(WindowCounts):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of view counts; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, counted: Counted, windows: Windows, reject: Reject, put: Put) -> None:
         super().__init__(files, counted, windows, reject)

@@ -28,7 +28,7 @@ Load = Callable[[pa.Table, pa.Table], None]
 
 
 class VisitsMicroBatch(EventTables):
-    """What is done with each micro-batch; an instance is the function for `foreachBatch`."""
+    """Micro-batch of the visits pipeline; an instance is the function for `foreachBatch`."""
 
     def __init__(self, files: Files, pace: Pace, reject: Reject, enrichment: Enrichment, load: Load) -> None:
         super().__init__(files, EventSource(PageLog, LABEL), (), pace, reject, ("id", *FIELDS))

@@ -29,7 +29,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class Counted:
-    """What is counted: events of a contract, by the field of that path."""
+    """Events to count: their contract, and the path of the field to count by."""
 
     contract: type[Event]
     label: str

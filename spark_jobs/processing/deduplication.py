@@ -117,7 +117,7 @@ class BatchSummary:
         return result
 
     def number(self, outcome: Outcome) -> int:
-        """How many records got that outcome."""
+        """Number of records with that outcome."""
         return self.by_outcome[outcome].total()
 
     def totals(self) -> Totals:

@@ -1,4 +1,4 @@
-"""What a page log tells beyond its words: the place of its address, the browser, and who it is under a pseudonym."""
+"""Enriches page logs: the location of the address, the browser, and a pseudonym in place of the user."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ READ = ("email", "ip", "user_agent", "referrer_url")
 
 
 class GeoLocation(NamedTuple):
-    """Where an address is."""
+    """Location of an address."""
 
     country_code: str = ""
     country: str = UNKNOWN
@@ -172,7 +172,7 @@ class Agent(NamedTuple):
 
 
 def agent(header: str | None) -> Agent:
-    """What a User-Agent header tells."""
+    """Browser and system from a User-Agent header."""
     from ua_parser import parse
 
     if not header:
@@ -202,7 +202,7 @@ def pseudonym(key: str, text: str) -> str:
 
 @dataclass(frozen=True)
 class Enrichment:
-    """How page logs are enriched; it goes to the workers.
+    """Enriches page logs in the workers.
 
     Attributes:
         databases: the files of locations by their names among Spark's files, or by their paths; the first that knows an

@@ -49,7 +49,7 @@ TAGGED_ROWS = from_arrow_schema(TAGGED)
 
 @dataclass(frozen=True)
 class Rule:
-    """What makes a record late; times in microseconds, `closed` and `newest` since the epoch.
+    """Rule of lateness; times in microseconds, `closed` and `newest` since the epoch.
 
     Attributes:
         window: length of the tumbling windows.
@@ -116,7 +116,7 @@ class Tagged:
 
     @property
     def has_rejected(self) -> bool:
-        """Whether one of the records is rejected."""
+        """True if one of the records is rejected."""
         return any(reason is not None for reason in self.reasons)
 
     def rejected(self, batch: pa.RecordBatch) -> pa.RecordBatch:

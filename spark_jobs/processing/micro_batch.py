@@ -45,7 +45,7 @@ class JudgedBatch:
 
 
 class MicroBatch(ABC):
-    """What a pipeline does with each micro-batch; an instance is the function for `foreachBatch`.
+    """A pipeline's steps for each micro-batch; an instance is the function for `foreachBatch`.
 
     `keyed_by` is the path of the contract's field that the rows of its aggregates go by, if it has a sink for such.
     """
@@ -91,7 +91,7 @@ class MicroBatch(ABC):
         self._may_be_replay = False
 
     def _final(self, summary: BatchSummary, before: Progress, after: Progress) -> int:  # noqa: ARG002
-        """How many stored records became final; none in a pipeline without windows."""
+        """Number of stored records that became final; none in a pipeline without windows."""
         return 0
 
     def _state(self, batch_id: int, before: State, summary: BatchSummary) -> State:

@@ -1,4 +1,4 @@
-"""Records in packs: byte strings of many records each, so that Spark moves and keeps few rows instead of many.
+"""Arrow record batches stored as binary cells: Spark shuffles and keeps a few rows instead of one a record.
 
 A pack is an Arrow record batch of the columns RECORDS. Records of one identity are in packs of one bucket.
 """
@@ -36,7 +36,7 @@ Kafka and since when, and its outcome so far. Times in microseconds since the ep
 
 
 class Outcome(IntEnum):
-    """What becomes of a record; SEEN are those of earlier batches that were stored then."""
+    """Outcome of a record; SEEN are those of earlier batches that were stored then."""
 
     SEEN = 0
     STORED = 1

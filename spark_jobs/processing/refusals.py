@@ -40,7 +40,7 @@ class RefusedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Refusals:
-    """What sinks have refused of a batch.
+    """Records of a batch that sinks have refused.
 
     Attributes:
         by: path of the contract's field that the rows of aggregates go by; empty where there are none.

@@ -1,4 +1,4 @@
-"""Writing to a store that may be away for a while: the batch at work waits for it, and no other pipeline does."""
+"""Retry policy of the sinks: while a store is away the batch waits for it; other pipelines go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def patiently(write: Callable[[], Result], is_away: Callable[[BaseException], bool]) -> Result:
-    """What `write` returns, tried again as long as its error says that the store is away."""
+    """Calls `write` and returns its result, tried again as long as its error says that the store is away."""
     trying = Retrying(
         retry=retry_if_exception(is_away),
         wait=wait_fixed(PAUSE_SECONDS),

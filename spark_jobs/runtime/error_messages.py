@@ -1,4 +1,4 @@
-"""What ended a job, as one line."""
+"""The cause that ended a job, as one line."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where results go: Parquet tables, dead letters, MySQL, Cassandra, PostgreSQL, Kafka."""
+"""Sinks: Parquet tables, dead letters, MySQL, Cassandra, PostgreSQL, Kafka."""

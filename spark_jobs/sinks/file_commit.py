@@ -52,7 +52,7 @@ def remove_others(files: Files, table: str, pattern: str, names: Collection[str]
 
 
 def locations_of(files: Files) -> Locations:
-    """Where the days of the pipeline's tables are."""
+    """Folders of the days of the pipeline's tables."""
     return (
         partition_locations.decode_note(files.read(partition_locations.NOTE))
         if files.exists(partition_locations.NOTE)

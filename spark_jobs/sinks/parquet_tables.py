@@ -50,7 +50,7 @@ class BatchTable:
 
 
 def batch_name(batch: int) -> str:
-    """How the names of the files begin that a batch makes."""
+    """Prefix of the names of the files that a batch makes."""
     return f"batch-{batch:010d}"
 
 

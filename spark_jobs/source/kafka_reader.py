@@ -64,7 +64,7 @@ class Range(NamedTuple):
 
 
 def of_batch(files: Files, topic: str, batch: int) -> list[Range]:
-    """What a batch of the query with the checkpoint in the folder reads, less what is lost by the query's note.
+    """Offset ranges of a batch of the query with the checkpoint in the folder, less those skipped by the query's note.
 
     Raises:
         LostRecordsError: when a partition ends before its beginning, or is gone.
@@ -75,7 +75,7 @@ def of_batch(files: Files, topic: str, batch: int) -> list[Range]:
 
 
 def lost_of_batch(files: Files, batch: int) -> list[OffsetGap]:
-    """What a batch cannot read any more, by the query's note."""
+    """Offset ranges that a batch cannot read any more, by the query's note."""
     if not files.exists(lost_records.NOTE):
         return []
     note = lost_records.decode_skip_note(files.read(lost_records.NOTE))
@@ -84,7 +84,7 @@ def lost_of_batch(files: Files, batch: int) -> list[OffsetGap]:
 
 
 def _planned(files: Files, topic: str, batch: int) -> list[Range]:
-    """What Spark wrote down before a batch."""
+    """End offsets that Spark wrote down before a batch."""
     ends = checkpoint_progress.parse_offsets(files.read(f"checkpoint/offsets/{batch}"), topic)
     if batch:
         begins = checkpoint_progress.parse_offsets(files.read(f"checkpoint/offsets/{batch - 1}"), topic)

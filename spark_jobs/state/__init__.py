@@ -1,1 +1,1 @@
-"""What a pipeline carries from one micro-batch to the next."""
+"""State that a pipeline carries from one micro-batch to the next."""

@@ -1,4 +1,4 @@
-"""What a shopper did, action after action: counts for the leader board, and carts whose time is over.
+"""State of shoppers, action after action: counts for the leader board, and carts whose time is over.
 
 All times are microseconds since the epoch. An action is settled once its window is closed: none that is older can come
 after it. Only then it moves the shopper's cart, so the outcome depends on the order of the times alone.
@@ -42,7 +42,7 @@ class OpenCart(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Shopper(msgspec.Struct, array_like=True, frozen=True):
-    """What is kept of a shopper: the cart, as far as the settled actions go, and the actions after them."""
+    """State of a shopper: the cart, as far as the settled actions go, and the actions after them."""
 
     cart: OpenCart | None = None
     actions: tuple[CartAction, ...] = ()
@@ -50,7 +50,7 @@ class Shopper(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True)
 class Clock:
-    """How far the pipeline has come.
+    """Event time of the pipeline.
 
     Attributes:
         window: length of the leader board's windows.
@@ -73,7 +73,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a batch makes of a shopper: what is kept, the carts whose time is over, and the counts that changed."""
+    """Result of a batch for a shopper: the new state, the carts whose time is over, and the counts that changed."""
 
     shopper: Shopper
     timed_out: Sequence[OpenCart]

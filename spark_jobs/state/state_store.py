@@ -1,4 +1,4 @@
-"""What a pipeline carries from one micro-batch to the next, as files beside its tables.
+"""State of a pipeline between micro-batches, as files beside its tables.
 
 The folder `state/<batch>` appears in one step, as the last of a batch. It holds `state.json` and the rows that are
 still needed, as Parquet. A replayed batch starts from the folder before its own.

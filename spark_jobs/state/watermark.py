@@ -22,7 +22,7 @@ LONG_AGO = -(2**62)
 
 
 class Partition(msgspec.Struct, frozen=True):
-    """What was read of one Kafka partition.
+    """Progress in one Kafka partition.
 
     Attributes:
         next_offset: the offset after the last record that was read.
@@ -36,7 +36,7 @@ class Partition(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a pipeline has come.
+    """Progress of a pipeline.
 
     Attributes:
         closed: the closing watermark; windows that end by then are final.
@@ -79,7 +79,7 @@ class Read(msgspec.Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How the closing watermark follows the events.
+    """Rules by which the closing watermark follows the events.
 
     Attributes:
         watermark: how long it lies behind the slowest partition.
