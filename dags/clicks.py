@@ -68,7 +68,7 @@ def wait_for_result() -> PokeReturnValue:
 
 
 def make_staging(context: Any) -> None:
-    """Makes `commerce_staging` anew before each try, so that what is written there is that try and nothing else."""
+    """Creates `commerce_staging` again before each try, so that what is written there is that try and nothing else."""
     from eventmill.databases import mysql
     from ops.maintenance import export
 
@@ -149,15 +149,15 @@ def export(settings: Settings) -> BaseOperator:
     if settings.export_by == "load-data":
         return BashOperator(
             task_id="export",
-            doc_md="Makes MySQL's `commerce_staging` anew and hands the files of the Hive table `commerce` to MySQL's "
-            "`LOAD DATA`, into that; a second try begins anew.",
+            doc_md="Creates MySQL's `commerce_staging` again and hands the files of Hive's `commerce` to MySQL's "
+            "`LOAD DATA`, into that; a second try starts over.",
             bash_command=f'"$PYTHON" -m ops.maintenance.load_data clicks {TABLE}',
             cwd=str(ROOT),
         )
     return SqoopOperator(
         task_id="export",
-        doc_md="Makes MySQL's `commerce_staging` anew and exports the Hive table `commerce` there, by Sqoop and "
-        "HCatalog; a second try begins anew.",
+        doc_md="Creates MySQL's `commerce_staging` again and exports the Hive table `commerce` there, by Sqoop and "
+        "HCatalog; a second try starts over.",
         pre_execute=make_staging,
         cmd_type="export",
         table=f"{TABLE}{STAGING_SUFFIX}",

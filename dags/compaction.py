@@ -1,6 +1,6 @@
 """### Small files
 
-Every night, or as `COMPACTION_SCHEDULE` says: writes the many small files of closed days anew, as few large ones, in
+Every night, or as `COMPACTION_SCHEDULE` says: rewrites the many small files of closed days as few large ones, in
 each pipeline's Parquet tables. Hive and Presto see a day's old files or its new ones; the continuous jobs go on
 meanwhile. The logs tell the files and the time of a scan before and after.
 

@@ -1,7 +1,7 @@
 """### The shop's orders, from its database to the warehouse
 
 Every five minutes, or as `ORDERS_SCHEDULE` says: imports the rows that `orders` and `completed_orders` got since the
-last time from MySQL to the lake on HDFS by Sqoop, cleans them, and writes the days that they change anew; Hive and
+last time from MySQL to the lake on HDFS by Sqoop, cleans them, and rewrites the days that they change; Hive and
 Presto see a day's old rows or its new ones. Lines that are broken are kept with the reason. While the shop has no row,
 a run ends after `anything_new`.
 
@@ -52,7 +52,7 @@ def anything_new() -> None:
 
 @task
 def publish() -> None:
-    """Points the partitions of the days that were written anew to their new folders."""
+    """Points the partitions of the days that were rewritten to their new folders."""
     warehouse.publish_plan(load())
 
 
@@ -90,7 +90,7 @@ def clean(settings: Settings) -> SparkSubmitOperator:
         "warehouse",
         task_id="clean",
         doc_md="Checks types and values of what is new in the lake, keeps broken lines with their reason, drops "
-        "copies, applies completions, and writes the days that this changes anew.",
+        "copies, applies completions, and rewrites the days that this changes.",
     )
 
 

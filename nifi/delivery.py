@@ -43,7 +43,7 @@ class Partitioner(DefaultPartitioner):  # type: ignore[misc]
 class Delivery:
     """State of one FlowFile's messages: acknowledged, on their way, and still to be sent.
 
-    A message on its way stays with the idempotent producer, which repeats it until Kafka has it once: sending it anew
+    A message on its way stays with the idempotent producer, which repeats it until Kafka has it once: sending it again
     is what would double it. So a delivery that did not finish is continued, never started again.
     """
 

@@ -54,7 +54,7 @@ def run(
 
 @app.command()
 def warehouse() -> None:
-    """Clean what is new in the shop's lake, and write the days of the warehouse that it changes anew."""
+    """Clean what is new in the shop's lake, and rewrite the days of the warehouse that it changes."""
     settings = load()
     logs.start_logging(settings)
     spark = spark_session(settings, "warehouse")

@@ -25,7 +25,7 @@ class ReadSpan(NamedTuple):
 def starts(positions: Positions, held: Mapping[TopicPosition, ReadSpan]) -> dict[TopicPosition, int]:
     """Start offset by partition; one without a position gives its share of the topic's last records.
 
-    Records that are no longer kept are left out. A position beyond the end is of a topic that was made anew.
+    Records that are no longer kept are left out. A position beyond the end is of a topic that was created again.
     """
     known = {
         place: positions[place] for place, span in held.items() if positions.get(place, span.stop + 1) <= span.stop

@@ -127,7 +127,7 @@ class Ledger:
         return (0, unread) if unexplained > 0 and unread else (unexplained, 0)
 
     def _begin_anew(self, held: Mapping[int, OffsetRange], done: Done) -> None:
-        """Begin with what the job says where Kafka has removed records unread, and where the job has begun anew."""
+        """Begin with what the job says where Kafka has removed records unread, and where the job has started over."""
         if any(done.offsets.get(number, 0) < read for number, read in self._read.items()):
             self._read, self._without = {}, 0
         if any(self._read.get(number, 0) < bounds.first for number, bounds in held.items()):

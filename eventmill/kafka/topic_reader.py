@@ -109,7 +109,7 @@ def _offsets(client: Consumer, topic: str, partitions: list[int], moment: int) -
 
 
 def topic_id(settings: Settings, topic: str) -> str:
-    """The identity that Kafka gave a topic when it was made: one of the same name that is made anew has another."""
+    """The identity that Kafka gave a topic when it was made: one of the same name that is created again has another."""
     from confluent_kafka import TopicCollection
     from confluent_kafka.admin import AdminClient
 

@@ -62,7 +62,7 @@ def gaps(settings: Settings, query: str, topic: str) -> list[OffsetGap]:
     """Offsets of a topic that Kafka removed before the query read them, less those skipped; none before its start.
 
     Raises:
-        LostRecordsError: when the topic is gone, or was made anew.
+        LostRecordsError: when the topic is gone, or was created again.
     """
     done = checkpoint_progress.committed_of(settings, query, topic)
     if not done:
@@ -80,11 +80,12 @@ def gaps_between(
     Raises:
         LostRecordsError: when a partition ends before the query goes on.
     """
-    if anew := {number: offset for number, offset in begin.items() if number not in held or held[number].end < offset}:
-        ends = {number: held[number].end if number in held else 0 for number in anew}
+    behind = {number: offset for number, offset in begin.items() if number not in held or held[number].end < offset}
+    if behind:
+        ends = {number: held[number].end if number in held else 0 for number in behind}
         raise LostRecordsError(
-            f"topic {topic} was made anew: {query} has read its partitions up to {anew}, and they end at {ends}; what "
-            "it had not read before is lost. "
+            f"topic {topic} was created again: {query} has read its partitions up to {behind}, and they end at {ends}; "
+            "what it had not read before is lost. "
             f"Start over by deleting {partition_locations.path(query, '')} on HDFS as a whole"
         )
     both = ((number, begin.get(number, 0), bounds.first) for number, bounds in sorted(held.items()))

@@ -1,6 +1,6 @@
 """The shop's warehouse as Hive and Presto see it: each day's partition is where the newest plan says.
 
-A day that changes is written anew elsewhere, and then its partition is pointed there. So a reader sees the old rows of
+A day that changes is rewritten elsewhere, and then its partition is pointed there. So a reader sees the old rows of
 a day or the new ones, whenever a process dies.
 """
 

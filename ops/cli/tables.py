@@ -35,7 +35,7 @@ def make_tables(pipeline: Annotated[str, typer.Argument(help="A pipeline such as
 
 
 def compact(pipeline: Annotated[str, typer.Argument(help="A pipeline such as game.")]) -> None:
-    """Write the files of a pipeline's closed days anew, as few large ones; its job and its readers go on meanwhile."""
+    """Rewrite the files of a pipeline's closed days as few large ones; its job and its readers go on meanwhile."""
     found = compaction.compact_pipeline(settings.load(), pipeline, lambda table, day: say(f"{table} {day}"))
     if found:
         _show(found)

@@ -1,7 +1,7 @@
 """Small files: those of closed days become few large ones, while the job goes on writing and readers go on reading.
 
 A batch adds a file to each table and day that it has rows for. Of a day that is closed, all files of finished batches
-are written anew, as few files, into a folder that the day then moves to: the note of
+are rewritten, as few files, into a folder that the day then moves to: the note of
 `eventmill/lake/partition_locations.py` says first that it moves, so that the job writes what is late into both folders;
 what the job had written before that is copied; at last Hive's partition is pointed to the new folder. So a query sees a
 day's old files or its new ones, whenever a process dies. The old ones stay for those that had begun to read them.

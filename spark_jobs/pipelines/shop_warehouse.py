@@ -1,6 +1,6 @@
 """The shop's warehouse: what the lake holds of its tables, cleaned, by day, as Parquet and as text.
 
-Of the days that new rows change, all rows are written anew into a folder of their own. The plan that comes with them
+Of the days that new rows change, all rows are rewritten into a folder of their own. The plan that comes with them
 says in which folder each day is; `eventmill/lake/warehouse.py` lets Hive follow it.
 """
 
@@ -96,7 +96,7 @@ class Warehouse:
         self._files = files
 
     def refresh(self) -> WarehousePlan | None:
-        """Write anew the days that the lake's new parts change, and the plan; None when there is nothing new."""
+        """Rewrite the days that the lake's new parts change, and the plan; None when there is nothing new."""
         before = self._newest_plan()
         parts = {table: self._parts(table) for table in TABLES}
         until = {table: max(map(_until, names), default=0) for table, names in parts.items()}

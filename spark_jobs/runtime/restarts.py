@@ -50,7 +50,7 @@ class Restarts:
 
     Attributes:
         name: of the query, such as `carts` or `carts/shopping_carts`.
-        start: begins the query anew from its checkpoint.
+        start: starts the query again from its checkpoint.
         reason: why it failed last, in one line; empty when it runs.
         since: when it failed first, or from when on it has run.
         count: how often it was started again.

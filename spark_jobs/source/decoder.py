@@ -110,7 +110,7 @@ class BatchDecoder:
         return ~canonical | (times < EARLIEST) | (times > received + AHEAD)
 
     def _slowly(self, value: bytes | None, received: int) -> tuple[Any, str | None]:
-        """The event or the reason; the event is encoded anew, so that its identity has the canonical form."""
+        """The event or the reason; the event is encoded again, so that its identity has the canonical form."""
         try:
             event = events.decode_event(self._contract, value, datetime.fromtimestamp(received / 1_000_000, UTC))
         except events.EventError as error:

@@ -102,7 +102,7 @@ def ranges_between(topic: str, begins: checkpoint_progress.Offsets, ends: checkp
     if gone := [number for number, begin in begins.items() if ends.get(number, -1) < begin]:
         raise LostRecordsError(
             f"{topic} has not got the records of its partitions {sorted(gone)} any more that were read before: was the "
-            f"topic made anew? It was read up to {dict(begins)}, and ends at {dict(ends)}"
+            f"topic created again? It was read up to {dict(begins)}, and ends at {dict(ends)}"
         )
     spans = [Range(number, begins.get(number, 0), end) for number, end in sorted(ends.items())]
     return [span for span in spans if span.first < span.end]

@@ -63,7 +63,7 @@ def test_the_loss_of_one_of_three_brokers_stops_nothing_and_loses_nothing(broker
 
 
 def wait_until_all_are_read(brokers: Containers) -> None:
-    """Read all records; a reader that meets the broker as it dies begins anew."""
+    """Read all records; a reader that meets the broker as it dies starts over."""
     found: list[str] = []
 
     def read() -> bool:

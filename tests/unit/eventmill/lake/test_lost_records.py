@@ -91,7 +91,7 @@ def test_a_topic_that_is_gone_is_never_made_anew_without_a_word_about_what_is_lo
 def test_a_topic_that_was_made_anew_is_told(engines: Engines, held: dict[int, OffsetRange]) -> None:
     engines.held = held
     with pytest.raises(
-        LostRecordsError, match=r"was made anew: .* up to \{0: 40\}, .* is lost. Start over by deleting"
+        LostRecordsError, match=r"was created again: .* up to \{0: 40\}, .* is lost. Start over by deleting"
     ):
         lost_records.require_none(settings(), QUERY, TOPIC)
 

@@ -78,7 +78,7 @@ def test_a_note_counts_while_the_job_goes_on() -> None:
 @pytest.mark.parametrize(
     "change",
     [lambda note: replace(note, topic="other"), lambda note: replace(note, topic_id="b")],
-    ids=["another topic", "made anew"],
+    ids=["another topic", "created again"],
 )
 def test_a_note_about_another_topic_is_left_aside(change: Callable[[CheckNote], CheckNote]) -> None:
     found = usable(change(NOTE))

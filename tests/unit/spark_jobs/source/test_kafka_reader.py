@@ -106,7 +106,7 @@ def test_each_range_is_a_task(spark: SparkSession) -> None:
 
 @pytest.mark.parametrize("ends", [{0: 6, 1: 9}, {1: 9}])
 def test_a_topic_that_was_made_anew_is_told(ends: dict[int, int]) -> None:
-    with pytest.raises(LostRecordsError, match=r"partitions \[0\] any more .* was the topic made anew"):
+    with pytest.raises(LostRecordsError, match=r"partitions \[0\] any more .* was the topic created again"):
         kafka_reader.ranges_between(TOPIC, {0: 7, 1: 9}, ends)
 
 
