@@ -36,7 +36,7 @@ from eventmill.text import svg_chart
 from ops.cli.display import wide
 from ops.stack import downloads
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import Supervisor
 
 BATCH = 500
@@ -92,7 +92,7 @@ class Bench:
     """Kafka, the API and the plain route."""
 
     def __init__(self) -> None:
-        self.stack = StackBeside("bench-api", 42000)
+        self.stack = IsolatedStack("bench-api", 42000)
         self.values = self.stack.settings
         self.environment = self.stack.environment | service_environment(self.values)
 

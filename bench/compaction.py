@@ -24,7 +24,7 @@ from bench.measure import run
 from eventmill.contracts.events import GameEvent
 from eventmill.kafka import producer, topics
 from ops.cli.display import wide
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 4
@@ -50,7 +50,7 @@ def events(count: int) -> Iterator[GameEvent]:
 def main(batches: Annotated[int, typer.Option(min=2, help="How many batches the job makes.")] = 80) -> None:
     """Make small files, compact them, and print what the command says."""
     console = wide()
-    beside = StackBeside("bench", 41000, game_max_offsets_per_trigger=A_BATCH)
+    beside = IsolatedStack("bench", 41000, game_max_offsets_per_trigger=A_BATCH)
     beside.remove()
     try:
         beside.eventmill("up", "kafka", "presto", "hiveserver2")
@@ -63,7 +63,7 @@ def main(batches: Annotated[int, typer.Option(min=2, help="How many batches the 
         beside.remove()
 
 
-def _produce(beside: StackBeside, count: int) -> None:
+def _produce(beside: IsolatedStack, count: int) -> None:
     settings = beside.settings
     options: dict[str, Any] = {"queue.buffering.max.messages": 2 * count}
     kafka = Producer(producer.producer_configuration(settings, "bench") | options)

@@ -33,7 +33,7 @@ from eventmill.text import svg_chart
 from ops.cli.display import wide
 from ops.maintenance import export, load_data
 from ops.stack.engines import ENGINES, service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from spark_jobs.sinks.parquet_tables import parquet
 
 PIPELINE, TABLE, PLAIN = "clicks", "commerce", "commerce_plain"
@@ -63,7 +63,7 @@ class Bench:
 
     def __init__(self, days: int) -> None:
         self.days = days
-        self.stack = StackBeside("bench", 41000)
+        self.stack = IsolatedStack("bench", 41000)
         self.values = self.stack.settings
         self.environment = self.stack.environment | service_environment(self.values)
         self.file = self.stack.state_dir / "rows.csv"

@@ -30,7 +30,7 @@ from eventmill.config.settings import ROOT
 from eventmill.databases import mysql
 from eventmill.kafka import topic_reader, topics
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 
 USERS = 50
 LOG = ROOT / ".eventmill" / "bench-filter.log"
@@ -42,7 +42,7 @@ class Bench:
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
-        self.stack = StackBeside("bench", 41000)
+        self.stack = IsolatedStack("bench", 41000)
         self.values = self.stack.settings
         self.environment = self.stack.environment | service_environment(self.values)
 

@@ -32,7 +32,7 @@ from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables
 from ops.cli.display import wide
 from ops.stack import native_stack, provisioning
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import Supervisor
 
 PAUSE = 0.3
@@ -139,7 +139,7 @@ def main(
 ) -> None:
     """Run the benchmark and print its tables."""
     console = wide()
-    beside = StackBeside("bench", 41000, enabled_pipelines=pipelines)
+    beside = IsolatedStack("bench", 41000, enabled_pipelines=pipelines)
     values = beside.settings
     beside.remove()
     try:

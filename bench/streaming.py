@@ -33,7 +33,7 @@ from ops.cli.display import wide
 from ops.datagen import ground_truth
 from ops.stack.downloads import UV
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 
 FLINK = ROOT / ".venv-flink"
 COMMERCE = "/eventmill/clicks/commerce"
@@ -63,7 +63,7 @@ class Bench:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.stack = StackBeside("bench", 41000, clicks_live="false")
+        self.stack = IsolatedStack("bench", 41000, clicks_live="false")
         self.values = self.stack.settings
         self.environment = self.stack.environment | service_environment(self.values)
         self.clicks = self.stack.state_dir / "clicks.json"

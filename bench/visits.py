@@ -25,12 +25,12 @@ from rich.table import Table
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from eventmill.contracts.events import PageLog, decode_many
-from eventmill.kafka import forwarder as forward
+from eventmill.kafka import forwarder
 from eventmill.kafka import producer, topics
 from ops.datagen import page_logs
 from ops.datagen.spec import Spec
 from ops.senders import source_cluster
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import Supervisor
 from spark_jobs.processing import enrichment, location_databases
 from spark_jobs.processing.enrichment import COPIED, ENRICHED, READ, Enrichment
@@ -88,7 +88,7 @@ class Copying:
     """A source cluster, our cluster and the forwarder on a stack of their own."""
 
     def __init__(self) -> None:
-        self.stack = StackBeside("bench", 41000)
+        self.stack = IsolatedStack("bench", 41000)
         self.values: Settings = self.stack.settings
         self.supervisor = Supervisor(self.values)
 
@@ -96,7 +96,7 @@ class Copying:
         """Fill the source's topic."""
         self.stack.remove()
         self.stack.eventmill("up", "kafka", "source-kafka")
-        forward.apply_topics(self.values)
+        forwarder.apply_topics(self.values)
         source_cluster.send_page_logs(self.values, file, 60)
         self.count = count
 
@@ -114,7 +114,7 @@ class Copying:
             name = f"copy-{time.monotonic_ns()}"
             client.create_topics({name: {"num_partitions": self.values.visits_partitions, "replication_factor": 1}})
         options: dict[str, Any] = {"group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False}
-        consumer = Consumer({**forward.source_configuration(self.values), **options})
+        consumer = Consumer({**forwarder.source_configuration(self.values), **options})
         consumer.subscribe([self.values.forward_topic])
         sink = Producer(producer.producer_configuration(self.values, name) | {"acks": "all", "linger.ms": 20})
         done, begun = 0, 0.0
@@ -129,7 +129,7 @@ class Copying:
         return done / (time.monotonic() - begun)
 
     def _copied(self) -> int:
-        return sum(part.copied for part in forward.forwarder_status(self.values))
+        return sum(part.copied for part in forwarder.forwarder_status(self.values))
 
 
 def main(

@@ -39,13 +39,13 @@ def download(run: str) -> str:
 
     The file appears whole or not at all; an empty one fails the task. A file with the same content is not sent again.
     """
-    from eventmill.lake import download as landing
+    from eventmill.lake import download as downloads
     from ops.senders import nifi_inbox
 
     settings = load()
     folder = settings.state_dir / "airflow" / "landing" / "clicks"
-    landed = landing.download(settings.clicks_export, folder / run / "clicks.json")
-    landing.prune(folder, KEEP_LANDINGS)
+    landed = downloads.download(settings.clicks_export, folder / run / "clicks.json")
+    downloads.prune(folder, KEEP_LANDINGS)
     return nifi_inbox.send_file(landed, settings, pipeline="clicks").name
 
 
@@ -137,7 +137,7 @@ def count_platforms(settings: Settings) -> SparkSubmitOperator:
 
 def hive_table() -> HiveOperator:
     """The external table and its partitions."""
-    return dag_factory.hive_tables(
+    return dag_factory.hive_tables_task(
         "clicks",
         task_id="hive_table",
         doc_md="Makes the external tables of `sql/hive/clicks.sql` where they are missing, and finds new days.",

@@ -59,7 +59,7 @@ def store_events(settings: Settings) -> SparkSubmitOperator:
 
 def hive_tables() -> HiveOperator:
     """The external tables and their partitions."""
-    return dag_factory.hive_tables(
+    return dag_factory.hive_tables_task(
         PIPELINE,
         task_id="hive_tables",
         doc_md="Makes the external tables of `sql/hive/game.sql` where they are missing, and finds new days.",

@@ -96,7 +96,7 @@ def clean(settings: Settings) -> SparkSubmitOperator:
 
 def hive_tables() -> HiveOperator:
     """The external tables."""
-    return dag_factory.hive_tables(
+    return dag_factory.hive_tables_task(
         "warehouse",
         task_id="hive_tables",
         doc_md="Makes the external tables of `sql/hive/warehouse.sql` where they are missing.",

@@ -21,7 +21,7 @@ KEPT_LONG = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Looks:
+class ViewRows:
     """Views of each product or order, from one time to the other, in UTC."""
 
     begin: datetime
@@ -59,12 +59,12 @@ def board(span: timedelta, top: int) -> leaderboard.Leaderboard | None:
 
 
 @st.cache_data(ttl=KEPT, max_entries=100, show_spinner=False)
-def recent_views(table: view_counts.Table, span: timedelta) -> Looks | None:
+def recent_views(table: view_counts.Table, span: timedelta) -> ViewRows | None:
     """The looks of the newest windows that cover that span; None when nobody looked yet."""
     end = newest_end(table, span)
     if end is None:
         return None
-    return Looks(end - span, end, view_counts.views_between(settings.load(), table, end - span, end))
+    return ViewRows(end - span, end, view_counts.views_between(settings.load(), table, end - span, end))
 
 
 @st.cache_data(ttl=REFRESH, max_entries=10, show_spinner=False)

@@ -62,8 +62,8 @@ def console(read: Read, topics: list[str], keys: Keys) -> Blueprint:
     @blueprint.get("/v1/console")
     def recent() -> Response:
         keys.admit({name.lower(): value for name, value in request.headers.items()}, request.remote_addr or "")
-        helping = read(_positions(request.args.getlist("cursor")))
-        shown = Shown(cursor.encode_cursor(helping.positions), helping.behind, topics, helping.events)
+        batch = read(_positions(request.args.getlist("cursor")))
+        shown = Shown(cursor.encode_cursor(batch.positions), batch.behind, topics, batch.events)
         return Response(msgspec.json.encode(shown), mimetype=request_body.JSON, headers={"Cache-Control": "no-store"})
 
     blueprint.after_request(harden)

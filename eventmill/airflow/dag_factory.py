@@ -13,7 +13,7 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from eventmill.config import disk
 from eventmill.config.settings import ROOT, Settings, load
-from eventmill.lake import hive_tables as tables
+from eventmill.lake import hive_tables
 from eventmill.spark.configuration import spark_configuration
 from eventmill.text.printable import visible
 
@@ -47,7 +47,7 @@ DEFAULTS = {
 
 def find_days(pipeline: str) -> str:
     """The statements by which Hive finds the days of a pipeline's tables, as of the moment that the task runs."""
-    return tables.find_days(load(), pipeline)
+    return hive_tables.find_days(load(), pipeline)
 
 
 MACROS = {"find_days": find_days, "visible": visible}
@@ -70,12 +70,12 @@ def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) ->
     )
 
 
-def hive_tables(pipeline: str, *, task_id: str, doc_md: str) -> HiveOperator:
+def hive_tables_task(pipeline: str, *, task_id: str, doc_md: str) -> HiveOperator:
     """The pipeline's external tables and their days; the DAG looks for templates in `tables.FOLDER`, and has MACROS."""
     return HiveOperator(
         task_id=task_id,
         doc_md=doc_md,
-        hql=f"{{% include '{tables.script(pipeline).name}' %}}\n{{{{ find_days('{pipeline}') }}}}",
+        hql=f"{{% include '{hive_tables.script(pipeline).name}' %}}\n{{{{ find_days('{pipeline}') }}}}",
         mapred_job_name=f"eventmill-{pipeline}",
     )
 

@@ -13,7 +13,7 @@ CHUNK = 1 << 20
 TIMEOUT = 60
 
 
-class LandingError(RuntimeError):
+class DownloadError(RuntimeError):
     """A download cannot be used; the message says why."""
 
 
@@ -21,7 +21,7 @@ def download(url: str, target: Path) -> Path:
     """Stream a file to the disk, whole or not at all; returns `target`.
 
     Raises:
-        LandingError: when it is empty.
+        DownloadError: when it is empty.
         requests.RequestException: when the server refuses it or breaks off.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def download(url: str, target: Path) -> Path:
         for chunk in reply.iter_content(CHUNK):
             file.write(chunk)
         if not file.tell():
-            raise LandingError(f"{url} is empty")
+            raise DownloadError(f"{url} is empty")
     return target
 
 

@@ -25,9 +25,8 @@ from eventmill.lake import checkpoint_progress
 from eventmill.spark import job_state
 from eventmill.text import svg_chart
 from eventmill.text.terminal import Console
-from ops.cli import clients, jobs, stack, tables, verify
+from ops.cli import clients, jobs, sql, stack, tables, verify
 from ops.cli import data as data_commands
-from ops.cli import sql as sql_commands
 from ops.cli.display import changing
 from ops.reports import demo
 from ops.stack.supervisor import StackError, Supervisor
@@ -142,30 +141,30 @@ def _show_game(_values: Settings, console: Console) -> None:
     console.rule("game: players → Kafka → Spark → Hive → Presto")
     tables.make_tables(GAME)
     for name in ("game-purchases", "game-spending", "guild-sizes"):
-        sql_commands.ask_named(name)
+        sql.ask_named(name)
 
 
 def _show_carts(_values: Settings, console: Console) -> None:
     """Show what MySQL and Presto make of the carts."""
     console.rule("carts: shoppers → API → Kafka → Spark → MySQL, Hive → Presto")
     tables.make_tables(CARTS)
-    sql_commands.leaderboard(last="1h", once=True)
+    sql.leaderboard(last="1h", once=True)
     for name in ("abandoned-by-day", "abandoned-products"):
-        sql_commands.ask_named(name)
+        sql.ask_named(name)
 
 
 def _show_orders(values: Settings, console: Console) -> None:
     """Show what Presto and Cassandra make of the orders."""
     console.rule("orders: shop → MySQL, Kafka → Spark → Hive, Cassandra")
     tables.make_tables(ORDERS)
-    sql_commands.ask_named("orders-by-day")
+    sql.ask_named("orders-by-day")
     console.print(_most_viewed(values))
 
 
 def _show_visits(_values: Settings, console: Console) -> None:
     """Show what PostgreSQL makes of the visits."""
     console.rule("visits: source cluster → Kafka → Spark → PostgreSQL")
-    sql_commands.ask_named("top-countries")
+    sql.ask_named("top-countries")
 
 
 def _most_viewed(values: Settings) -> Table:

@@ -21,7 +21,7 @@ import numpy as np
 
 from eventmill.config.atomic_files import write_lines
 from eventmill.config.settings import ROOT
-from ops.datagen import ground_truth as truths
+from ops.datagen import ground_truth
 from ops.datagen.faults import PAGE_LOG_FAULTS, Event
 from ops.datagen.ground_truth import PageLogsTruth, Planted
 from ops.datagen.product_views import CHUNK, Plant, Progress, due, skewed, uuids
@@ -216,7 +216,7 @@ def write_page_logs(plan: Spec, path: Path, truth_path: Path, on_progress: Progr
     generator = PageLogGenerator(plan)
     write_lines(path, generator.chunks(), on_progress)
     result = generator.truth()
-    truths.write_truth(result, truth_path)
+    ground_truth.write_truth(result, truth_path)
     return result
 
 
@@ -226,4 +226,4 @@ def read_truth(path: Path) -> PageLogsTruth:
     Raises:
         TruthError: when it is missing or is not what `write_page_logs` writes.
     """
-    return truths.read_as(path, PageLogsTruth)
+    return ground_truth.read_as(path, PageLogsTruth)

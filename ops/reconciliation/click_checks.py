@@ -15,7 +15,7 @@ import msgspec
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from ops.datagen.ground_truth import Expected, Truth
-from ops.reconciliation import checks as balance
+from ops.reconciliation import checks as common
 from ops.reconciliation.checks import Difference, equal
 from ops.reconciliation.click_snapshot import ClickSnapshot, Counts, Key
 from ops.reconciliation.last_check import Taken
@@ -76,10 +76,10 @@ def click_report(
 ) -> ClickReport:
     """All checks of a pipeline: the balance, and where given the count from Kafka and the truth."""
     checks = [
-        balance.check_balance(evidence),
+        common.check_balance(evidence),
         _job(evidence),
-        balance.check_waiting(evidence, allow_waiting),
-        balance.check_offsets(evidence),
+        common.check_waiting(evidence, allow_waiting),
+        common.check_offsets(evidence),
         _days(evidence),
         _export(evidence),
     ]
@@ -129,7 +129,7 @@ def _job(evidence: ClickSnapshot) -> Iterator[Difference]:
         "duplicates": evidence.duplicates.total(),
         "late": evidence.late.total(),
     }
-    return balance.check_job(evidence, found)
+    return common.check_job(evidence, found)
 
 
 def _days(evidence: ClickSnapshot) -> Iterator[Difference]:
@@ -221,7 +221,7 @@ def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> C
 
 def _notes(evidence: ClickSnapshot, again: Recount | None, truth: Truth | None) -> Iterator[str]:
     """Remarks that are no difference."""
-    yield from balance.notes(evidence)
+    yield from common.notes(evidence)
     if not evidence.exported:
         yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
     elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():

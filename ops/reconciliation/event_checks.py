@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ops.reconciliation import checks as balance
+from ops.reconciliation import checks as common
 from ops.reconciliation.checks import Difference, equal
 from ops.reconciliation.event_snapshot import EventSnapshot
 from ops.reconciliation.last_check import Taken
@@ -58,10 +58,10 @@ class EventReport(msgspec.Struct, frozen=True):
 def event_report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
     """All checks of a pipeline."""
     checks = [
-        balance.check_balance(evidence),
+        common.check_balance(evidence),
         _job(evidence),
-        balance.check_waiting(evidence, allow_waiting),
-        balance.check_offsets(evidence),
+        common.check_waiting(evidence, allow_waiting),
+        common.check_offsets(evidence),
         _identities(evidence),
         _parts(evidence),
         _promises(evidence),
@@ -80,7 +80,7 @@ def event_report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool 
         lost=evidence.lost(),
         taken=evidence.from_before(),
         differences=[difference for check in checks for difference in check],
-        notes=list(balance.notes(evidence)),
+        notes=list(common.notes(evidence)),
     )
 
 
@@ -92,7 +92,7 @@ def _job(evidence: EventSnapshot) -> Iterator[Difference]:
         "duplicates": evidence.rows.duplicates - evidence.rows.remote,
         "late": evidence.rows.late,
     }
-    return balance.check_job(evidence, found)
+    return common.check_job(evidence, found)
 
 
 def _identities(evidence: EventSnapshot) -> Iterator[Difference]:

@@ -14,7 +14,7 @@ from eventmill.config.settings import ENV_FILE, ROOT, Settings
 from ops.stack.preflight import is_free
 
 
-class StackBeside:
+class IsolatedStack:
     """Runs the command line and other programs against a stack of its own.
 
     `name` becomes the state folder `.eventmill/<name>`; ports are the free ones from `first_port` on; `values` are

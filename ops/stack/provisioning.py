@@ -7,8 +7,7 @@ from collections.abc import Callable
 from eventmill.config.settings import Settings, load
 from eventmill.databases import cassandra, mysql, postgres
 from eventmill.kafka import forwarder, topics
-from eventmill.lake import hive_tables as tables
-from eventmill.lake import warehouse
+from eventmill.lake import hive_tables, warehouse
 from nifi import deploy
 
 OF_PIPELINES = (
@@ -37,12 +36,12 @@ def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None)
 def make_hive_tables(settings: Settings) -> int:
     """Make the Hive tables of all enabled pipelines and find their days; returns how many Hive did not know."""
     found = sum(
-        sum(tables.apply_hive_tables(settings, pipeline).values())
+        sum(hive_tables.apply_hive_tables(settings, pipeline).values())
         for pipeline in settings.pipelines
-        if pipeline in tables.pipelines()
+        if pipeline in hive_tables.pipelines()
     )
     if "orders" in settings.pipelines:
-        tables.apply_hive_tables(settings, "warehouse")
+        hive_tables.apply_hive_tables(settings, "warehouse")
         found += warehouse.restore(settings)
     return found
 

@@ -81,7 +81,7 @@ def tagger(
     """The function for `map_records` that decodes and tags the records of one task; the rest as for Tagging."""
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tagging, judged = Tagging(contract, label, rule, keep, refusals), []
+        tagging, judged = LatenessStep(contract, label, rule, keep, refusals), []
         for batch in batches:
             tagged = tagging.judge(batch)
             judged.append(tagged.records)
@@ -129,7 +129,7 @@ class Tagged:
         return rows(TAGGED, columns)
 
 
-class Tagging:
+class LatenessStep:
     """Judges the batches of one task, one after the other.
 
     `label` is the path of the field to count by. Without a rule nothing is late. The fields of the paths in `keep` stay

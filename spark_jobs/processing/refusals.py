@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from spark_jobs.processing.retry import patiently
+from spark_jobs.processing.retry import with_retries
 
 RecordPosition = tuple[int, int]
 """A record's Kafka partition and offset."""
@@ -120,7 +120,7 @@ class Sink(Generic[Row]):
         return []
 
     def _patiently(self, write: Callable[[Sequence[Row]], None], rows: Sequence[Row]) -> None:
-        patiently(lambda: write(rows), self.is_away)
+        with_retries(lambda: write(rows), self.is_away)
 
     def _is_refusal(self, error: Exception) -> bool:
         return isinstance(error, UNWRITABLE) or self.is_refusal(error)

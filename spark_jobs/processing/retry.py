@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-def patiently(write: Callable[[], Result], is_away: Callable[[BaseException], bool]) -> Result:
+def with_retries(write: Callable[[], Result], is_away: Callable[[BaseException], bool]) -> Result:
     """Calls `write` and returns its result, tried again as long as its error says that the store is away."""
     trying = Retrying(
         retry=retry_if_exception(is_away),

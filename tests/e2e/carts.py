@@ -16,7 +16,7 @@ from ops.datagen import cart_truth
 from ops.datagen.cart_truth import CartsTruth
 from ops.reconciliation import snapshot
 from ops.reports import demo
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.pipeline import Pipeline
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -41,7 +41,7 @@ class Sample:
 class Carts(Pipeline):
     """The carts pipeline of one stack."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "carts")
 
     def generate(self, folder: Path, name: str, *options: str) -> Sample:

@@ -13,7 +13,7 @@ from ops.datagen import ground_truth
 from ops.datagen.ground_truth import Truth
 from ops.reports import demo
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.pipeline import Pipeline
 
 Counts = dict[tuple[str, str], int]
@@ -40,7 +40,7 @@ class Sample:
 class Clicks(Pipeline):
     """The clicks pipeline of one stack."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "clicks")
 
     def generate(self, folder: Path, name: str, *options: str) -> Sample:

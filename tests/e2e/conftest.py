@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from eventmill.config.settings import ROOT
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
 from tests.e2e.game import Game
@@ -32,9 +32,9 @@ def disk() -> Iterator[SmallDisk]:
 
 
 @pytest.fixture(scope="session")
-def doors(disk: SmallDisk) -> Iterator[StackBeside]:
+def doors(disk: SmallDisk) -> Iterator[IsolatedStack]:
     """A stack with nothing in it, beside the user's own; only what an event API of its own needs runs for sure."""
-    beside = StackBeside(
+    beside = IsolatedStack(
         f"{disk.folder.name}/stack",
         31000,
         clicks_trigger_seconds=2,
@@ -55,14 +55,14 @@ def doors(disk: SmallDisk) -> Iterator[StackBeside]:
 
 
 @pytest.fixture(scope="session")
-def stack(doors: StackBeside) -> StackBeside:
+def stack(doors: IsolatedStack) -> IsolatedStack:
     """The same with all services."""
     doors.eventmill("up", seconds=900)
     return doors
 
 
 @pytest.fixture
-def clicks(stack: StackBeside) -> Clicks:
+def clicks(stack: IsolatedStack) -> Clicks:
     """The clicks pipeline of the stack, its continuous job running and with nothing left to do."""
     pipeline = Clicks(stack)
     pipeline.start()
@@ -70,7 +70,7 @@ def clicks(stack: StackBeside) -> Clicks:
 
 
 @pytest.fixture
-def game(stack: StackBeside) -> Game:
+def game(stack: IsolatedStack) -> Game:
     """The game pipeline of the stack, likewise."""
     pipeline = Game(stack)
     pipeline.start()
@@ -78,7 +78,7 @@ def game(stack: StackBeside) -> Game:
 
 
 @pytest.fixture
-def carts(stack: StackBeside) -> Carts:
+def carts(stack: IsolatedStack) -> Carts:
     """The carts pipeline of the stack, likewise."""
     pipeline = Carts(stack)
     pipeline.start()

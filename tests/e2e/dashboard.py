@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from ops.stack.engines import ENGINES, service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.preflight import is_free
 
 FIRST_PORT = 32100
@@ -97,7 +97,7 @@ class Dashboard:
 
 
 @contextmanager
-def own_dashboard(stack: StackBeside, **values: object) -> Iterator[str]:
+def own_dashboard(stack: IsolatedStack, **values: object) -> Iterator[str]:
     """The address of a dashboard with other settings, as long as the block lasts."""
     port = next(port for port in count(FIRST_PORT) if is_free(port))
     own: Settings = stack.settings.model_copy(update={**values, "dashboard_port": port})

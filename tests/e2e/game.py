@@ -16,14 +16,14 @@ from eventmill.databases import named_queries
 from eventmill.kafka import dead_letters
 from eventmill.lake import hive_tables
 from eventmill.spark.session import spark_session
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.pipeline import Pipeline
 
 
 class Game(Pipeline):
     """The game pipeline of one stack."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "game")
 
     @property

@@ -11,14 +11,14 @@ from eventmill.config.polling import until
 from eventmill.databases import mysql
 from eventmill.kafka import topics
 from ops.stack.engines import ENGINES, service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.preflight import is_free
 
 FIRST_PORT = 32000
 
 
 @contextmanager
-def own_api(stack: StackBeside) -> Iterator[str]:
+def own_api(stack: IsolatedStack) -> Iterator[str]:
     """The address of such an API, as long as the block lasts."""
     names = {name: f"own-{topic}" for name, topic in stack.settings if name.endswith("_topic")}
     port = next(port for port in count(FIRST_PORT) if is_free(port))

@@ -15,14 +15,14 @@ import psutil
 from eventmill.config.polling import until
 from eventmill.lake import checkpoint_progress, partition_locations, webhdfs
 from ops.stack.engines import enabled_services
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import Supervisor
 
 
 class Pipeline:
     """One pipeline of a stack."""
 
-    def __init__(self, stack: StackBeside, name: str) -> None:
+    def __init__(self, stack: IsolatedStack, name: str) -> None:
         self.stack = stack
         self.name = name
         self.supervisor = Supervisor(stack.settings)

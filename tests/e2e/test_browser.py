@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.game import Game
 from tests.e2e.own_api import own_api
 from tests.load import Load
@@ -56,7 +56,7 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def address(stack: StackBeside) -> Iterator[str]:
+def address(stack: IsolatedStack) -> Iterator[str]:
     """The address of an API of its own."""
     with own_api(stack) as found:
         yield found
@@ -163,7 +163,7 @@ def test_the_first_page_shows_what_answers_and_where_the_records_are(chromium: B
     page.close()
 
 
-def test_the_page_of_hdfs_lists_folders(chromium: Browser, stack: StackBeside) -> None:
+def test_the_page_of_hdfs_lists_folders(chromium: Browser, stack: IsolatedStack) -> None:
     page, settings = chromium.new_page(), stack.settings
     reader = Reader(page, f"http://{settings.hdfs_host}:{settings.hdfs_http_port}")
     reader.open("/#/")

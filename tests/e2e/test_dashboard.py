@@ -20,7 +20,7 @@ from eventmill.config.polling import until
 from eventmill.databases import newest
 from eventmill.kafka import forwarder
 from ops.datagen import page_logs
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.preflight import is_free
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
@@ -73,7 +73,7 @@ AGENTS = {row["user_agent"]: (row["browser"], row["os"]) for row in read("user_a
 
 
 @pytest.fixture(scope="module")
-def logs(stack: StackBeside, tmp_path_factory: pytest.TempPathFactory) -> Logs:
+def logs(stack: IsolatedStack, tmp_path_factory: pytest.TempPathFactory) -> Logs:
     """Page logs of one day, which the star schema has."""
     pipeline, file = Pipeline(stack, "visits"), tmp_path_factory.mktemp("visits") / "logs.json"
     pipeline.start()
@@ -86,7 +86,7 @@ def logs(stack: StackBeside, tmp_path_factory: pytest.TempPathFactory) -> Logs:
 
 
 @pytest.fixture
-def dashboard(stack: StackBeside, chromium: Browser) -> Iterator[Dashboard]:
+def dashboard(stack: IsolatedStack, chromium: Browser) -> Iterator[Dashboard]:
     """A reader of the stack's dashboard."""
     page = chromium.new_page()
     reader = Dashboard(page, f"http://{stack.settings.dashboard_host}:{stack.settings.dashboard_port}")
@@ -133,7 +133,9 @@ def test_browsers_and_systems_by_hour_are_the_truth(dashboard: Dashboard, logs: 
     )
 
 
-def test_the_newest_day_with_most_views_is_shown_at_first(dashboard: Dashboard, stack: StackBeside, logs: Logs) -> None:
+def test_the_newest_day_with_most_views_is_shown_at_first(
+    dashboard: Dashboard, stack: IsolatedStack, logs: Logs
+) -> None:
     query = (
         "SELECT day, COUNT(*) AS views FROM fact_product_views JOIN dim_date USING (date_key) GROUP BY day ORDER BY day"
     )
@@ -228,7 +230,7 @@ def test_the_leader_board_is_what_mysql_has(dashboard: Dashboard, carts: Carts, 
     assert len(dashboard.rows()) == min(TOP, len(users))
 
 
-def test_orders_are_what_presto_and_cassandra_have(dashboard: Dashboard, stack: StackBeside) -> None:
+def test_orders_are_what_presto_and_cassandra_have(dashboard: Dashboard, stack: IsolatedStack) -> None:
     pipeline = Pipeline(stack, "orders")
     pipeline.start()
     stack.eventmill("shop", "run", "--rate", "1000", "--steps", "120", "--seed", "23")
@@ -243,7 +245,7 @@ def test_orders_are_what_presto_and_cassandra_have(dashboard: Dashboard, stack: 
     assert dashboard.metric("Looks") == f"{looks.total():,}"
 
 
-def test_an_engine_that_is_away_is_told_in_its_panel_alone(stack: StackBeside, chromium: Browser, logs: Logs) -> None:
+def test_an_engine_that_is_away_is_told_in_its_panel_alone(stack: IsolatedStack, chromium: Browser, logs: Logs) -> None:
     closed = next(port for port in count(32200) if is_free(port))
     with own_dashboard(stack, cassandra_port=closed, presto_port=closed, mysql_port=closed) as address:
         reader = Dashboard(chromium.new_page(), address)

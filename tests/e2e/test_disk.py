@@ -11,7 +11,7 @@ import requests
 
 from eventmill.config.disk import Reserve
 from eventmill.config.polling import until
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import log_file
 from tests.e2e.carts import Carts
 from tests.e2e.clicks import Clicks
@@ -35,7 +35,7 @@ def why_refused(api: str) -> str:
 
 
 def test_a_full_disk_costs_nothing_but_time(
-    disk: SmallDisk, stack: StackBeside, clicks: Clicks, game: Game, carts: Carts, tmp_path: Path
+    disk: SmallDisk, stack: IsolatedStack, clicks: Clicks, game: Game, carts: Carts, tmp_path: Path
 ) -> None:
     if disk.missing:
         pytest.skip(disk.missing)

@@ -21,7 +21,7 @@ from eventmill.lake import webhdfs
 from ops.maintenance import export, load_data
 from ops.maintenance.load_data import LoadError
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from spark_jobs.sinks.parquet_tables import TIME, parquet
 from tests.e2e.pipeline import Pipeline
 
@@ -49,7 +49,7 @@ Row = tuple[datetime, datetime, str, int]
 class Table:
     """The table in both places."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         self.stack = stack
         self.settings = stack.settings
         self.pipeline = Pipeline(stack, "clicks")
@@ -82,7 +82,7 @@ class Table:
 
 
 @pytest.fixture
-def table(doors: StackBeside) -> Iterator[Table]:
+def table(doors: IsolatedStack) -> Iterator[Table]:
     """An empty one."""
     doors.eventmill("up", "datanode", "mysql")
     mysql.apply_tables(doors.settings)

@@ -19,7 +19,7 @@ from eventmill.config.settings import load
 from eventmill.kafka import forwarder, topic_reader
 from eventmill.kafka.topic_reader import OffsetRange
 from ops.stack.engines import service, service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.native_stack import why_not_ready
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_cluster import MECHANISM, PASSWORD, USER, source_cluster
@@ -47,7 +47,7 @@ class Record(NamedTuple):
 class Visits(Pipeline):
     """The source's topic and its copy, from where both are equally far."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "visits")
         self.acknowledged = 0
         self._begin = datetime.now(UTC).timestamp() * 1000 - 1000
@@ -124,7 +124,7 @@ def seeded(seed: int, count: int) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def visits(stack: StackBeside) -> Visits:
+def visits(stack: IsolatedStack) -> Visits:
     """The forwarder of the stack."""
     return Visits(stack)
 
@@ -169,7 +169,7 @@ def test_a_cluster_of_several_brokers_is_copied_from_by_scram(tmp_path: Path) ->
     topic = "logs.of-others"
     login = {"forward_mechanism": MECHANISM, "forward_user": USER, "forward_password": PASSWORD}
     with source_cluster(load(), tmp_path, topic) as bootstrap:
-        own = StackBeside("scram", 36500, forward_bootstrap=bootstrap, forward_topic=topic, **login)
+        own = IsolatedStack("scram", 36500, forward_bootstrap=bootstrap, forward_topic=topic, **login)
         own.remove()
         try:
             visits = Visits(own)

@@ -21,7 +21,7 @@ from eventmill.kafka import producer, topics
 from eventmill.lake import partition_locations, webhdfs
 from eventmill.spark import job_state
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import ALL_JOBS, log_file
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.test_poison import base
@@ -45,7 +45,7 @@ Sent = Mapping[int, list[str]]
 class OwnVisits(Pipeline):
     """Visits with a topic and a database that nobody else reads, on the engines of a stack whose jobs don't run."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         own = copy(stack)
         changes = {"visits_topic": TOPIC, "postgres_database": DATABASE, "visits_trigger_seconds": 1}
         own.settings = stack.settings.model_copy(update=changes)
@@ -118,7 +118,7 @@ class OwnVisits(Pipeline):
 
 
 @pytest.fixture
-def visits(stack: StackBeside) -> Iterator[OwnVisits]:
+def visits(stack: IsolatedStack) -> Iterator[OwnVisits]:
     """Such visits; what the job of the stack's own has on HDFS is put aside meanwhile."""
     own, folder = OwnVisits(stack), partition_locations.path("visits", "").rstrip("/")
     aside = f"{folder}-aside"

@@ -14,7 +14,7 @@ from eventmill.config.polling import until
 from eventmill.databases import postgres, query_engines
 from eventmill.lake import hive_tables, partition_locations
 from ops.stack import provisioning
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.game import Game
 
 LISTINGS = (
@@ -26,7 +26,7 @@ COUNT = "SELECT `day`, COUNT(*) FROM game_events GROUP BY `day`"
 HOST = "metastore.example.org"
 
 
-def test_presto_lists_every_table_of_the_enabled_pipelines(stack: StackBeside) -> None:
+def test_presto_lists_every_table_of_the_enabled_pipelines(stack: IsolatedStack) -> None:
     provisioning.make_hive_tables(stack.settings)
     scripts = (hive_tables.script(pipeline).read_text("utf-8") for pipeline in hive_tables.pipelines())
     expected = {name for script in scripts for name in hive_tables.TABLE.findall(script)}
@@ -35,7 +35,7 @@ def test_presto_lists_every_table_of_the_enabled_pipelines(stack: StackBeside) -
 
 
 @pytest.mark.parametrize("listing", [*LISTINGS, "DESCRIBE commerce"])
-def test_a_listing_takes_no_more_than_a_second(listing: str, stack: StackBeside) -> None:
+def test_a_listing_takes_no_more_than_a_second(listing: str, stack: IsolatedStack) -> None:
     def seconds() -> Iterator[float]:
         for _ in range(3):
             begun = time.monotonic()

@@ -20,7 +20,7 @@ from eventmill.contracts.events import LineItem, OrderEvent, OrderView, ProductV
 from eventmill.databases import mysql, query_engines
 from eventmill.kafka import topic_reader
 from ops.senders.shop_customers import Customers
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.clicks import Clicks
 from tests.e2e.pipeline import Pipeline
 
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 class Shop(Pipeline):
     """The shop of one stack, and what came to its topics since."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "orders")
         self.start()
         self._begin = {topic: topic_reader.ends(stack.settings, topic) for topic in (self.orders, self.views)}
@@ -121,7 +121,7 @@ class Shop(Pipeline):
 
 
 @pytest.fixture
-def shop(stack: StackBeside) -> Shop:
+def shop(stack: IsolatedStack) -> Shop:
     """The shop of the stack."""
     return Shop(stack)
 

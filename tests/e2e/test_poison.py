@@ -19,7 +19,7 @@ from eventmill.kafka.record_sizes import RECORD_BYTES
 from eventmill.lake import checkpoint_progress
 from eventmill.spark import job_state
 from ops.reports import demo
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.supervisor import ALL_JOBS
 from tests.e2e.pipeline import Pipeline
 
@@ -82,7 +82,7 @@ def poisons(pipeline: str, time: datetime) -> Iterator[Record]:
 class Poisoned(Pipeline):
     """A pipeline that gets good records with poisons among them."""
 
-    def __init__(self, stack: StackBeside, name: str) -> None:
+    def __init__(self, stack: IsolatedStack, name: str) -> None:
         super().__init__(stack, name)
         self.topic = checkpoint_progress.topic(stack.settings, name)
         self.begin = demo.next_start(stack.settings, name if name == "carts" else "clicks")
@@ -116,7 +116,7 @@ class Poisoned(Pipeline):
 
 
 @pytest.fixture(scope="module")
-def pipelines(stack: StackBeside) -> dict[str, Poisoned]:
+def pipelines(stack: IsolatedStack) -> dict[str, Poisoned]:
     """All pipelines, after they have got and processed their poisons in one process that was never started again."""
     Pipeline(stack, "clicks").start()
     supervisor = Pipeline(stack, "clicks").supervisor
@@ -133,7 +133,7 @@ def pipelines(stack: StackBeside) -> dict[str, Poisoned]:
     return pipelines
 
 
-def restarted(stack: StackBeside) -> dict[str, int]:
+def restarted(stack: IsolatedStack) -> dict[str, int]:
     """How often queries of each pipeline were restarted."""
     return {name: state.restarts for name, state in job_state.read_states(stack.settings).items()}
 

@@ -10,13 +10,13 @@ import pytest
 
 from ops.stack import orphans
 from ops.stack.engines import enabled_services
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from ops.stack.preflight import is_free
 from tests.e2e.clicks import Clicks
 from tests.e2e.test_clicks import SOUND, assert_exact
 
 
-def kill_the_supervisor(stack: StackBeside) -> None:
+def kill_the_supervisor(stack: IsolatedStack) -> None:
     """End it at once, as a lack of memory does; `status` then says so."""
     os.kill(int((stack.state_dir / "supervisor.pid").read_text()), signal.SIGKILL)
     status = stack.eventmill("status", check=False)

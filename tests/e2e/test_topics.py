@@ -10,7 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader, topics
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 
 TOPIC = "any-clock"
 CLOCKS = {"none": 2001, "gzip": 2012, "snappy": 2020, "lz4": 2040, "zstd": 2090}
@@ -29,7 +29,9 @@ def milliseconds(year: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def test_a_topic_of_an_earlier_release_gets_the_brokers_time_whatever_clock_producers_have(doors: StackBeside) -> None:
+def test_a_topic_of_an_earlier_release_gets_the_brokers_time_whatever_clock_producers_have(
+    doors: IsolatedStack,
+) -> None:
     settings = doors.settings.model_copy(update={"game_topic": TOPIC})
     assert topics.apply_topics(settings)[TOPIC] == f"made with {settings.game_partitions} partitions"
     with topics.administration(settings) as client:

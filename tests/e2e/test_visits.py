@@ -14,7 +14,7 @@ from eventmill.databases import postgres
 from eventmill.kafka import forwarder
 from ops.datagen import page_logs
 from ops.datagen.ground_truth import PageLogsTruth
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from spark_jobs.processing.enrichment import UNKNOWN
 from tests.e2e.pipeline import Pipeline
 
@@ -41,7 +41,7 @@ JOIN dim_location USING (location_key) WHERE to_char(viewed_at, 'YYYY-MM') = %s 
 class Visits(Pipeline):
     """The visits of one stack."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         super().__init__(stack, "visits")
         self.start()
 
@@ -66,12 +66,12 @@ class Visits(Pipeline):
 
 
 @pytest.fixture
-def visits(stack: StackBeside) -> Visits:
+def visits(stack: IsolatedStack) -> Visits:
     """The visits of the stack."""
     return Visits(stack)
 
 
-def generate(stack: StackBeside, folder: Path, *options: str) -> tuple[Path, PageLogsTruth]:
+def generate(stack: IsolatedStack, folder: Path, *options: str) -> tuple[Path, PageLogsTruth]:
     """Page logs and their truth."""
     file, truth = folder / "logs.json", folder / "truth.json"
     stack.eventmill("generate", "visits", "--out", str(file), "--truth", str(truth), *options)

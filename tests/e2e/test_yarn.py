@@ -10,14 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.e2e.pipeline import Pipeline
 
 from eventmill.config.polling import until
 from eventmill.config.settings import ROOT
 from eventmill.kafka import forwarder
 from ops.stack.engines import service_environment
-from ops.stack.isolated_stack import StackBeside
+from ops.stack.isolated_stack import IsolatedStack
 from tests.e2e.clicks import Clicks
+from tests.e2e.pipeline import Pipeline
 
 EXECUTOR = "YarnCoarseGrainedExecutorBackend"
 FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "1%")
@@ -26,7 +26,7 @@ FAULTS = ("--late", "1%", "--duplicates", "1%", "--broken", "1%")
 class Jobs:
     """The jobs of both pipelines in one process, whose executors run on YARN."""
 
-    def __init__(self, stack: StackBeside) -> None:
+    def __init__(self, stack: IsolatedStack) -> None:
         self._folder = stack.state_dir
         self._environment = stack.environment | service_environment(stack.settings) | {"SPARK_MASTER": "yarn"}
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,7 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(stack: StackBeside, clicks: Clicks) -> Iterator[Jobs]:
+def jobs(stack: IsolatedStack, clicks: Clicks) -> Iterator[Jobs]:
     """Jobs on YARN instead of the stack's own."""
     clicks.supervisor.stop("jobs")
     stack.eventmill("up", "nodemanager", seconds=600)

@@ -16,7 +16,7 @@ from eventmill.config.settings import Settings
 from eventmill.kafka import forwarder, topic_reader, topics
 from eventmill.kafka.forwarder import COUNTED, Copied, ForwardError
 from eventmill.kafka.topic_reader import OffsetRange, TopicError
-from ops.cli import kafka as command
+from ops.cli import kafka
 from ops.cli.display import OutputFormat
 from ops.stack import provisioning
 from tests.support import settings as given
@@ -188,7 +188,7 @@ def test_the_command_shows_all_partitions(
 ) -> None:
     monkeypatch.setattr(settings, "load", given)
     monkeypatch.setattr(forwarder, "forwarder_status", lambda _: [Copied(0, 4, 7, 3), Copied(1, 5, 6, 1)])
-    command.status(shape)
+    kafka.status(shape)
     shown = capsys.readouterr().out
     if shape is OutputFormat.json:
         assert json.loads(shown)[0] == {"partition": 0, "copied": 4, "end": 7, "lag": 3}

@@ -51,7 +51,7 @@ def test_a_download_is_what_the_server_has(shop: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "said"),
     [
-        ("empty.json", download.LandingError, "empty.json is empty"),
+        ("empty.json", download.DownloadError, "empty.json is empty"),
         ("short.json", requests.RequestException, "1000 more expected"),
         ("missing.json", requests.HTTPError, "404"),
     ],

@@ -13,7 +13,7 @@ from eventmill.config import settings as settings_module
 from eventmill.kafka import dead_letters
 from eventmill.kafka.dead_letters import RecordId, Rejected, RejectedError
 from eventmill.kafka.replay import ReplayResult
-from ops.cli import rejected as commands
+from ops.cli import rejected
 from ops.maintenance.dead_letter_editor import Draft
 from tests.support import settings
 from tests.unit.eventmill.kafka.test_replay import EVENT, GAME
@@ -45,7 +45,7 @@ def test_the_text_is_offered_again_until_it_keeps_the_contract(
     editor(tmp_path, monkeypatch, HOST, COST)
     monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
     draft = Draft(record.value, "events-0-17")
-    outgoing = commands._edited(GAME, record, draft)
+    outgoing = rejected._edited(GAME, record, draft)
     draft.done()
     assert msgspec.json.decode(outgoing.value) == EVENT | {"Host": "h", "cost": 10}
     assert outgoing.key == b"h"
@@ -57,7 +57,7 @@ def test_who_gives_up_finds_the_text_again(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(typer, "confirm", lambda *_, **__: False)
     draft = Draft(record.value, "events-0-17")
     with pytest.raises(RejectedError, match=f"nothing was sent; the text is in {draft.path}"):
-        commands._edited(GAME, record, draft)
+        rejected._edited(GAME, record, draft)
     assert b'"Host": "h"' in draft.path.read_bytes()
     draft.done()
 
@@ -65,17 +65,17 @@ def test_who_gives_up_finds_the_text_again(tmp_path: Path, monkeypatch: pytest.M
 def test_nothing_changed_is_nothing_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: Rejected) -> None:
     editor(tmp_path, monkeypatch, "true")
     with pytest.raises(RejectedError, match=r"nothing was changed .* eventmill rejected replay events 0-17"):
-        commands._edited(GAME, record, Draft(record.value, "events-0-17"))
+        rejected._edited(GAME, record, Draft(record.value, "events-0-17"))
 
 
 def test_fields_that_are_set_must_mend_all(record: Rejected) -> None:
     with pytest.raises(RejectedError, match=r"still breaks the contract: Host: .*; nothing was sent"):
-        commands._set(GAME, record, ["cost=10"])
-    assert commands._set(GAME, record, ["cost=10", "Host=h"]).key == b"h"
+        rejected._set(GAME, record, ["cost=10"])
+    assert rejected._set(GAME, record, ["cost=10", "Host=h"]).key == b"h"
 
 
 def test_all_that_is_wrong_is_shown(capsys: pytest.CaptureFixture[str], record: Rejected) -> None:
-    commands._show_difference(GAME, record.value)
+    rejected._show_difference(GAME, record.value)
     shown = capsys.readouterr().out
     assert "breaks GameEvent:\n  Host: expected `str` of length >= 1\n  cost: expected `int | null`, got `str`" in shown
 
@@ -83,10 +83,10 @@ def test_all_that_is_wrong_is_shown(capsys: pytest.CaptureFixture[str], record: 
 def test_one_record_that_is_left_is_one_sentence_and_several_are_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     left = {RecordId(0, 1): "breaks the contract: Host: missing"}
     with pytest.raises(RejectedError, match="rejected record 0-1 breaks the contract: Host: missing"):
-        commands._show_result("events", ReplayResult(0, left), named=1)
+        rejected._show_result("events", ReplayResult(0, left), named=1)
     with pytest.raises(RejectedError, match="1 of 2 records were not replayed"):
-        commands._show_result("events", ReplayResult(1, left), named=2)
-    commands._show_result("events", ReplayResult(1, left), named=0)
+        rejected._show_result("events", ReplayResult(1, left), named=2)
+    rejected._show_result("events", ReplayResult(1, left), named=0)
     assert "1 rejected records were replayed to events, 1 were left" in capsys.readouterr().out
 
 
@@ -108,7 +108,7 @@ def test_the_newest_come_first_and_all_are_counted(
     monkeypatch.setattr(settings_module, "load", settings)
     monkeypatch.setattr(dead_letters, "history", lambda *_: dead_letters.History())
     monkeypatch.setattr(dead_letters, "read_dead_letters", lambda *_: iter(records))
-    commands.list_all("clicks", limit=limit)
+    rejected.list_all("clicks", limit=limit)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if ":0 " in line] == shown
     assert lines[-1] == told
@@ -116,9 +116,9 @@ def test_the_newest_come_first_and_all_are_counted(
 
 def test_the_start_of_a_value_ends_between_characters(record: Rejected) -> None:
     long = Rejected("api", ("r", "0"), "bad", record.received, ("手" * 100).encode(), RecordId(0, 1))
-    assert commands._row(long, dead_letters.History())[4] == "手" * commands.PREVIEW
+    assert rejected._row(long, dead_letters.History())[4] == "手" * rejected.PREVIEW
 
 
 def test_rejected_text_is_no_markup(record: Rejected) -> None:
     strange = Rejected("nifi", ("[red].json", "1"), "[bold]", record.received, b"[/]", RecordId(0, 1))
-    assert commands._row(strange, dead_letters.History())[1] == "[red].json:1"
+    assert rejected._row(strange, dead_letters.History())[1] == "[red].json:1"

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from eventmill.config import disk, settings
-from ops.cli import stack as commands
+from ops.cli import stack
 from ops.stack import native_stack
 from tests.unit.ops.conftest import Dummies
 from tests.unit.ops.stack.test_orphans import kill_the_supervisor
@@ -22,12 +22,12 @@ def test_status_and_up_say_that_the_supervisor_was_killed(dummies: Dummies, caps
     dummies.start("mail")
     kill_the_supervisor(dummies)
     with pytest.raises(typer.Exit) as ended:
-        commands.show_status()
+        stack.show_status()
     assert ended.value.exit_code == 3
     shown = " ".join(capsys.readouterr().out.split())
     assert "ORPHANED" in shown
     assert "the supervisor was killed and these run on: `make up` starts all again" in shown
-    commands.up(["mail"])
+    stack.up(["mail"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "the supervisor was killed: what it left behind is ended" in shown
     assert "the stack is up" in shown
@@ -38,7 +38,7 @@ def test_status_says_that_the_disk_is_nearly_full(
 ) -> None:
     monkeypatch.setattr(disk.Reserve, "explained", lambda _: "the disk of [/x] is nearly full")
     with pytest.raises(typer.Exit):
-        commands.show_status()
+        stack.show_status()
     assert capsys.readouterr().out.startswith("the disk of [/x] is nearly full\n")
 
 
@@ -50,6 +50,6 @@ def test_an_interrupted_up_says_what_runs_on(
 
     monkeypatch.setattr(native_stack, "up", interrupted)
     with pytest.raises(typer.Exit) as ended:
-        commands.up()
+        stack.up()
     assert ended.value.exit_code == 130
     assert "what was started runs on" in capsys.readouterr().out

@@ -28,11 +28,8 @@ from eventmill.kafka.dead_letters import RecordId, Rejected, RejectedError
 from eventmill.kafka.replay import ReplayResult
 from eventmill.text.printable import decoded, visible
 from eventmill.text.terminal import Console
-from ops.cli import data as data_commands
+from ops.cli import data, main, rejected, sql
 from ops.cli import demo as demo_commands
-from ops.cli import main
-from ops.cli import rejected as rejected_commands
-from ops.cli import sql as sql_commands
 from ops.cli import verify as verify_commands
 from ops.reconciliation.checks import Difference
 from ops.reports import demo
@@ -48,12 +45,12 @@ Patch = pytest.MonkeyPatch
 def leaderboard(patch: Patch, text: str) -> None:
     board = leaders.Leaderboard(NOW, NOW, (leaders.Leader(text, 1, 0, 0),))
     patch.setattr(leaders, "top_users", lambda *_: board)
-    sql_commands.leaderboard(once=True)
+    sql.leaderboard(once=True)
 
 
 def ask(patch: Patch, text: str) -> None:
     patch.setitem(query_engines.ENGINES, "presto", lambda *_: query_engines.QueryResult((text, "n"), ((text, 1),)))
-    sql_commands.ask(sql_commands.Engine.presto, "SELECT 1")
+    sql.ask(sql.Engine.presto, "SELECT 1")
 
 
 def compare(patch: Patch, text: str) -> None:
@@ -63,14 +60,14 @@ def compare(patch: Patch, text: str) -> None:
             query_engines.ENGINES, engine, lambda *_, answer=answer: query_engines.QueryResult(("host",), ((answer,),))
         )
     with pytest.raises(typer.Exit):
-        sql_commands.ask_named("game-hosts", compare=True)
+        sql.ask_named("game-hosts", compare=True)
 
 
 def watch_topic(patch: Patch, text: str) -> None:
     raw = text.encode(errors="surrogatepass")
     record = SimpleNamespace(partition=0, offset=1, timestamp=0, key=raw, value=raw, headers=[(text, raw)])
     patch.setattr(watch, "watch_records", lambda *_: iter([record]))
-    data_commands.watch("clicks")
+    data.watch("clicks")
 
 
 def broken(text: str) -> Rejected:
@@ -88,12 +85,12 @@ def patch_rejected(patch: Patch, record: Rejected) -> None:
 
 def rejected_list(patch: Patch, text: str) -> None:
     patch_rejected(patch, broken(text))
-    rejected_commands.list_all("clicks", limit=20)
+    rejected.list_all("clicks", limit=20)
 
 
 def rejected_show(patch: Patch, text: str) -> None:
     patch_rejected(patch, broken(text))
-    rejected_commands.show("clicks", "0-17")
+    rejected.show("clicks", "0-17")
 
 
 def rejected_fields(patch: Patch, text: str) -> None:
@@ -101,17 +98,17 @@ def rejected_fields(patch: Patch, text: str) -> None:
     sound = decoded(text.encode(errors="replace"))
     value = EVENT | {"Host": sound, sound: sound, "cost": sound}
     patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(value), RecordId(0, 17)))
-    rejected_commands.show("events", "0-17")
+    rejected.show("events", "0-17")
 
 
 def rejected_edit(patch: Patch, text: str) -> None:
     sound = decoded(text.encode(errors="replace"))
     patch_rejected(patch, Rejected("api", ("r", "0"), text, NOW, msgspec.json.encode(EVENT), RecordId(0, 17)))
-    rejected_commands.edit("events", "0-17", [f"Host=h{sound}"], dry_run=True)
+    rejected.edit("events", "0-17", [f"Host=h{sound}"], dry_run=True)
 
 
 def rejected_replay(_patch: Patch, text: str) -> None:
-    rejected_commands._show_result("events", ReplayResult(0, {RecordId(0, 1): text}), named=0)
+    rejected._show_result("events", ReplayResult(0, {RecordId(0, 1): text}), named=0)
 
 
 def verify(_patch: Patch, text: str) -> None:
@@ -197,7 +194,7 @@ def test_a_machine_gets_the_text_itself(shape: str) -> None:
 
     def asked(patch: Patch, _text: str) -> None:
         patch.setitem(query_engines.ENGINES, "presto", lambda *_: result)
-        sql_commands.ask(sql_commands.Engine.presto, "SELECT 1", sql_commands.ResultFormat(shape))
+        sql.ask(sql.Engine.presto, "SELECT 1", sql.ResultFormat(shape))
 
     assert (
         shown(asked, text) == f"{query_engines.as_csv(result) if shape == 'csv' else query_engines.as_json(result)}\n"

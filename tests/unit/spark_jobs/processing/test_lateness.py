@@ -8,7 +8,7 @@ import pytest
 from eventmill.contracts.events import ProductView
 from eventmill.kafka.record_sizes import RECORD_BYTES, TOO_LONG
 from spark_jobs.pipelines.clicks import LABEL
-from spark_jobs.processing.lateness import Rule, Tagged, Tagging, in_packs
+from spark_jobs.processing.lateness import LatenessStep, Rule, Tagged, in_packs
 from spark_jobs.processing.packed_records import Outcome, numbers
 from spark_jobs.processing.refusals import Refusals
 from tests.unit.spark_jobs.support import START, click
@@ -29,8 +29,8 @@ def batch(*values: bytes | None, partition: int = 0, received: float = 86400) ->
     )
 
 
-def tagging(closed: int = 0, newest: dict[int, int] | None = None) -> Tagging:
-    return Tagging(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND, closed, newest or {}))
+def tagging(closed: int = 0, newest: dict[int, int] | None = None) -> LatenessStep:
+    return LatenessStep(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND, closed, newest or {}))
 
 
 def late(tagged: Tagged) -> list[bool]:
@@ -61,7 +61,7 @@ def test_a_rejected_record_is_not_late_and_keeps_its_bytes() -> None:
 
 
 def test_without_a_rule_nothing_is_late_and_fields_stay_with_their_record() -> None:
-    task = Tagging(ProductView, LABEL, None, ("userid", LABEL))
+    task = LatenessStep(ProductView, LABEL, None, ("userid", LABEL))
     values = click(90000), b"{", click(1, "tablet")
     tagged = task.judge(batch(*values))
     assert late(tagged) == [False] * 3
@@ -78,7 +78,7 @@ def test_a_batch_without_rows_or_without_good_ones_is_taken() -> None:
 
 def test_what_sinks_refused_is_rejected_and_moves_nothing() -> None:
     refusals = Refusals(LABEL, {(0, 1): "PostgreSQL: NUL", "tablet": "MySQL: no"})
-    task = Tagging(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND), refusals=refusals)
+    task = LatenessStep(ProductView, LABEL, Rule(300 * SECOND, 300 * SECOND), refusals=refusals)
     values = batch(click(1), click(2), click(5000, "tablet"), b"{", click(3))
     tagged = task.judge(values)
     assert numbers(tagged.records, "outcome").tolist() == [Outcome.STORED, *[Outcome.REJECTED] * 3, Outcome.STORED]
@@ -104,9 +104,9 @@ def test_a_task_with_two_partitions_is_refused() -> None:
         tagging().judge(both)
 
 
-def bounded(watermark: int = 300) -> Tagging:
+def bounded(watermark: int = 300) -> LatenessStep:
     """A tagging of which no record moves the newest time more than five minutes beyond Kafka's."""
-    return Tagging(ProductView, LABEL, Rule(300 * SECOND, watermark * SECOND, 0, {}, 300 * SECOND))
+    return LatenessStep(ProductView, LABEL, Rule(300 * SECOND, watermark * SECOND, 0, {}, 300 * SECOND))
 
 
 @pytest.mark.parametrize("watermark", [60, 300])

@@ -12,7 +12,7 @@ from mysql.connector import DataError, Error, IntegrityError
 
 from eventmill.databases import cassandra, mysql, postgres
 from spark_jobs.processing import retry
-from spark_jobs.processing.retry import patiently
+from spark_jobs.processing.retry import with_retries
 
 AWAY = ConnectionRefusedError("gone")
 
@@ -45,21 +45,21 @@ def is_away(error: BaseException) -> bool:
 
 def test_a_store_that_comes_back_is_written_to() -> None:
     store = Store(AWAY, AWAY)
-    assert patiently(store.write, is_away) == "written"
+    assert with_retries(store.write, is_away) == "written"
     assert store.tries == 3
 
 
 def test_another_error_is_raised_at_once() -> None:
     store = Store(ValueError("wrong"))
     with pytest.raises(ValueError, match="wrong"):
-        patiently(store.write, is_away)
+        with_retries(store.write, is_away)
     assert store.tries == 1
 
 
 def test_patience_ends_with_the_stores_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "AWAY_SECONDS", 0)
     with pytest.raises(ConnectionRefusedError, match="gone"):
-        patiently(Store(AWAY).write, is_away)
+        with_retries(Store(AWAY).write, is_away)
 
 
 @pytest.mark.parametrize(
