@@ -25,8 +25,7 @@ from rich.table import Table
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 from eventmill.contracts.events import PageLog, decode_many
-from eventmill.kafka import forwarder
-from eventmill.kafka import producer, topics
+from eventmill.kafka import forwarder, producer, topics
 from ops.datagen import page_logs
 from ops.datagen.spec import Spec
 from ops.senders import source_cluster
