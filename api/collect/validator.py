@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET
+from uuid_utils import uuid4
 
 from api.collect.publisher import OutgoingRecord
 from api.collect.request_body import Limits, check_size
@@ -21,12 +21,6 @@ from eventmill.kafka.topics import Topic
 
 CANONICAL = re.compile(events.UUID_TEXT).match
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DRAWN = 256
-"""The identities whose random bytes are drawn at a time."""
-
-MASK = int.from_bytes(bytes.fromhex("000000000000f000c000000000000000") * DRAWN)
-VERSION = int.from_bytes(bytes.fromhex("00000000000040008000000000000000") * DRAWN)
-"""The bits of these identities that say version 4 and variant 1; MASK has all bits that they take."""
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -54,18 +48,6 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def new_identities() -> Iterator[str]:
-    """New identities, for ever: UUIDs of version 4, whose random bytes are drawn for many at a time."""
-    while True:
-        bits = int.from_bytes(os.urandom(16 * DRAWN)) & ~MASK | VERSION
-        text = bits.to_bytes(16 * DRAWN).hex()
-        for at in range(0, len(text), 32):
-            yield (
-                f"{text[at : at + 8]}-{text[at + 8 : at + 12]}-{text[at + 12 : at + 16]}-"
-                f"{text[at + 16 : at + 20]}-{text[at + 20 : at + 32]}"
-            )
-
-
 class Intake:
     """Takes the events of one topic."""
 
@@ -76,7 +58,6 @@ class Intake:
         self._decode: Callable[[bytes], Any] = events.decode_draft(topic.contract)
         self._key: Callable[[Any], str | int] = attrgetter(_attribute(topic.contract, topic.key))
         self._limits = limits
-        self._identities = new_identities()
 
     def take(self, piece: bytes, receipt: Receipt) -> tuple[str, OutgoingRecord]:
         """The identity and the Kafka record of the event in the raw JSON, which has no blanks around it.
@@ -93,7 +74,7 @@ class Intake:
             raise events.broken(piece, _syntax_error(piece) or error) from error
         head, messageid = b"", None
         if draft.messageid is UNSET:
-            messageid = next(self._identities)
+            messageid = str(uuid4())
             head = b'"messageid":"%b",' % messageid.encode()
         if draft.timestamp is UNSET:
             head += b'"timestamp":"%b",' % receipt.text.encode()
