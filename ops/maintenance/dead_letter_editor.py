@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
+import click
 import msgspec
 
 from eventmill.kafka.dead_letters import RejectedError
@@ -76,22 +74,10 @@ def _formatted(value: bytes, indent: int) -> bytes:
         return value
 
 
-def editor(environment: Mapping[str, str]) -> list[str]:
-    """The command of the user's editor.
-
-    Raises:
-        RejectedError: when none is set.
-    """
-    if command := environment.get("VISUAL") or environment.get("EDITOR"):
-        return shlex.split(command)
-    raise RejectedError("no editor is set: set EDITOR, or change fields by --set field.path=value")
-
-
 class Draft:
     """A value in a file that only its owner reads, which stays until it's done with."""
 
     def __init__(self, value: bytes, name: str) -> None:
-        self._command = editor(os.environ)
         self.path = Path(mkdtemp(prefix="eventmill-")) / f"{name}.json"
         self.path.write_bytes(pretty(value) + b"\n")
         self._before = self.path.read_bytes()
@@ -103,9 +89,10 @@ class Draft:
             RejectedError: when the editor fails.
         """
         try:
-            subprocess.run([*self._command, str(self.path)], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise RejectedError(f"the editor failed ({error}); the text is in {self.path}, nothing was sent") from error
+            click.edit(filename=self.path)
+        except click.ClickException as error:
+            why = error.format_message()
+            raise RejectedError(f"{why}; the text is in {self.path}, nothing was sent") from error
         text = self.path.read_bytes()
         return None if text == self._before else compact_json(text.strip())
 
