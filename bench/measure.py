@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from eventmill.config.errors import EventmillError
+
 SAMPLE_SECONDS = 0.2
 
 
-class CommandError(RuntimeError):
+class CommandError(EventmillError):
     """A measured command failed; the message ends with its last output."""
 
 

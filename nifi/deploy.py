@@ -8,6 +8,7 @@ import nipyapi
 from nipyapi import canvas, nifi
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings, load
 from nifi import clicks
 from nifi.flow import Connection, Flow, Processor
@@ -25,7 +26,7 @@ LOAD_SECONDS = 120
 DRAIN_SECONDS = 120
 
 
-class DeployError(RuntimeError):
+class DeployError(EventmillError):
     """A flow could not be brought into NiFi; the message says what to do."""
 
 

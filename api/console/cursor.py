@@ -12,6 +12,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from eventmill.config.errors import EventmillError
+
 PATTERN = "^[A-Za-z0-9_-]+$"
 LONGEST = 32_768
 """Characters of a cursor; what comes as a header or a query is bounded by API_HEADER_BYTES anyway."""
@@ -34,7 +36,7 @@ Positions = Mapping[TopicPosition, int]
 """The offset that is to be read next in each partition."""
 
 
-class CursorError(ValueError):
+class CursorError(EventmillError, ValueError):
     """A text is no cursor."""
 
 

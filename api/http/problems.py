@@ -7,10 +7,12 @@ from http import HTTPStatus
 
 import msgspec
 
+from eventmill.config.errors import EventmillError
+
 MEDIA_TYPE = "application/problem+json"
 
 
-class ProblemError(Exception):
+class ProblemError(EventmillError):
     """Why a request is not served, with the status, the headers and the members of the answer."""
 
     def __init__(

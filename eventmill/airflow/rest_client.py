@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import requests
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.polling import until
 from eventmill.config.settings import Settings
 
@@ -31,7 +32,7 @@ class Run(msgspec.Struct, frozen=True):
     ended: datetime
 
 
-class RunError(RuntimeError):
+class RunError(EventmillError):
     """A DAG run failed; the message names the tasks and ends with the last lines of their logs."""
 
 

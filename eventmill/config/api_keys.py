@@ -7,12 +7,13 @@ import secrets
 from hashlib import sha256
 from typing import NamedTuple
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import API_KEYS
 
 BYTES = 32
 
 
-class ClientKeyError(ValueError):
+class ClientKeyError(EventmillError, ValueError):
     """The name of a client cannot stand in API_KEYS; the message says what is allowed."""
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-OWN = {"eventmill", "ops", "spark_jobs", "nifi"}
 UP = "is the stack up? See: eventmill status"
+
+
+class EventmillError(Exception):
+    """The root of all errors that the platform raises by itself; the message is for people."""
 
 
 def explain(error: Exception) -> str | None:
     """The error as one sentence, or None for one that nobody foresaw."""
-    library = type(error).__module__.partition(".")[0]
-    if library in OWN:
+    if isinstance(error, EventmillError):
         return str(error)
+    library = type(error).__module__.partition(".")[0]
     if library == "kafka":
         return f"Kafka: {error}; {UP}"
     if library == "cimpl":

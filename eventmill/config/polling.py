@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
 
+from eventmill.config.errors import EventmillError
 
-class DeadlineError(RuntimeError):
+
+class DeadlineError(EventmillError):
     """A condition did not hold before its deadline; the message says which."""
 
 

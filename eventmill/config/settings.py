@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from eventmill.config.errors import EventmillError
+
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +43,7 @@ API_KEYS = r"^([A-Za-z0-9_.-]+:[0-9a-f]{64}(,[A-Za-z0-9_.-]+:[0-9a-f]{64})*)?$"
 """Names of clients, each with the SHA-256 of its key: `shop:<64 hex digits>,game:<64 hex digits>`."""
 
 
-class SettingsError(ValueError):
+class SettingsError(EventmillError, ValueError):
     """A setting is missing or wrong; the message names it and says what is allowed."""
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from eventmill.config.errors import EventmillError
 from eventmill.contracts.encoding import check_utf8, without_bom
 from eventmill.contracts.field_types import Address, Anything, Count, HeaderText, Id, LocalTime, Name, OptionalId
 
@@ -241,7 +242,7 @@ class PageLog(Event, frozen=True, gc=False, kw_only=True):
 EventType = TypeVar("EventType", bound=Event)
 
 
-class EventError(ValueError):
+class EventError(EventmillError, ValueError):
     """An event breaks its contract.
 
     Attributes:

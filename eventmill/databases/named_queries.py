@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from eventmill.databases import query_engines
 
@@ -27,7 +28,7 @@ DIGITS = 12
 """To how many digits fractions must be equal: engines add them in different orders."""
 
 
-class QueryError(ValueError):
+class QueryError(EventmillError, ValueError):
     """No such query, an engine that cannot answer it, or a file that cannot be read; the message says which."""
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 
 Value = str | int | float | bool | Decimal | None
@@ -26,7 +27,7 @@ PRESTO_POLL_SECONDS = 0.05
 PRESTO_TYPES: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "timestamp": datetime.fromisoformat}
 
 
-class SqlError(RuntimeError):
+class SqlError(EventmillError):
     """An engine refused a statement; the message is the engine's own."""
 
 

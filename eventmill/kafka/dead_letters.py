@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader, topics
 from eventmill.kafka.topics import Topic
@@ -38,7 +39,7 @@ REFUSED_BY = "refused.by"
 Identity = tuple[str, ...]
 
 
-class RejectedError(RuntimeError):
+class RejectedError(EventmillError):
     """There is no such rejected record, or it cannot be sent; the message says why."""
 
 

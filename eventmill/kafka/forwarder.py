@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.kafka import producer, topic_reader, topics
 from eventmill.kafka.record_sizes import RECORD_BYTES
@@ -23,7 +24,7 @@ COUNTED = 1000
 """So few offsets behind, the records are counted: an offset may hold none."""
 
 
-class ForwardError(RuntimeError):
+class ForwardError(EventmillError):
     """The source cluster cannot be asked; the message says why and what to do."""
 
 

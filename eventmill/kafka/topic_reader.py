@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.kafka import consumer as shared
 
@@ -33,7 +34,7 @@ OPTIONS: dict[str, object] = {
 }
 
 
-class TopicError(RuntimeError):
+class TopicError(EventmillError):
     """A topic is not there; the message says what to do."""
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import requests
 
 from eventmill.config.atomic_files import staged
+from eventmill.config.errors import EventmillError
 
 CHUNK = 1 << 20
 TIMEOUT = 60
 
 
-class DownloadError(RuntimeError):
+class DownloadError(EventmillError):
     """A download cannot be used; the message says why."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from eventmill.databases import query_engines, sql_scripts
 from eventmill.lake import partition_locations
@@ -18,7 +19,7 @@ PLANNED = "'discover.partitions' = 'false'"
 TABLE = re.compile(r"CREATE EXTERNAL TABLE IF NOT EXISTS (\w+)")
 
 
-class TablesError(ValueError):
+class TablesError(EventmillError, ValueError):
     """No pipeline of that name has tables; the message names those that have."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader
 from eventmill.kafka.topic_reader import OffsetRange
@@ -19,7 +20,7 @@ NOTE = "lost.json"
 """The file in a query's folder."""
 
 
-class LostRecordsError(RuntimeError):
+class LostRecordsError(EventmillError):
     """Kafka has not got, or not any more, what is to be read; the message says what, where, and the way out."""
 
 

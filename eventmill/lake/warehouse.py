@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.databases import mysql, query_engines
 from eventmill.lake import hive_tables, webhdfs
@@ -34,7 +35,7 @@ IN_SHOP = {
 """The rows of each day up to a number, in the shop's database."""
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(EventmillError):
     """The warehouse is not what the shop's database says; the message names the days."""
 
 

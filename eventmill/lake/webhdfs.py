@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import requests
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 
 TIMEOUT = 30
@@ -16,7 +17,7 @@ BRING_TIMEOUT = 600
 NOT_FOUND = 404
 
 
-class HdfsError(RuntimeError):
+class HdfsError(EventmillError):
     """HDFS did not do what was asked; the message says what."""
 
 

@@ -9,11 +9,12 @@ from typing import TypeVar
 import msgspec
 
 from eventmill.config.atomic_files import staged
+from eventmill.config.errors import EventmillError
 
 Kind = TypeVar("Kind")
 
 
-class TruthError(ValueError):
+class TruthError(EventmillError, ValueError):
     """A truth file cannot be read; the message names it and says why."""
 
 

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from eventmill.config.errors import EventmillError
+
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class GenerateError(ValueError):
+class GenerateError(EventmillError, ValueError):
     """A specification cannot be met; the message says what is allowed."""
 
 

@@ -23,6 +23,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from eventmill.lake import checkpoint_progress, hive_tables, partition_locations, webhdfs
@@ -38,7 +39,7 @@ ROW_GROUP = 64 * 2**20
 """Bytes of rows in memory that become a row group."""
 
 
-class CompactionError(RuntimeError):
+class CompactionError(EventmillError):
     """A table cannot be compacted, or is not what it was; the message says why."""
 
 

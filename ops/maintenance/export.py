@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from eventmill.lake import committed_batches, webhdfs
 
@@ -33,7 +34,7 @@ class Total(NamedTuple):
 Totals = dict[str, Total]
 
 
-class ReconcileError(RuntimeError):
+class ReconcileError(EventmillError):
     """Hive and MySQL differ; the message says on which days and by how much."""
 
 

@@ -21,6 +21,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import typer
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings, load
 from eventmill.databases import mysql
 from eventmill.lake import partition_locations, webhdfs
@@ -35,7 +36,7 @@ FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"' ESCAPED BY '' LINES TERMINAT
 """
 
 
-class LoadError(RuntimeError):
+class LoadError(EventmillError):
     """MySQL did not take all rows as they are; the message says how many, and what it says of the first."""
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
 from ops.datagen.ground_truth import Expected, Truth
@@ -26,7 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-class VerifyError(RuntimeError):
+class VerifyError(EventmillError):
     """The check cannot be made; the message says why."""
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec.structs import replace
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.polling import DeadlineError, until
 from eventmill.config.settings import Settings
 from eventmill.databases import query_engines
@@ -30,7 +31,7 @@ REGISTERED_SECONDS = 60
 """Within how long after its first file Hive knows a new day."""
 
 
-class SnapshotError(RuntimeError):
+class SnapshotError(EventmillError):
     """Something to compare does not exist yet; the message says how to make it."""
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from eventmill.config.atomic_files import staged
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from eventmill.databases import named_queries, query_engines
 from eventmill.databases.named_queries import NamedQuery
@@ -35,7 +36,7 @@ LOCATION = re.compile(r"LOCATION '([^']+)'")
 MARKDOWN = re.compile(r"[\\`*_\[\]|~$#!@]|:(?=//)")
 
 
-class ReportError(RuntimeError):
+class ReportError(EventmillError):
     """There is no such report, or its queries have no answers yet; the message says what to do."""
 
 

@@ -19,6 +19,7 @@ import msgspec
 import requests
 from tenacity import RetryCallState, RetryError, Retrying, retry_if_result, stop_after_delay
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.contracts.encoding import without_bom
 
@@ -35,7 +36,7 @@ REJECTED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPSta
 Progress = Callable[[int], object]
 
 
-class PostingError(RuntimeError):
+class PostingError(EventmillError):
     """The API did not take all of a file; the message says why and how far it came."""
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.kafka import topic_reader, topics
 from nifi.records import pieces
@@ -17,7 +18,7 @@ Progress = Callable[[int], object]
 Ends = dict[int, int]
 
 
-class SendingError(RuntimeError):
+class SendingError(EventmillError):
     """Kafka did not get all of a file; the message says how much it got and where to look."""
 
 

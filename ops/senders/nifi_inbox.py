@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eventmill.config.atomic_files import staged
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 
 CHUNK = 1 << 20
 Progress = Callable[[int], object]
 
 
-class InboxError(RuntimeError):
+class InboxError(EventmillError):
     """A file cannot be sent; the message names it and says why."""
 
 

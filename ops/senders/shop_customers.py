@@ -11,6 +11,7 @@ import numpy as np
 import requests
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from ops.datagen.product_views import uuids
 
@@ -27,7 +28,7 @@ STEPS: tuple[Step, ...] = ("ordered", "looked up", "ordered", "looked up", "comp
 """What happens how often."""
 
 
-class ShopError(RuntimeError):
+class ShopError(EventmillError):
     """The shop refuses what customers want, or is away for too long; the message says why."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.contracts.field_types import id_text
 from eventmill.kafka import forwarder
@@ -22,7 +23,7 @@ class Keyed(msgspec.Struct):
     device_id: str | int | None = None
 
 
-class VisitorsError(RuntimeError):
+class VisitorsError(EventmillError):
     """The source cluster did not get all of a file; the message says how much it got."""
 
 

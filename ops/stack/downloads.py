@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from ops.stack import java
 from ops.stack.engines import ENGINES, service_environment
@@ -27,7 +28,7 @@ FIRST = ("spark", "spark-classes", "nifi", "yarn", "airflow", "hive", "presto", 
 """The parts that take longest, and what they wait for: begun first, so that none is left alone at the end."""
 
 
-class SetupError(RuntimeError):
+class SetupError(EventmillError):
     """A part could not be fetched; the message names it, its log's end and what to do."""
 
 

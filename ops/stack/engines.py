@@ -7,13 +7,14 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import ROOT, Settings
 from ops.stack import java
 
 ENGINES = ROOT / "engines"
 
 
-class ServiceError(ValueError):
+class ServiceError(EventmillError, ValueError):
     """There is no such service; the message names those that exist."""
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 
 WANTED = 17
 INSTALLED = Path("/usr/lib/jvm")
 
 
-class JavaError(RuntimeError):
+class JavaError(EventmillError):
     """No usable Java; the message says why and what to do."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from eventmill.config.errors import EventmillError
 from eventmill.config.polling import until
 from eventmill.config.settings import PIPELINES, Settings
 from ops.stack.engines import SERVICES, Service, first_to_end, service_environment
@@ -27,7 +28,7 @@ ALL_JOBS = "jobs"
 """The job that runs all enabled pipelines in one process."""
 
 
-class StackError(RuntimeError):
+class StackError(EventmillError):
     """The stack cannot do what was asked; the message says why and what to do."""
 
 

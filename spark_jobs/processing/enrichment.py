@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from eventmill.config.errors import EventmillError
 from spark_jobs.processing.client_address import client_address
 from spark_jobs.processing.packed_records import rows
 
@@ -73,7 +74,7 @@ class GeoLocation(NamedTuple):
     city: str = UNKNOWN
 
 
-class LocationError(ValueError):
+class LocationError(EventmillError, ValueError):
     """A database of locations cannot be used; the message names the file and says what is allowed."""
 
 

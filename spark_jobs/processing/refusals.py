@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from eventmill.config.errors import EventmillError
 from spark_jobs.processing.retry import with_retries
 
 RecordPosition = tuple[int, int]
@@ -25,7 +26,7 @@ UNWRITABLE = (OverflowError, UnicodeError)
 LONGEST_REASON = 300
 
 
-class RefusedError(RuntimeError):
+class RefusedError(EventmillError):
     """A sink refuses some records of a batch because of their data, and has stored none of the batch.
 
     Attributes:

@@ -16,6 +16,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from eventmill.config.disk import Reserve
+from eventmill.config.errors import EventmillError
 from eventmill.config.settings import Settings
 from eventmill.lake import lost_records
 from eventmill.lake.hadoop_files import Files
@@ -34,7 +35,7 @@ STOP_SECONDS = 30
 """How long a stop waits for the batch at work; one cut off is replayed later."""
 
 
-class JobError(RuntimeError):
+class JobError(EventmillError):
     """The job cannot go on; the message says why."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from pyspark.sql import DataFrame, SparkSession
 
+from eventmill.config.errors import EventmillError
 from eventmill.lake.hadoop_files import Files
 from spark_jobs.state.watermark import Progress
 
@@ -26,7 +27,7 @@ class StateSchema:
     rows: str
 
 
-class StateError(RuntimeError):
+class StateError(EventmillError):
     """The state doesn't fit the checkpoint or the settings; the message says what to do."""
 
 
