@@ -111,11 +111,11 @@ class MicroBatch(ABC):
 
     @abstractmethod
     def _tagged(self, batch: DataFrame, before: Progress, refusals: Refusals) -> DataFrame:
-        """The records as rows of tagging.TAGGED, those that were refused as rejected ones."""
+        """The records as rows of lateness.TAGGED, those that were refused as rejected ones."""
 
     @abstractmethod
     def _judged(self, seen: DataFrame, tagged: DataFrame, before: Progress) -> DataFrame:
-        """The records and those seen before with their outcomes; some rows are those of judging.TALLY."""
+        """The records and those seen before with their outcomes; some rows are those of deduplication.TALLY."""
 
     @abstractmethod
     def _publish(self, judged_batch: JudgedBatch) -> None:

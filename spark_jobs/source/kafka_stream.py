@@ -13,7 +13,7 @@ from eventmill.lake.hadoop_files import Files
 from spark_jobs.source import kafka_reader
 
 FunctionOfRecords = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-"""Makes rows of the records of one partition, which come in their order as rows of `ranges.FIELDS`."""
+"""Makes rows of the records of one partition, which come in their order as rows of `kafka_reader.FIELDS`."""
 
 
 def kafka_stream(
