@@ -28,7 +28,6 @@ from ops.reconciliation import (
     last_check,
     offset_gaps,
     recount,
-    visit_snapshot,
 )
 from ops.reconciliation.click_checks import ClickReport
 from ops.reconciliation.event_checks import EventReport
@@ -147,7 +146,7 @@ def _check_windows(values: Settings, how: How, noted: Found, truth: Truth | None
 
 def _check_events(values: Settings, how: How, noted: Found, pipeline: str) -> tuple[EventReport, CheckNote]:
     visits = pipeline == STAR_SCHEMA
-    take = visit_snapshot.take_visit_snapshot if visits else event_snapshot.take_event_snapshot
+    take = event_snapshot.take_visit_snapshot if visits else event_snapshot.take_event_snapshot
     found = take(values, pipeline, noted)
     new = _counted(values, found, recount.recount_records) if how.recount else None
     counted = None if new is None else found.before.counted.records + new

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from eventmill.config.settings import Settings
-from eventmill.databases import mysql, query_engines
+from eventmill.databases import mysql, postgres, query_engines
 from ops.reconciliation import shop_orders, snapshot, table_days
 from ops.reconciliation.last_check import NOT_NOTED, Cell, CheckNote, Found
 from ops.reconciliation.shop_orders import Kept, PromisedOrders
@@ -34,6 +34,15 @@ BATCH = f"COALESCE(CAST(REGEXP_EXTRACT(INPUT__FILE__NAME, '{FILE}', 1) AS BIGINT
 
 IDENTITY = "REGEXP_REPLACE(LOWER(GET_JSON_OBJECT(raw_event, '$.messageid')), '-', '')"
 """For Hive, a row's identity: a UUID may be written with capital letters and without hyphens."""
+
+FACT_TABLE = "fact_product_views"
+DONE = "unnest(%s::integer[], %s::bigint[]) AS done (kafka_partition, next_offset)"
+"""By Kafka partition, the offset up to which the state has counted."""
+
+FACTS = f"SELECT COUNT(*) FROM {FACT_TABLE} JOIN {DONE} USING (kafka_partition) "  # noqa: S608
+DUPLICATES = f"SELECT COUNT(*), COUNT(*) FILTER (WHERE NOT in_job) FROM duplicate_page_logs JOIN {DONE} "  # noqa: S608
+DUPLICATES += "USING (kafka_partition) "
+BEFORE = "WHERE kafka_offset < next_offset"
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,29 @@ def take_event_snapshot(settings: Settings, name: str, noted: Found = NOT_NOTED)
     """
     with shop_orders.of_shop(settings) if name == mysql.SHOP else nullcontext() as shop:
         return _gather(settings, name, noted, shop)
+
+
+def take_visit_snapshot(settings: Settings, pipeline: str, noted: Found = NOT_NOTED) -> EventSnapshot:
+    """Ask every engine. What the job does in the meantime belongs to later offsets and is left out."""
+    begun = snapshot.begin(settings, pipeline, noted)
+    done = next_offsets(begun.state)
+    found = rejected_until(settings, pipeline, begun.topic, done)
+    return EventSnapshot(
+        **vars(begun),
+        **vars(found),
+        table=FACT_TABLE,
+        rows=star_schema_rows(settings, done),
+    )
+
+
+def star_schema_rows(settings: Settings, done: Mapping[int, int]) -> StoredRows:
+    """The rows of PostgreSQL that come from before those offsets."""
+    limits = (list(done), list(done.values()))
+    with postgres.connect(settings) as connection:
+        (stored,) = connection.execute(FACTS + BEFORE, limits).fetchone()
+        duplicates, remote = connection.execute(DUPLICATES + BEFORE, limits).fetchone()
+    # The table's primary key is the log's identity: PostgreSQL itself keeps them distinct.
+    return StoredRows(stored=stored, identities=stored, duplicates=duplicates, remote=remote)
 
 
 def _gather(settings: Settings, name: str, noted: Found, shop: PromisedOrders | None) -> EventSnapshot:

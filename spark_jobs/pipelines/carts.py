@@ -19,7 +19,7 @@ from spark_jobs.pipelines.event_tables import IDENTITIES, EventSource, EventTabl
 from spark_jobs.processing.micro_batch import JudgedBatch, Reject, cached
 from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.sinks.parquet_tables import TIME, BatchTable, TableRow
-from spark_jobs.state.cart_state import CartAction, Clock, Shopper, Turn, advance_shopper, timed_out_event
+from spark_jobs.state.cart_state import CartAction, Clock, Score, Shopper, Turn, advance_shopper, timed_out_event
 from spark_jobs.state.state_store import StateSchema
 from spark_jobs.state.watermark import Pace
 
@@ -82,17 +82,6 @@ class Times:
     window: int
     timeout: int
     pace: Pace
-
-
-@dataclass(frozen=True)
-class Score:
-    """Number of a user's actions of one kind in a window; times in microseconds since the epoch."""
-
-    window_start: int
-    window_end: int
-    userid: str
-    action: str
-    number: int
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eventmill.config.settings import Settings
-from spark_jobs.pipelines.carts import Score
 from spark_jobs.sinks.mysql_upserts import upserts
 from spark_jobs.sinks.parquet_tables import utc
+from spark_jobs.state.cart_state import Score
 
 UPSERT = """
 INSERT INTO leader_board (window_start, window_end, userid, action, action_number)

@@ -17,6 +17,17 @@ from eventmill.contracts.events import CartTimedOut
 from spark_jobs.sinks.parquet_tables import utc_time
 
 
+@dataclass(frozen=True)
+class Score:
+    """Number of a user's actions of one kind in a window; times in microseconds since the epoch."""
+
+    window_start: int
+    window_end: int
+    userid: str
+    action: str
+    number: int
+
+
 class CartAction(msgspec.Struct, array_like=True, frozen=True, order=True):
     """An action, in the order in which the shopper's actions count: by time, then as they are in Kafka."""
 

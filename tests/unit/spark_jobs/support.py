@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from eventmill.config.settings import ROOT
 from eventmill.contracts.events import CartTimedOut
 from eventmill.lake.hadoop_files import Files
-from spark_jobs.pipelines.carts import CartsMicroBatch, Results, Score, Times
+from spark_jobs.pipelines.carts import CartsMicroBatch, Results, Times
 from spark_jobs.pipelines.clicks import ClicksMicroBatch, Outputs
 from spark_jobs.pipelines.game import TABLES, GameMicroBatch
 from spark_jobs.pipelines.views import ORDER_VIEWS, PRODUCT_VIEWS, ViewsMicroBatch
@@ -30,6 +30,7 @@ from spark_jobs.processing.packed_records import Outcome
 from spark_jobs.processing.refusals import RecordPosition, Sink
 from spark_jobs.processing.window_aggregation import Count
 from spark_jobs.sinks.dead_letters import rejected_records
+from spark_jobs.state.cart_state import Score
 from spark_jobs.state.state_store import State
 from spark_jobs.state.watermark import Pace
 from tests.unit.spark_jobs.crashes import CrashError, crashing
