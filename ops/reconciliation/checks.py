@@ -23,50 +23,50 @@ def equal(what: str, expected: int, found: int) -> Iterator[Difference]:
         yield Difference(what, expected, found)
 
 
-def is_balanced(evidence: Snapshot) -> bool:
+def is_balanced(snapshot: Snapshot) -> bool:
     """True if all records that came in are accounted for."""
-    return not list(check_balance(evidence))
+    return not list(check_balance(snapshot))
 
 
-def check_balance(evidence: Snapshot) -> Iterator[Difference]:
+def check_balance(snapshot: Snapshot) -> Iterator[Difference]:
     """Compares the records that came in with those that are stored, rejected, late or duplicates."""
-    came, became = evidence.accepted(), evidence.processed() + evidence.lost() + evidence.waiting()
+    came, became = snapshot.accepted(), snapshot.processed() + snapshot.lost() + snapshot.waiting()
     yield from equal("accepted = all that became of it", came, became)
 
 
-def check_waiting(evidence: Snapshot, allowed: bool) -> Iterator[Difference]:
+def check_waiting(snapshot: Snapshot, allowed: bool) -> Iterator[Difference]:
     """That nothing waits, unless it may."""
     if not allowed:
-        yield from equal("waiting to be processed", 0, evidence.waiting())
+        yield from equal("waiting to be processed", 0, snapshot.waiting())
 
 
-def check_job(evidence: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
+def check_job(snapshot: Snapshot, found: Mapping[str, int]) -> Iterator[Difference]:
     """Compares the job's own totals with those of the engines, by name."""
-    if evidence.state:
+    if snapshot.state:
         for name, number in found.items():
-            yield from equal(f"{name}, by the job", getattr(evidence.state.totals, name), number)
+            yield from equal(f"{name}, by the job", getattr(snapshot.state.totals, name), number)
 
 
-def check_offsets(evidence: Snapshot) -> Iterator[Difference]:
+def check_offsets(snapshot: Snapshot) -> Iterator[Difference]:
     """That Kafka has come as far as the job has."""
-    for partition, done in sorted(next_offsets(evidence.state).items()):
-        end = evidence.kafka[partition].end if partition in evidence.kafka else 0
+    for partition, done in sorted(next_offsets(snapshot.state).items()):
+        end = snapshot.kafka[partition].end if partition in snapshot.kafka else 0
         if end < done:
-            yield Difference(f"end of partition {partition} of {evidence.topic}, at least", done, end)
+            yield Difference(f"end of partition {partition} of {snapshot.topic}, at least", done, end)
 
 
-def notes(evidence: Snapshot) -> Iterator[str]:
+def notes(snapshot: Snapshot) -> Iterator[str]:
     """The notes on any pipeline: what is from the last check, or why nothing is, and what Kafka has removed."""
-    if taken := evidence.from_before():
+    if taken := snapshot.from_before():
         yield taken.text()
-    if evidence.ignored:
-        yield f"the last check was left aside, and everything asked for again: {evidence.ignored}"
-    yield from removed(evidence)
+    if snapshot.ignored:
+        yield f"the last check was left aside, and everything asked for again: {snapshot.ignored}"
+    yield from removed(snapshot)
 
 
-def removed(evidence: Snapshot) -> Iterator[str]:
+def removed(snapshot: Snapshot) -> Iterator[str]:
     """The note that not all of the records can be counted again."""
-    if number := evidence.removed():
+    if number := snapshot.removed():
         yield (
             f"Kafka has removed its {number} oldest records by age or size, so nothing was counted again, "
             "and what came in is what the job has counted"

@@ -73,36 +73,36 @@ class ClickReport(msgspec.Struct, frozen=True):
 
 
 def click_report(
-    pipeline: str, evidence: ClickSnapshot, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
+    pipeline: str, snapshot: ClickSnapshot, again: Recount | None, truth: Truth | None, *, allow_waiting: bool = False
 ) -> ClickReport:
     """All checks of a pipeline: the balance, and where given the count from Kafka and the truth."""
     checks = [
-        common.check_balance(evidence),
-        _job(evidence),
-        common.check_waiting(evidence, allow_waiting),
-        common.check_offsets(evidence),
-        _days(evidence),
-        _export(evidence),
+        common.check_balance(snapshot),
+        _job(snapshot),
+        common.check_waiting(snapshot, allow_waiting),
+        common.check_offsets(snapshot),
+        _days(snapshot),
+        _export(snapshot),
     ]
     if again:
-        checks.append(_counted_again(evidence, again))
+        checks.append(_counted_again(snapshot, again))
     if truth:
-        checks.append(_truth(evidence, truth))
+        checks.append(_truth(snapshot, truth))
     return ClickReport(
         pipeline=pipeline,
-        accepted=evidence.accepted(),
-        stored=evidence.stored.total(),
-        open=evidence.open.total(),
-        rejected=evidence.rejected_by_job,
-        duplicates=evidence.duplicates.total(),
-        late=evidence.late.total(),
-        waiting=evidence.waiting(),
-        rejected_at_entry=evidence.rejected_at_entry,
-        exported=evidence.exported.total(),
-        lost=evidence.lost(),
-        taken=evidence.from_before(),
+        accepted=snapshot.accepted(),
+        stored=snapshot.stored.total(),
+        open=snapshot.open.total(),
+        rejected=snapshot.rejected_by_job,
+        duplicates=snapshot.duplicates.total(),
+        late=snapshot.late.total(),
+        waiting=snapshot.waiting(),
+        rejected_at_entry=snapshot.rejected_at_entry,
+        exported=snapshot.exported.total(),
+        lost=snapshot.lost(),
+        taken=snapshot.from_before(),
         differences=[difference for check in checks for difference in check],
-        notes=list(_notes(evidence, again, truth)),
+        notes=list(_notes(snapshot, again, truth)),
     )
 
 
@@ -123,72 +123,72 @@ def _equal_counts(what: str, expected: Counts, found: Counts) -> Iterator[Differ
         yield from equal(f"{what}: {key[1]} at {key[0]}", expected[key], found[key])
 
 
-def _job(evidence: ClickSnapshot) -> Iterator[Difference]:
+def _job(snapshot: ClickSnapshot) -> Iterator[Difference]:
     found = {
-        "stored": evidence.stored.total() + evidence.open.total(),
-        "rejected": evidence.rejected_by_job,
-        "duplicates": evidence.duplicates.total(),
-        "late": evidence.late.total(),
+        "stored": snapshot.stored.total() + snapshot.open.total(),
+        "rejected": snapshot.rejected_by_job,
+        "duplicates": snapshot.duplicates.total(),
+        "late": snapshot.late.total(),
     }
-    return common.check_job(evidence, found)
+    return common.check_job(snapshot, found)
 
 
-def _days(evidence: ClickSnapshot) -> Iterator[Difference]:
-    for day in evidence.unknown:
+def _days(snapshot: ClickSnapshot) -> Iterator[Difference]:
+    for day in snapshot.unknown:
         yield Difference(f"partition {day} of commerce in Hive", 1, 0)
 
 
-def _export(evidence: ClickSnapshot) -> Iterator[Difference]:
+def _export(snapshot: ClickSnapshot) -> Iterator[Difference]:
     """MySQL against Hive, up to the newest window that was exported: windows close in order."""
-    yield from _equal_counts("in MySQL", _up_to_export(evidence), evidence.exported)
+    yield from _equal_counts("in MySQL", _up_to_export(snapshot), snapshot.exported)
 
 
-def _up_to_export(evidence: ClickSnapshot) -> Counts:
-    newest = max((window for window, _ in evidence.exported), default="")
-    return _pick(evidence.in_hive, (key for key in evidence.in_hive if key[0] <= newest))
+def _up_to_export(snapshot: ClickSnapshot) -> Counts:
+    newest = max((window for window, _ in snapshot.exported), default="")
+    return _pick(snapshot.in_hive, (key for key in snapshot.in_hive if key[0] <= newest))
 
 
 def _pick(counts: Counts, keys: Iterable[Key]) -> Counts:
     return Counter({key: counts[key] for key in keys})
 
 
-def _counted_again(evidence: ClickSnapshot, again: Recount) -> Iterator[Difference]:
+def _counted_again(snapshot: ClickSnapshot, again: Recount) -> Iterator[Difference]:
     """The job against a count from Kafka, exactly, unless windows closed while a partition was idle."""
-    yield from equal("rejected, counted again", again.broken, evidence.rejected_by_job)
-    stored = evidence.stored + evidence.open
-    by_idleness = evidence.late.total() - again.late.total()
+    yield from equal("rejected, counted again", again.broken, snapshot.rejected_by_job)
+    stored = snapshot.stored + snapshot.open
+    by_idleness = snapshot.late.total() - again.late.total()
     if by_idleness == 0 and not again.moved:
         yield from _equal_counts("stored, counted again", again.stored, stored)
-        yield from _equal_counts("late, counted again", again.late, evidence.late)
+        yield from _equal_counts("late, counted again", again.late, snapshot.late)
     elif by_idleness < 0:
-        yield from equal("late, counted again", again.late.total(), evidence.late.total())
+        yield from equal("late, counted again", again.late.total(), snapshot.late.total())
     elif abs(again.stored.total() - stored.total()) > by_idleness + again.moved:
         yield from equal("stored, counted again", again.stored.total(), stored.total())
 
 
-def _truth(evidence: ClickSnapshot, truth: Truth) -> Iterator[Difference]:
+def _truth(snapshot: ClickSnapshot, truth: Truth) -> Iterator[Difference]:
     """The windows that a generated file covers against its truth."""
-    final = {_key(window) for window in truth.windows if _is_final(window, truth, evidence)}
+    final = {_key(window) for window in truth.windows if _is_final(window, truth, snapshot)}
     span = _span(truth)
     for what, expected, found in (
-        ("in the closed window", _expected(truth, "count", final), evidence.stored),
-        ("in the open window", _expected(truth, "count") - _expected(truth, "count", final), evidence.open),
-        ("late", _expected(truth, "late"), evidence.late),
-        ("duplicates", _expected(truth, "duplicates"), evidence.duplicates),
+        ("in the closed window", _expected(truth, "count", final), snapshot.stored),
+        ("in the open window", _expected(truth, "count") - _expected(truth, "count", final), snapshot.open),
+        ("late", _expected(truth, "late"), snapshot.late),
+        ("duplicates", _expected(truth, "duplicates"), snapshot.duplicates),
     ):
         yield from _equal_counts(what, expected, _pick(found, (key for key in found if span.holds(key))))
-    yield from _broken(evidence, truth.planted.broken, alone=_came_in(evidence) == truth.lines)
+    yield from _broken(snapshot, truth.planted.broken, alone=_came_in(snapshot) == truth.lines)
 
 
-def _broken(evidence: ClickSnapshot, planted: int, *, alone: bool) -> Iterator[Difference]:
+def _broken(snapshot: ClickSnapshot, planted: int, *, alone: bool) -> Iterator[Difference]:
     """Compares rejected with planted records: equal where the file came alone, else at least as many."""
-    rejected = evidence.rejected_by_job + evidence.rejected_at_entry
+    rejected = snapshot.rejected_by_job + snapshot.rejected_at_entry
     if alone or rejected < planted:
         yield from equal("rejected", planted, rejected)
 
 
-def _came_in(evidence: ClickSnapshot) -> int:
-    return evidence.accepted() + evidence.rejected_at_entry
+def _came_in(snapshot: ClickSnapshot) -> int:
+    return snapshot.accepted() + snapshot.rejected_at_entry
 
 
 class TimeSpan(NamedTuple):
@@ -211,25 +211,25 @@ def _key(window: Expected) -> Key:
     return query_engines.time_text(window.window_start), window.source
 
 
-def _is_final(window: Expected, truth: Truth, evidence: ClickSnapshot) -> bool:
+def _is_final(window: Expected, truth: Truth, snapshot: ClickSnapshot) -> bool:
     end = (window.window_start - EPOCH) // MICROSECOND + truth.window_seconds * MICROS
-    return evidence.state is not None and end <= evidence.state.progress.closed
+    return snapshot.state is not None and end <= snapshot.state.progress.closed
 
 
 def _expected(truth: Truth, count: str, only: Container[Key] | None = None) -> Counts:
     return Counter({_key(w): getattr(w, count) for w in truth.windows if only is None or _key(w) in only})
 
 
-def _notes(evidence: ClickSnapshot, again: Recount | None, truth: Truth | None) -> Iterator[str]:
+def _notes(snapshot: ClickSnapshot, again: Recount | None, truth: Truth | None) -> Iterator[str]:
     """Remarks that are no difference."""
-    yield from common.notes(evidence)
-    if not evidence.exported:
+    yield from common.notes(snapshot)
+    if not snapshot.exported:
         yield "nothing is exported to MySQL yet; the DAG ecommerce_platform does it"
-    elif newer := evidence.in_hive.total() - _up_to_export(evidence).total():
+    elif newer := snapshot.in_hive.total() - _up_to_export(snapshot).total():
         yield f"{newer} events lie in windows that closed after the newest export to MySQL"
-    if again and (idle := evidence.late.total() - again.late.total()) > 0:
+    if again and (idle := snapshot.late.total() - again.late.total()) > 0:
         yield f"{idle} events were late because their Kafka partition had been idle"
     if truth:
         span = _span(truth)
-        if other := sum(n for key, n in (evidence.stored + evidence.open).items() if not span.holds(key)):
+        if other := sum(n for key, n in (snapshot.stored + snapshot.open).items() if not span.holds(key)):
             yield f"{other} events lie outside of what the truth covers"

@@ -55,64 +55,64 @@ class EventReport(msgspec.Struct, frozen=True):
         yield from ((f"stored, in {table}", number) for table, number in self.parts.items())
 
 
-def event_report(pipeline: str, evidence: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
+def event_report(pipeline: str, snapshot: EventSnapshot, *, allow_waiting: bool = False) -> EventReport:
     """All checks of a pipeline."""
     checks = [
-        common.check_balance(evidence),
-        _job(evidence),
-        common.check_waiting(evidence, allow_waiting),
-        common.check_offsets(evidence),
-        _identities(evidence),
-        _parts(evidence),
-        _promises(evidence),
-        _days(evidence),
+        common.check_balance(snapshot),
+        _job(snapshot),
+        common.check_waiting(snapshot, allow_waiting),
+        common.check_offsets(snapshot),
+        _identities(snapshot),
+        _parts(snapshot),
+        _promises(snapshot),
+        _days(snapshot),
     ]
     return EventReport(
         pipeline=pipeline,
-        accepted=evidence.accepted(),
-        stored=evidence.rows.stored,
-        rejected=evidence.rejected_by_job,
-        duplicates=evidence.rows.duplicates,
-        late=evidence.rows.late,
-        waiting=evidence.waiting(),
-        rejected_at_entry=evidence.rejected_at_entry,
-        parts={table: part.rows for table, part in evidence.rows.parts.items()},
-        lost=evidence.lost(),
-        taken=evidence.from_before(),
+        accepted=snapshot.accepted(),
+        stored=snapshot.rows.stored,
+        rejected=snapshot.rejected_by_job,
+        duplicates=snapshot.rows.duplicates,
+        late=snapshot.rows.late,
+        waiting=snapshot.waiting(),
+        rejected_at_entry=snapshot.rejected_at_entry,
+        parts={table: part.rows for table, part in snapshot.rows.parts.items()},
+        lost=snapshot.lost(),
+        taken=snapshot.from_before(),
         differences=[difference for check in checks for difference in check],
-        notes=list(common.notes(evidence)),
+        notes=list(common.notes(snapshot)),
     )
 
 
-def _job(evidence: EventSnapshot) -> Iterator[Difference]:
+def _job(snapshot: EventSnapshot) -> Iterator[Difference]:
     found = {
-        "records": evidence.counted() - evidence.lost(),
-        "stored": evidence.rows.stored + evidence.rows.remote,
-        "rejected": evidence.rejected_by_job,
-        "duplicates": evidence.rows.duplicates - evidence.rows.remote,
-        "late": evidence.rows.late,
+        "records": snapshot.counted() - snapshot.lost(),
+        "stored": snapshot.rows.stored + snapshot.rows.remote,
+        "rejected": snapshot.rejected_by_job,
+        "duplicates": snapshot.rows.duplicates - snapshot.rows.remote,
+        "late": snapshot.rows.late,
     }
-    return common.check_job(evidence, found)
+    return common.check_job(snapshot, found)
 
 
-def _identities(evidence: EventSnapshot) -> Iterator[Difference]:
+def _identities(snapshot: EventSnapshot) -> Iterator[Difference]:
     """That each identity is stored once."""
-    yield from equal(f"distinct messageids in {evidence.table}", evidence.rows.stored, evidence.rows.identities)
+    yield from equal(f"distinct messageids in {snapshot.table}", snapshot.rows.stored, snapshot.rows.identities)
 
 
-def _parts(evidence: EventSnapshot) -> Iterator[Difference]:
+def _parts(snapshot: EventSnapshot) -> Iterator[Difference]:
     """The tables of some stored events against the table of all of them."""
-    for table, part in evidence.rows.parts.items():
-        yield from equal(f"rows of {table}, by the labels in {evidence.table}", part.labelled, part.rows)
+    for table, part in snapshot.rows.parts.items():
+        yield from equal(f"rows of {table}, by the labels in {snapshot.table}", part.labelled, part.rows)
 
 
-def _promises(evidence: EventSnapshot) -> Iterator[Difference]:
+def _promises(snapshot: EventSnapshot) -> Iterator[Difference]:
     """That what a pipeline's database has published is stored, once nothing waits to be."""
-    if not evidence.waiting():
-        yield from equal(f"rows of the database whose events are in {evidence.table}", evidence.promised, evidence.kept)
+    if not snapshot.waiting():
+        yield from equal(f"rows of the database whose events are in {snapshot.table}", snapshot.promised, snapshot.kept)
 
 
-def _days(evidence: EventSnapshot) -> Iterator[Difference]:
-    for table, days in evidence.unknown.items():
+def _days(snapshot: EventSnapshot) -> Iterator[Difference]:
+    for table, days in snapshot.unknown.items():
         for day in days:
             yield Difference(f"partition {day} of {table} in Hive", 1, 0)

@@ -19,14 +19,14 @@ from ops.reconciliation.snapshot import Snapshot
 Found = TypeVar("Found", bound=Snapshot)
 
 
-def count_gaps(settings: Settings, evidence: Found, counted: int | None = None) -> Found:
-    """The evidence with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
+def count_gaps(settings: Settings, snapshot: Found, counted: int | None = None) -> Found:
+    """The snapshot with its gaps; `counted` is how many records the state has counted, where Kafka was read for that.
 
     Else Kafka is only read where the balance shows that there must be gaps, for it may hold much, from where the last
     check has counted them, and not where it has removed some of them.
     """
     with topic_reader.consumer(settings) as client:
-        found = replace(evidence, gaps_behind=_gaps(client, evidence.topic, evidence.behind()))
+        found = replace(snapshot, gaps_behind=_gaps(client, snapshot.topic, snapshot.behind()))
         if counted is not None:
             return replace(found, gaps=sum(held.end for held in found.limits().values()) - counted)
         if found.removed() or checks.is_balanced(found):

@@ -66,14 +66,14 @@ def again(**changes: object) -> Recount:
 
 
 def differences(
-    evidence: ClickSnapshot,
+    snapshot: ClickSnapshot,
     recount: Recount | None = None,
     truth: Truth | None = None,
     *,
     allow_waiting: bool = False,
 ) -> list[str]:
     """What the report says differs."""
-    found = click_checks.click_report("clicks", evidence, recount, truth, allow_waiting=allow_waiting)
+    found = click_checks.click_report("clicks", snapshot, recount, truth, allow_waiting=allow_waiting)
     return [difference.what for difference in found.differences]
 
 
@@ -98,7 +98,7 @@ BALANCE = "accepted = all that became of it"
 
 
 @pytest.mark.parametrize(
-    ("evidence", "expected"),
+    ("snapshot", "expected"),
     [
         (replace(GOOD, stored=Counter({CLOSED: 9}), in_hive=Counter({CLOSED: 9})), "stored, by the job"),
         (replace(GOOD, stored=with_more(GOOD.stored), in_hive=with_more(GOOD.in_hive)), "stored, by the job"),
@@ -109,8 +109,8 @@ BALANCE = "accepted = all that became of it"
     ],
     ids=["stored less", "stored more", "open", "rejected", "late", "duplicates"],
 )
-def test_a_record_that_is_lost_or_doubled_is_found(evidence: ClickSnapshot, expected: str) -> None:
-    found = differences(evidence)
+def test_a_record_that_is_lost_or_doubled_is_found(snapshot: ClickSnapshot, expected: str) -> None:
+    found = differences(snapshot)
     assert found[0] == BALANCE
     assert expected in found
 
@@ -147,8 +147,8 @@ def test_mysql_must_hold_what_hive_holds(exported: Counts) -> None:
 
 def test_windows_that_closed_after_the_export_are_a_note() -> None:
     later = ("2026-01-01 00:10:00", "mobile")
-    evidence = replace(GOOD, in_hive=GOOD.in_hive + Counter({later: 7}))
-    report = click_checks.click_report("clicks", evidence, None, None)
+    snapshot = replace(GOOD, in_hive=GOOD.in_hive + Counter({later: 7}))
+    report = click_checks.click_report("clicks", snapshot, None, None)
     assert report.differences == []
     assert report.notes == ["7 events lie in windows that closed after the newest export to MySQL"]
 
@@ -200,8 +200,8 @@ def test_a_broken_record_that_was_taken_is_found() -> None:
 
 def test_events_outside_of_the_truth_are_a_note() -> None:
     other = ("2026-01-02 00:00:00", "mobile")
-    evidence = replace(GOOD, open=GOOD.open + Counter({other: 4}), kafka={0: OffsetRange(0, 14), 1: OffsetRange(0, 12)})
-    report = click_checks.click_report("clicks", evidence, None, TRUTH, allow_waiting=True)
+    snapshot = replace(GOOD, open=GOOD.open + Counter({other: 4}), kafka={0: OffsetRange(0, 14), 1: OffsetRange(0, 12)})
+    report = click_checks.click_report("clicks", snapshot, None, TRUTH, allow_waiting=True)
     assert "4 events lie outside of what the truth covers" in report.notes
 
 

@@ -35,9 +35,9 @@ BALANCE = "accepted = all that became of it"
 STORED, DUPLICATES, IDENTITIES = "stored, by the job", "duplicates, by the job", "distinct messageids in game_events"
 
 
-def differences(evidence: EventSnapshot, *, allow_waiting: bool = False) -> list[str]:
+def differences(snapshot: EventSnapshot, *, allow_waiting: bool = False) -> list[str]:
     """What the report says differs."""
-    return [each.what for each in event_checks.event_report("game", evidence, allow_waiting=allow_waiting).differences]
+    return [each.what for each in event_checks.event_report("game", snapshot, allow_waiting=allow_waiting).differences]
 
 
 def with_rows(**changes: Any) -> EventSnapshot:
@@ -93,7 +93,7 @@ def test_the_report_has_every_part_of_the_balance_and_every_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "expected"),
+    ("snapshot", "expected"),
     [
         (with_rows(stored=17, identities=17), [BALANCE, STORED]),
         (with_rows(stored=19), [BALANCE, STORED, IDENTITIES]),
@@ -104,8 +104,8 @@ def test_the_report_has_every_part_of_the_balance_and_every_table() -> None:
     ],
     ids=["a row missing", "a row doubled", "a copy missing", "one late", "one not rejected", "one instead of another"],
 )
-def test_a_record_that_is_lost_or_doubled_is_found(evidence: EventSnapshot, expected: list[str]) -> None:
-    assert differences(evidence) == expected
+def test_a_record_that_is_lost_or_doubled_is_found(snapshot: EventSnapshot, expected: list[str]) -> None:
+    assert differences(snapshot) == expected
 
 
 def test_a_pipeline_may_have_late_records() -> None:

@@ -45,17 +45,17 @@ def test_there_are_none_where_nothing_was_replayed(silent: set[tuple[int, int]])
 
 def test_the_end_of_a_transaction_behind_the_state_is_not_waiting(silent: set[tuple[int, int]]) -> None:
     silent.add((0, 10))
-    evidence = offset_gaps.count_gaps(settings(), replace(GOOD, kafka={0: OffsetRange(0, 11), 1: OffsetRange(0, 12)}))
-    report = click_checks.click_report("clicks", evidence, None, None)
+    snapshot = offset_gaps.count_gaps(settings(), replace(GOOD, kafka={0: OffsetRange(0, 11), 1: OffsetRange(0, 12)}))
+    report = click_checks.click_report("clicks", snapshot, None, None)
     assert (report.accepted, report.waiting, report.differences) == (22, 0, [])
 
 
 @pytest.mark.parametrize("counted", [None, 20])
 def test_gaps_among_what_was_counted_are_not_accepted(silent: set[tuple[int, int]], counted: int | None) -> None:
     silent |= {(0, 3), (0, 4)}
-    evidence = replace(GOOD, stored=GOOD.stored.copy())
-    evidence.stored[next(iter(evidence.stored))] -= 2
-    found = offset_gaps.count_gaps(settings(), evidence, counted)
+    snapshot = replace(GOOD, stored=GOOD.stored.copy())
+    snapshot.stored[next(iter(snapshot.stored))] -= 2
+    found = offset_gaps.count_gaps(settings(), snapshot, counted)
     assert found.gaps == 2
     assert checks.is_balanced(found)
     assert click_checks.click_report("clicks", found, None, None).accepted == 20
@@ -94,9 +94,9 @@ def test_what_was_counted_before_is_not_read_again(
         return count(client, topic, limits)
 
     monkeypatch.setattr(topic_reader, "count_records", kept)
-    evidence = replace(GOOD, stored=GOOD.stored.copy(), before=before({0: 9, 1: 10}, 18), gaps=1)
-    evidence.stored[next(iter(evidence.stored))] -= 2
-    found = offset_gaps.count_gaps(settings(), evidence)
+    snapshot = replace(GOOD, stored=GOOD.stored.copy(), before=before({0: 9, 1: 10}, 18), gaps=1)
+    snapshot.stored[next(iter(snapshot.stored))] -= 2
+    found = offset_gaps.count_gaps(settings(), snapshot)
     assert (found.gaps, found.counted()) == (2, 20)
     assert read[-1] == {0: OffsetRange(9, 10), 1: OffsetRange(10, 12)}
 
