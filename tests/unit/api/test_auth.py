@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api import auth
 from eventmill.config.api_keys import key_digest
 from tests.unit.api.support import Api, view
 
@@ -28,6 +29,16 @@ def test_an_unknown_key_is_refused_and_nothing_is_taken() -> None:
     api = Api(api_keys=KEYS)
     assert api.send(view(), x_api_key="guess").status == 403
     assert api.kafka.records == []
+
+
+@pytest.mark.parametrize("length", [8, 32, 63])
+def test_a_key_whose_digest_only_begins_like_a_known_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    known = key_digest("s3cret")
+    other = known[:length] + "".join("0" if digit != "0" else "1" for digit in known[length:])
+    monkeypatch.setattr(auth, "key_digest", lambda _: other)
+    assert Api(api_keys=KEYS).send(view(), x_api_key="guess").status == 403
 
 
 def test_a_client_that_sends_too_often_is_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from api.collect.publisher import OutgoingRecord, Publisher, PublishResult
+from api.collect.publisher import OutgoingRecord, Publisher, PublishResult, publisher_configuration
 from eventmill.config.disk import Reserve
 from tests.support import settings
 
@@ -86,3 +86,10 @@ def test_nothing_is_written_while_the_disk_is_nearly_full(monkeypatch: pytest.Mo
         return lost
 
     assert asyncio.run(publish()) == dict.fromkeys(range(len(RECORDS)), "the disk is nearly full")
+
+
+def test_what_librdkafka_tries_again_is_written_once_and_acknowledged_by_all() -> None:
+    options = publisher_configuration(settings(api_timeout_seconds=7))
+    assert options["enable.idempotence"] is True  # it stands for acks=all, and for retries in order
+    assert options.keys().isdisjoint({"acks", "request.required.acks"})
+    assert options["message.timeout.ms"] == 7_000
