@@ -155,8 +155,11 @@ class _Pipeline:
         """Let a day move to a folder that has its files as few large ones."""
         old = self._places.place(table, day).folder
         place = Location(old, f"{FOLDER}/{table}/{day}/{uuid4().hex[:8]}")
+        # The note first, the listing second: a file that the job published before it read the note is in the listing,
+        # one published after it goes into both folders. The other way round, one in between would be in neither.
         self._note(self._places.set(table, day, place))
-        # Those of an earlier compaction too, which no batch made.
+        # Those of an earlier compaction too, which no batch made. What a running batch may write again is left out: its
+        # replay replaces files by their names, which rewritten rows no longer have.
         self._rewrite(place, sorted((name for name in self._files(old) if self._is_finished(name)), key=_batch))
         self._finish(table, day, place)
 
@@ -181,6 +184,8 @@ class _Pipeline:
     def _finish(self, table: str, day: str, place: Location) -> None:
         """Bring what was not rewritten, point Hive to the next folder, and note that the day is there."""
         assert place.next
+        # Each step may be the last and is done again by the next run: files are brought under their own names, Hive is
+        # pointed to the same folder, and only then does the note say that the day is there and the old folder may go.
         rewritten = webhdfs.read_json(self._settings, self._path(f"{place.next}/{REWRITTEN}"))
         for name in set(self._files(place.folder)) - {*rewritten, *self._files(place.next)}:
             # The job may bring it first.

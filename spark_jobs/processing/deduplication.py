@@ -59,10 +59,13 @@ def find_duplicates(records: pa.RecordBatch) -> tuple[pa.RecordBatch, NDArray[np
 
 def _by_identity(records: pa.RecordBatch) -> NDArray[np.int64]:
     """The order of the records by identity, outcome (the one seen before is first), time, partition and offset."""
+    # Partition and offset are in the key and no two records share them, so that the order is total: whichever way Spark
+    # delivered the packs, the same one of several copies is first and is stored. A replay must choose that one again,
+    # for the first try may have written it already.
     high = numbers(records, "high")
     order = np.argsort(high)
     same = np.diff(high[order]) == 0
-    # Few share half an identity: only those need the other keys.
+    # Few share half an identity: only those need the other keys. Both neighbours of each equal pair are among them.
     tied = np.flatnonzero(np.append(False, same) | np.append(same, False)) if len(order) else order
     among = order[tied]
     keys = [numbers(records, name)[among] for name in ("offset", "partition", "time", "outcome", "low", "high")]

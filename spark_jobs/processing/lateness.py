@@ -196,6 +196,10 @@ class LatenessStep:
         if not rule:
             return np.zeros(len(times), bool)
         partition = _partition(batch)
+        # newest[i] is the newest credible time of all records before record i in its partition: what earlier batches
+        # carried over first, then this one's. So the outcome is a function of the partition up to that offset, and a
+        # replay that cuts the same records into other batches comes to the same. What is in a window that `closed` has
+        # passed is late too, however new it is here: that window's counts are published and stay as they are.
         reached = credible(times, received, rule.ahead)
         newest = np.maximum.accumulate(np.concatenate(([self._newest.get(partition, LONG_AGO)], reached)))
         self._newest[partition] = int(newest[-1])

@@ -77,6 +77,9 @@ class MicroBatch(ABC):
         if self._may_be_replay:
             self._files.delete(STAGING)
         seen = self._states.rows(batch.sparkSession, before)
+        # Saving the state is the commit, so it comes last. Whatever ends the process before it, the batch is processed
+        # again from the same state and the same records: files have names by the batch and replace those of the first
+        # try, rows are set and never added to, dead letters count once by their identity.
         with (
             cached(self._tagged(batch, before.progress, refusals)) as tagged,
             cached(self._judged(seen, tagged, before.progress)) as judged,

@@ -20,6 +20,8 @@ def commit_files(files: Files, table: str, written: Mapping[str, str]) -> None:
         table: the table's folder.
         written: by name in the table, such as `day=2026-01-01/batch-0000000001.parquet`, where each was written aside.
     """
+    # Invariant: when this returns, each file is in every folder that the note named after the file had its name. The
+    # mover writes the note before it lists files, so it sees the file, or this loop sees the note: never neither.
     at: dict[str, str] = {}
     done: set[str] = set()
     while written and (

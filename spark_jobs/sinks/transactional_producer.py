@@ -36,6 +36,9 @@ class OncePublisher:
         if not records:
             return
         if self._producer is None:
+            # The order matters: taking the transactional id first ends what another process still had open, so that
+            # what is read after it is all there will ever be of earlier batches. A batch is there as a whole or not at
+            # all, and they come in order: so the last record of each partition tells whether this one is.
             self._producer = self._transactional()
             if batch in self._last_batches():
                 return

@@ -67,7 +67,7 @@ class State(msgspec.Struct, frozen=True):
 
 
 class StateStore:
-    """The state of one line, by batch."""
+    """The state of one pipeline, by batch."""
 
     def __init__(self, files: Files, layout: StateSchema, window_seconds: int | None = None) -> None:
         self._files = files
@@ -124,6 +124,8 @@ class StateStore:
 
     def save(self, state: State, rows: DataFrame, aside: str) -> None:
         """Write a batch's state aside and give it its name; the old ones go."""
+        # One rename makes both visible: there is no moment with the rows of one batch and the numbers of another. Older
+        # states stay until then, for Spark's checkpoint may still be a batch behind and ask for the one before.
         rows.write.mode("overwrite").parquet(self._files.url(f"{aside}/state/rows"))
         self._files.write(f"{aside}/state/state.json", msgspec.json.encode(state))
         self._files.replace_folder(f"{aside}/state", f"state/{state.batch}")

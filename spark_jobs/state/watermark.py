@@ -119,6 +119,8 @@ def advance_watermark(progress: Progress, batch: Mapping[int, Read], pace: Pace)
     for number in sorted({*range(pace.expected), *progress.partitions, *batch}):
         before = replace(progress.partitions.get(number, Partition()), newest=newest.get(number, LONG_AGO))
         partitions[number] = _after(before, batch.get(number), first, fresh_start)
+    # It never goes back, or windows that are published would take events again. An idle partition holds nobody back;
+    # when it has records again, those of closed windows are late.
     active = [p.newest for p in partitions.values() if not _idle(p, last, pace.idle)]
     closed = max(progress.closed, min(active) - pace.watermark)
     return Progress(closed, last, partitions)
