@@ -91,7 +91,7 @@ class Ledger:
         """The books as of now; what the job has done must have been asked before.
 
         Raises:
-            reader.TopicError: when a topic is missing.
+            topic_reader.TopicError: when a topic is missing.
         """
         held = topic_reader.offset_ranges(client, self.topic)
         self._hold_back(client)

@@ -71,7 +71,7 @@ def spark_job(settings: Settings, *arguments: str, task_id: str, doc_md: str) ->
 
 
 def hive_tables_task(pipeline: str, *, task_id: str, doc_md: str) -> HiveOperator:
-    """The pipeline's external tables and their days; the DAG looks for templates in `tables.FOLDER`, and has MACROS."""
+    """The pipeline's external tables and their days; a DAG finds templates in `hive_tables.FOLDER`, and has MACROS."""
     return HiveOperator(
         task_id=task_id,
         doc_md=doc_md,

@@ -82,9 +82,9 @@ def compact_pipeline(
 
     Raises:
         CompactionError: when another process compacts the pipeline, or the rows differ after it.
-        tables.TablesError: when no pipeline of that name has tables.
+        hive_tables.TablesError: when no pipeline of that name has tables.
         requests.RequestException: when HDFS is away.
-        sql.SqlError: when Hive or Presto refuses.
+        query_engines.SqlError: when Hive or Presto refuses.
     """
     hive_tables.script(pipeline)
     lock = PipelineLock(settings, f"{pipeline}-compaction")
