@@ -1,12 +1,13 @@
 """Settings: one definition, explained once in .env.example, with errors that name what is wrong."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from eventmill.config.settings import ROOT, Settings, explain_settings
+from eventmill.config.settings import ROOT, Settings, explain_settings, load
 from tests.support import SECRETS, GivenSettings, settings
 
 EXAMPLE = ROOT / ".env.example"
@@ -139,3 +140,9 @@ def test_a_certificate_and_its_key_belong_together(given: str) -> None:
         settings(**{given: "file.pem"})
     both = settings(api_tls_certificate="file.pem", api_tls_key="key.pem")
     assert both.api_address == "https://127.0.0.1:8000"
+
+
+def test_the_old_module_goes_on_working_for_dags_of_ones_own() -> None:
+    with pytest.warns(DeprecationWarning, match=r"now eventmill\.config\.settings"):
+        old = import_module("eventmill.settings")
+    assert old.load is load
