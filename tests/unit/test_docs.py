@@ -39,6 +39,11 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def entries() -> list[str]:
+    """The entries of the glossary, each with its heading."""
+    return (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n## ")[1:]
+
+
 def test_every_make_target_is_in_the_docs() -> None:
     assert {target for target in make_targets() if not re.search(rf"make {target}\b", TEXT)} == set()
 
@@ -83,6 +88,13 @@ def test_every_link_to_a_section_leads_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_path_of_the_repository_that_the_docs_name_exists(page: Path) -> None:
     assert {path for path in paths(page.read_text(encoding="utf-8")) if not (ROOT / path).exists()} == set()
+
+
+def test_the_glossary_is_in_order_and_says_where_each_thing_is() -> None:
+    words = [entry.splitlines()[0] for entry in entries()]
+    assert words
+    assert words == sorted(set(words), key=str.casefold)
+    assert [entry for entry in entries() if not paths(entry) and "](" not in entry] == []
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
