@@ -90,6 +90,12 @@ def test_every_path_of_the_repository_that_the_docs_name_exists(page: Path) -> N
     assert {path for path in paths(page.read_text(encoding="utf-8")) if not (ROOT / path).exists()} == set()
 
 
+def test_the_journeys_of_a_record_name_the_files_that_it_passes() -> None:
+    steps = re.findall(r"^\d+\. (.+)", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert steps
+    assert [step for step in steps if not re.match(rf"`(?:{FOLDERS})/\S+`(?: again)?: ", step)] == []
+
+
 def test_the_glossary_is_in_order_and_says_where_each_thing_is() -> None:
     words = [entry.splitlines()[0] for entry in entries()]
     assert words
