@@ -1,9 +1,9 @@
 """### Which platforms shoppers come from
 
 Every day: waits for the shop's export, sends it through NiFi to Kafka, counts the product views of each platform in
-5-minute windows with the same Spark job that also runs continuously, makes the windows visible as the Hive table
-`commerce`, and exports them to the MySQL table `commerce`. The run succeeds only if both hold the same, and ends with
-a mail.
+windows of `CLICKS_WINDOW_SECONDS` with the same Spark job that also runs continuously, makes the windows visible as the
+Hive table `commerce`, and exports them to the MySQL table `commerce`. The run succeeds only if both hold the same, and
+ends with a mail.
 
 Every task can be cleared and run again: an export that was sent once is not sent twice, and MySQL's readers see the old
 rows or the new rows.

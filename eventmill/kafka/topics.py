@@ -121,7 +121,7 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 @contextmanager
 def administration(settings: Settings, **cluster: Any) -> Iterator[Any]:
-    """A client for Kafka's administration, closed at the end; `cluster` as for `reader.consumer`."""
+    """A client for Kafka's administration, closed at the end; `cluster` as for `topic_reader.consumer`."""
     from kafka import KafkaAdminClient
 
     options = {"bootstrap_servers": settings.kafka_bootstrap, "bootstrap_timeout_ms": 10_000}

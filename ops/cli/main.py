@@ -32,7 +32,7 @@ COMMANDS = {
     "watch": Command("data", "Show a topic's records as they come."),
     "rejected": Command("rejected", "Show what was rejected, and why; mend it and send it again."),
     "jobs": Command("jobs", "Start, stop, look at and run the Spark jobs."),
-    "sql": Command("sql", "Ask Presto, Hive, MySQL, Spark or Cassandra."),
+    "sql": Command("sql", "Ask Presto, Hive, MySQL, Spark, Cassandra or PostgreSQL."),
     "query": Command("sql", "Ask a named query, and compare the engines' answers."),
     "tables": Command("tables", "Make a pipeline's Hive tables, and let Hive find new days."),
     "compact": Command("tables", "Make the small files of a pipeline's closed days few large ones."),

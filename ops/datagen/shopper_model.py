@@ -2,7 +2,7 @@
 
 A session is a list of steps; where its kind says so, two of them lie a certain share of CART_TIMEOUT apart, so that a
 cart is surely left, or kept in the last moment. Between sessions any time may pass. What comes of the carts is not
-decided here: the rule of `carts_truth` tells it from the actions.
+decided here: the rule of `cart_truth` tells it from the actions.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Running:
 
 
 def start_query(spark: SparkSession, settings: Settings, query: str, bounded: bool) -> Running:
-    """Start one query of a pipeline, from its checkpoint; `query` is of `pipelines.queries`.
+    """Start one query of a pipeline, from its checkpoint; `query` is of `registry.query_names`.
 
     Raises:
         LostRecordsError: when Kafka has not got the records that come next.

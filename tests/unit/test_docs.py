@@ -16,6 +16,7 @@ TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 SQL = "\n".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "sql").rglob("*.*ql")))
 OTHER_VARIABLES = {"DATA", "ENGINE", "BIND_HOST", "EVENTMILL_DEBUG", "PYTHON", "CI", "ROOT", "UV"}
+FOLDERS = "|".join(sorted(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")))
 
 
 def make_targets() -> set[str]:
@@ -26,6 +27,22 @@ def make_targets() -> set[str]:
 def tables() -> set[str]:
     """The tables that the SQL files make."""
     return set(re.findall(r"TABLE IF NOT EXISTS\s+`?(\w+)", SQL, re.IGNORECASE))
+
+
+def paths(text: str) -> set[str]:
+    """The paths in backticks that begin with a folder of the checkout."""
+    return set(re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", text))
+
+
+def anchors(page: Path) -> set[str]:
+    """What links to a page's sections end with, by GitHub's rule."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def entries() -> list[str]:
+    """The entries of the glossary, each with its heading."""
+    return (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").split("\n## ")[1:]
 
 
 def test_every_make_target_is_in_the_docs() -> None:
@@ -63,11 +80,28 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: page.name)
-def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    tops = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
-    named = re.findall(rf"`((?:{tops})/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8"))
-    assert [path for path in named if not (ROOT / path).exists() and not re.search(r"/x\.\w+$", path)] == []
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_to_a_section_leads_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if link[1] not in anchors(page.parent / link[0] if link[0] else page)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_path_of_the_repository_that_the_docs_name_exists(page: Path) -> None:
+    assert {path for path in paths(page.read_text(encoding="utf-8")) if not (ROOT / path).exists()} == set()
+
+
+def test_the_journeys_of_a_record_name_the_files_that_it_passes() -> None:
+    steps = re.findall(r"^\d+\. (.+)", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert steps
+    assert [step for step in steps if not re.match(rf"`(?:{FOLDERS})/\S+`(?: again)?: ", step)] == []
+
+
+def test_the_glossary_is_in_order_and_says_where_each_thing_is() -> None:
+    words = [entry.splitlines()[0] for entry in entries()]
+    assert words
+    assert words == sorted(set(words), key=str.casefold)
+    assert [entry for entry in entries() if not paths(entry) and "](" not in entry] == []
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
