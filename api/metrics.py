@@ -56,7 +56,7 @@ _own = Numbers()
 
 
 def events(kind: str, outcome: str, number: int = 1) -> None:
-    """So many events of a type were accepted, rejected or not acknowledged."""
+    """Counts events of a type as accepted, rejected or not acknowledged."""
     if number:
         _add(_own.events, (kind, outcome), number)
 

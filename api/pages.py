@@ -27,7 +27,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""What a page of our own may do in a browser."""
+"""Rights of our own pages in a browser."""
 
 Check = Callable[[], str | None]
 """Says what is not ready, or None."""

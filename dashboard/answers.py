@@ -12,12 +12,12 @@ from eventmill.config import settings
 from eventmill.databases import leaderboard, named_queries, query_engines, view_counts
 
 REFRESH = timedelta(seconds=10)
-"""How often a page asks again."""
+"""Seconds between two questions of a page."""
 
 KEPT = timedelta(seconds=5)
 KEPT_A_WHILE = timedelta(seconds=20)
 KEPT_LONG = timedelta(seconds=60)
-"""How long an answer is kept, one that costs more, and one that costs much."""
+"""Seconds for which an answer is kept, one that costs more, and one that costs much."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ BAR, EDGES = 26, 22
 """Height of a bar with its pause, and of the edges above and below all bars."""
 
 LABEL, LEGEND_LABEL = 160, 110
-"""How much of a name beside its bar is shown, and in a legend, in pixels: two of the latter fit a phone."""
+"""Widths of a name beside its bar, and in a legend, in pixels: two of the latter fit a phone."""
 
 COLOUR = "#1f6feb"
 HEIGHT = 260

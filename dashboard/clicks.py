@@ -10,7 +10,7 @@ from dashboard.answers import REFRESH, ask
 from eventmill.databases import view_counts
 
 MOST = 10
-"""So many platforms are shown by themselves."""
+"""Number of platforms that are shown by themselves."""
 
 DAY = len("2026-03-01")
 HINT = "Product views bring them: `eventmill jobs start`, `eventmill send clicks FILE`."

@@ -13,11 +13,11 @@ from eventmill.text.printable import visible
 HINT = "Page logs bring them: `eventmill up forwarder`, `eventmill jobs start`, `eventmill send visits FILE`."
 PLACES = "Places: [IP Geolocation by DB-IP](https://db-ip.com), CC BY 4.0"
 PICKED_FROM = "1000"
-"""So many countries and products can be picked from; any other product can be typed."""
+"""Number of countries and products to pick from; any other product can be typed."""
 
 STORES = 15
 SYSTEMS = 8
-"""So many are drawn; a table has all of them."""
+"""Number of rows that are drawn; a table has all of them."""
 
 
 def page() -> None:

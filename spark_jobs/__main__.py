@@ -64,7 +64,7 @@ def warehouse() -> None:
 
 
 def _known(pipelines: Sequence[str] | None) -> Sequence[str]:
-    """Those pipelines, if each exists."""
+    """The named pipelines, checked to exist."""
     for pipeline in pipelines or ():
         if pipeline not in PIPELINES:
             raise typer.BadParameter(f"no pipeline is called {pipeline!r}; there are {', '.join(PIPELINES)}")

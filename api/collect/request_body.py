@@ -37,7 +37,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Those that are set."""
+        """The limits of the settings."""
         return cls(settings.api_event_bytes, settings.api_batch_bytes, settings.api_batch_events, settings.api_nesting)
 
 

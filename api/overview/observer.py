@@ -27,21 +27,21 @@ from eventmill.lake import checkpoint_progress, committed_batches
 from eventmill.spark import job_state
 
 FRESH_SECONDS = 3.0
-"""How long an answer is kept."""
+"""Seconds for which an answer is kept."""
 
 ANSWER_SECONDS = 2.5
-"""How long HDFS, Airflow and the pages may take, and then Kafka."""
+"""Time limits of HDFS, Airflow and the pages, and of Kafka after them."""
 
 FIRST_SECONDS = 10.0
 """Seconds for Kafka's first answer, for which its dead letters are read from the beginning."""
 
 PATIENCE_SECONDS = 20.0
-"""How long Kafka's last answer holds while the next one is waited for: to read many records takes a while."""
+"""Seconds for which Kafka's last answer holds while the next one is waited for: to read many records takes a while."""
 
 SILENT = "gave no answer in time"
 
 Told = tuple[Done, Books] | str
-"""What Kafka says of a pipeline beside what its job had processed then, or why it says nothing."""
+"""Kafka's counts of a pipeline beside those its job had committed then, or the reason why there are none."""
 
 
 class Overviews:

@@ -159,7 +159,7 @@ class Shop:
             return [Product(f"product-{number}", category, name) for number, category, name in cursor.fetchall()]
 
     def any_users_and_products(self, number: int) -> list[tuple[str, str]]:
-        """So many users, each with a product, by chance."""
+        """Draws users, each with a product, by chance."""
         with self._connections.transaction() as cursor:
             users = _any(cursor, "SELECT id FROM user ORDER BY RAND() LIMIT %s", number)
             products = _any(cursor, "SELECT product_id FROM products ORDER BY RAND() LIMIT %s", number)

@@ -27,7 +27,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No event is older; what claims to be is broken."""
 
 AHEAD = timedelta(days=1)
-"""How far an event may lie ahead of the time at which it was received: clocks and time zones that are set wrong."""
+"""Time that an event may lie ahead of when it was received: clocks and time zones that are set wrong."""
 
 
 LONGEST_REASON = 300

@@ -26,7 +26,7 @@ SHOP = "orders"
 """The pipeline whose tables are the shop's own, in its own database."""
 
 CLIENT_ERRORS = 2000
-"""Where the numbers of errors begin that are about the connection."""
+"""First of the error numbers that are about the connection."""
 
 PASSING = {ER_SERVER_SHUTDOWN, ER_SESSION_WAS_KILLED, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK}
 

@@ -19,7 +19,7 @@ from eventmill.kafka.record_sizes import RECORD_BYTES
 from eventmill.kafka.topic_reader import OffsetRange
 
 OFFSETS_TOPIC = "mm2-offsets.source.internal"
-"""Where Kafka Connect keeps the offsets of the cluster that `mirrormaker.properties` calls `source`."""
+"""Topic of Kafka Connect's offsets of the cluster that `mirrormaker.properties` calls `source`."""
 COUNTED = 1000
 """So few offsets behind, the records are counted: an offset may hold none."""
 

@@ -8,13 +8,13 @@ is the first. The brokers' and the forwarder's files in `engines/` repeat these 
 from __future__ import annotations
 
 RECORD_BYTES = 1_200_000
-"""What a topic that senders write to takes of a record: key, value, headers and the frame of its batch."""
+"""Largest record of a topic that senders write to: key, value, headers and the frame of its batch."""
 
 RESULT_BYTES = RECORD_BYTES + 100_000
 """The same for topics that take other topics' records with more headers, and what the brokers take at most."""
 
 REQUEST_BYTES = RESULT_BYTES + 100_000
-"""What our producers send at most."""
+"""Largest request of our producers."""
 
 TOO_LONG = f"more than {RECORD_BYTES} bytes with its key, before it was compressed"
 """Why a record is rejected that came into its topic only because its producer had compressed it."""

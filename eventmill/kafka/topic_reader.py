@@ -22,7 +22,7 @@ TIMEOUT = 10.0
 POLL_SECONDS = 0.5
 AT_ONCE = 5_000
 STRIDE = 20_000
-"""How many offsets a partition may get ahead of those that are read in step with it."""
+"""Number of offsets that a partition may get ahead of those that are read in step with it."""
 
 OPTIONS: dict[str, object] = {
     "auto.offset.reset": "earliest",

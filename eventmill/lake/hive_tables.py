@@ -14,7 +14,7 @@ from eventmill.lake import partition_locations
 
 FOLDER = ROOT / "sql" / "hive"
 PLANNED = "'discover.partitions' = 'false'"
-"""What says of a table that its days are not looked for: a plan says where they are."""
+"""Mark of a table whose days are not looked for: a plan says where they are."""
 
 TABLE = re.compile(r"CREATE EXTERNAL TABLE IF NOT EXISTS (\w+)")
 

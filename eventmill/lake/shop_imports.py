@@ -22,7 +22,7 @@ ASIDE = f"{LAKE}/_importing"
 DIGITS = 20
 LOCK_SECONDS = 10
 NOT_MADE = (ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE)
-"""What MySQL says on a new stack, whose shop has no tables yet."""
+"""MySQL's error on a new stack, whose shop has no tables yet."""
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ FORMATS: Mapping[str, Mapping[str, str]] = {
     "parquet": {"compression": "snappy"},
     "csv": {"timestampFormat": "yyyy-MM-dd HH:mm:ss.SSS"},
 }
-"""How the warehouse is written, with the options of Spark's writer."""
+"""Formats of the warehouse, with the options of Spark's writer."""
 
 SUFFIXES = {"parquet": "", "csv": "_text"}
-"""What the name of a Hive table ends with, by how its rows are written."""
+"""Suffix of a Hive table's name, by the format of its rows."""
 
 
 IN_SHOP = {

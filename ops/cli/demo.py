@@ -38,7 +38,7 @@ STEPS, FAST = 500, 1000.0
 PRODUCTS, HOURS = 5, 6
 CATCH_UP_SECONDS = 3600
 MOST_RESTARTS = 5
-"""How often a job may fail in a row until the demo gives up."""
+"""Failures of a job in a row until the demo gives up."""
 
 COLOURS = {"success": "green", "failed": "red", "upstream_failed": "red"}
 DataOption = Annotated[Path | None, typer.Option(help="Your own clicks instead: a JSON array or JSON lines.")]

@@ -29,10 +29,10 @@ from ops.datagen.spec import Spec
 
 FOLDER = ROOT / "data" / "visits"
 UNKNOWN = "Unknown"
-"""What the star schema calls a place, a browser or a system that nothing is known of."""
+"""The star schema's name for a location, a browser or a system that nothing is known of."""
 
 DIRECT = "direct"
-"""What it calls the referrer of a visitor who came from nowhere."""
+"""Its name for the referrer of a visitor who came from nowhere."""
 
 STORES, PRODUCTS, CUSTOMERS, DEVICES = 40, 400, 2000, 5000
 LOGGED_IN = 0.4
@@ -49,7 +49,7 @@ class WeightedChoice:
         self._bounds = np.cumsum([int(row["share"]) for row in rows])
 
     def pick(self, chance: np.random.Generator, number: int) -> list[Mapping[str, str]]:
-        """So many of them."""
+        """Draws `number` rows, weighted by their share."""
         found = np.searchsorted(self._bounds, chance.random(number) * self._bounds[-1], side="right")
         return [self.rows[index] for index in found.tolist()]
 

@@ -23,7 +23,7 @@ FIXED_SHARE = 0.7
 
 SOON_MEAN, SOON_MOST = 15_000, 120_000
 TELLING = 0.8
-"""How often an action tells what the cart is worth."""
+"""Share of the actions that tell what the cart is worth."""
 
 FINAL = ("CHECKOUT", "ORDER")
 """Actions that always tell it."""

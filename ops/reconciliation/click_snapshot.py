@@ -38,7 +38,7 @@ Key = tuple[str, str]
 
 Counts = Counter[Key]
 HOW = "make the pipeline's tables with: eventmill tables clicks"
-"""What is said when Hive has none of the tables."""
+"""Hint for when Hive has none of the tables."""
 
 
 @dataclass(frozen=True, kw_only=True)

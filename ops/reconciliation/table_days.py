@@ -31,7 +31,7 @@ WHOLE = ""
 """The one day of a table that has none."""
 
 Rows = Mapping[str, list[tuple[Cell, ...]]]
-"""What Hive gave, by day."""
+"""Hive's rows by day."""
 
 
 class Folder(NamedTuple):

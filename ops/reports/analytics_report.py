@@ -30,7 +30,7 @@ CHARTED = frozenset({"game-purchases", "game-spending", "game-items", "guild-siz
 TABLE_ROWS = 100
 BARS = 20
 LABEL = 40
-"""How much of an answer is shown, and how many characters of a name beside its bar."""
+"""Rows of an answer that are shown, and characters of a name beside its bar."""
 
 LOCATION = re.compile(r"LOCATION '([^']+)'")
 MARKDOWN = re.compile(r"[\\`*_\[\]|~$#!@]|:(?=//)")

@@ -19,13 +19,13 @@ USERS = PRODUCTS = 1000
 """As many as `sql/mysql/orders.sql` makes."""
 
 OPEN = 500
-"""How many of their newest open orders customers remember."""
+"""Number of their newest open orders that customers remember."""
 
 TIMEOUT = 30
 RETRY_SECONDS = 0.5
 Step = Literal["ordered", "looked up", "completed"]
 STEPS: tuple[Step, ...] = ("ordered", "looked up", "ordered", "looked up", "completed")
-"""What happens how often."""
+"""Kinds of steps with their weights."""
 
 
 class ShopError(EventmillError):

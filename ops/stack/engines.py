@@ -122,7 +122,7 @@ def with_needs(names: Iterable[str]) -> tuple[Service, ...]:
 
 
 def first_to_end(running: Set[str]) -> Set[str]:
-    """Those of the running programs that end next when the stack stops, all at the same time.
+    """The running programs that end next when the stack stops, all at the same time.
 
     First the jobs, then the services that no other needs, and then each of the rest once none that needs it runs: a
     store ends after all that write to it, those too that can wait for it and so do not name it among their needs.

@@ -16,7 +16,7 @@ OF_PIPELINES = (
     ("orders", "Cassandra tables", cassandra.apply_tables),
     ("clicks", "NiFi flows", deploy.deploy),
 )
-"""What only one line needs: the line, what it is, and how it is made."""
+"""Provisions of one pipeline alone: the pipeline, a name, and the function that makes it."""
 
 
 def prepare(settings: Settings, on_step: Callable[[str], None] = lambda _: None) -> int:

@@ -157,11 +157,11 @@ class Horizon:
     watermark: int
 
     def remembered(self, seen: pa.RecordBatch) -> pa.RecordBatch:
-        """Those of earlier batches whose duplicates still count as such."""
+        """Events of earlier batches whose duplicates still count as such."""
         return seen.filter(pa.array(numbers(seen, "time") + self.watermark > self.closed))
 
     def from_now(self, stored: pa.RecordBatch) -> pa.RecordBatch:
-        """Those stored, of this batch or an earlier one, with the time from which on they are remembered."""
+        """Stored events of this batch or an earlier one, with the time from which on they are remembered."""
         time = numbers(stored, "time")
         new = numbers(stored, "outcome") == Outcome.STORED
         since = np.where(new, np.maximum(time, self.closed), time)

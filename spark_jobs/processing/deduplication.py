@@ -32,7 +32,7 @@ TALLY = pa.schema(
 """The number of records of a outcome, partition, window and label, and how far they reach. Times in microseconds."""
 
 REACH = [("newest", "max"), ("first_kafka_time", "min"), ("last_kafka_time", "max"), ("last_offset", "max")]
-"""How far the rows of TALLY of one partition reach together."""
+"""Aggregates of the rows of TALLY of one partition."""
 
 PACKS = pa.schema({"bucket": pa.int32(), "records": pa.binary()})
 """The records of a bucket, packed."""

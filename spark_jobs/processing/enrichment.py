@@ -27,7 +27,7 @@ LONGEST_AGENT = 1_024
 """Characters of a user agent that are looked at; longer ones are made up."""
 
 CACHED = 50_000
-"""So many addresses, user agents, referrers and pseudonyms a worker remembers: most come again."""
+"""Number of addresses, user agents, referrers and pseudonyms that a worker remembers: most come again."""
 
 ENRICHED = pa.schema(
     {
@@ -55,7 +55,7 @@ TRIED = ENRICHED.append(pa.field("error", pa.string()))
 """The same, or only where a log is and why it cannot be enriched."""
 
 DATA_ERRORS = (ValueError, ArithmeticError, LookupError, TypeError)
-"""What a value that nobody foresaw leads to; others are errors of a database or of the machine."""
+"""Errors that an unforeseen value leads to; others are errors of a database or of the machine."""
 
 COPIED = ("log_id", "partition", "offset", "viewed_at", "local_time", "product_id", "store_id")
 """The columns that are taken as they are."""
@@ -79,7 +79,7 @@ class LocationError(EventmillError, ValueError):
 
 
 Look = Callable[[str], GeoLocation | None]
-"""Where an address is; None when the database doesn't know it."""
+"""Finds the location of an address; None when the database doesn't know it."""
 
 
 def open_database(path: Path) -> Look:

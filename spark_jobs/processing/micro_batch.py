@@ -30,7 +30,7 @@ STAGING = "staging"
 log = logging.getLogger(__name__)
 
 Reject = Callable[[DataFrame], None]
-"""What is done with a tagged batch that has rejected records."""
+"""Handles a tagged batch that has rejected records."""
 
 
 @dataclass(frozen=True)

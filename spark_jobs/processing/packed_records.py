@@ -30,7 +30,7 @@ RECORDS = pa.schema(
         "outcome": pa.int8(),
     }
 )
-"""What is counted of a record: the halves of its identity, its event's time, what it is counted by, where it is in
+"""Columns of a record: the halves of its identity, its event's time, the label it is counted by, its place in
 Kafka and since when, and its outcome so far. Times in microseconds since the epoch.
 """
 

@@ -10,7 +10,7 @@ from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_
 
 PAUSE_SECONDS = 2
 AWAY_SECONDS = 600
-"""How long a store may be away; after that its error ends the process, which is started again."""
+"""Seconds for which a store may be away; after that its error ends the process, which is started again."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from eventmill.text.printable import visible
 
 LONGEST = 500
 PY4J = "An error occurred while calling "
-"""How the bridge to Java begins; the error itself is on the next line."""
+"""First line of an error from the bridge to Java; the error itself is on the next line."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -29,10 +29,10 @@ from spark_jobs.source.kafka_stream import batch_records, kafka_stream
 log = logging.getLogger(__name__)
 
 REAL_TIME_BATCH = "1 minute"
-"""How often a query in real time commits what it has read; after a crash so much is read again."""
+"""Interval at which a real-time query commits its offsets; after a crash so much is read again."""
 
 STOP_SECONDS = 30
-"""How long a stop waits for the batch at work; one cut off is replayed later."""
+"""Seconds for which a stop waits for the batch at work; one cut off is replayed later."""
 
 
 class JobError(EventmillError):

@@ -17,7 +17,7 @@ from eventmill.lake import hive_tables, partition_locations
 LOG = logging.getLogger(__name__)
 EVERY_SECONDS = 20
 LAST_SECONDS = 20
-"""How long the end of a run waits for its last days to be registered."""
+"""Seconds for which the end of a run waits for its last days to be registered."""
 
 Days = Mapping[str, Mapping[str, str]]
 """By table, its days, each with its folder."""

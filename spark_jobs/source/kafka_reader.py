@@ -43,7 +43,7 @@ AT_ONCE = 4_000
 """The records that are handed on at a time: few enough for the processor's cache, which saves a quarter of the time."""
 
 SECONDS = 60.0
-"""How long Kafka may be silent."""
+"""Seconds for which Kafka may be silent."""
 
 POLL_SECONDS = 0.5
 

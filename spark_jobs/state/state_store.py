@@ -16,7 +16,7 @@ from eventmill.lake.hadoop_files import Files
 from spark_jobs.state.watermark import Progress
 
 KEPT = 3
-"""How many folders are kept: one to go on from, one to replay from, one in case."""
+"""Number of folders that are kept: one to go on from, one to replay from, one in case."""
 
 
 @dataclass(frozen=True)

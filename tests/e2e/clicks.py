@@ -1,4 +1,4 @@
-"""What the tests of the clicks pipeline do with its stack."""
+"""Helpers of the tests of the clicks pipeline."""
 
 from __future__ import annotations
 

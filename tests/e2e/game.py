@@ -1,4 +1,4 @@
-"""What the tests of the game pipeline do with its stack."""
+"""Helpers of the tests of the game pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of any pipeline do with its stack."""
+"""Helpers of the tests of any pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md and the decision records name exists, and every record is in the index."""
+"""CONTRIBUTING.md and the decision records name files that exist, and every record is in the index."""
 
 import re
 from pathlib import Path

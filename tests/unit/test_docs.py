@@ -35,7 +35,7 @@ def paths(text: str) -> set[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What links to a page's sections end with, by GitHub's rule."""
+    """Anchors of a page's sections, by GitHub's rule."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
