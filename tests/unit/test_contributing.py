@@ -15,7 +15,7 @@ PARTS = ["Context", "Decision", "Consequences", "Figures"]
 
 
 def test_every_file_that_the_guide_names_exists() -> None:
-    top = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir())
+    top = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
     named = re.findall(rf"`((?:{top})/[^` *<]*|[\w-]+\.(?:md|yml|toml)|\.env\.example)`", GUIDE.read_text("utf-8"))
     assert len(named) > 50
     assert [name for name in named if not (ROOT / name).exists()] == []
