@@ -92,7 +92,7 @@ class Pipeline:
         return True
 
     def report(self, *options: str) -> dict[str, Any]:
-        """What `eventmill verify` finds of the pipeline, differences too."""
+        """The report of `eventmill verify` on the pipeline, differences too."""
         answer = self.stack.eventmill("verify", self.name, *options, "--format", "json", check=False).stdout
         [found] = json.loads(answer)
         return dict(found)

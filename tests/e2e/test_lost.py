@@ -29,7 +29,7 @@ from tests.e2e.test_poison import base
 TOPIC = "own-page-logs-that-are-lost"
 DATABASE = "lost"
 READ, UNREAD, AFTERWARDS = 10, 20, 5
-"""How many page logs come to each partition: before the job ends, while it doesn't run, and once it goes on."""
+"""Number of page logs that come to each partition: before the job ends, while it doesn't run, and once it goes on."""
 
 ENDS = {0: 20, 2: 30}
 """Up to where Kafka removes what these partitions hold: half of what is unread, and all of it."""
@@ -101,12 +101,12 @@ class OwnVisits(Pipeline):
                 process.kill()
 
     def is_held_up(self) -> bool:
-        """Whether the job says that it cannot go on without what Kafka has removed."""
+        """True if the job says that it cannot go on without what Kafka has removed."""
         state = job_state.read_states(self.stack.settings).get(self.name)
         return state is not None and state.state == "restarting" and REMOVED in state.reason
 
     def runs(self) -> bool:
-        """Whether the job says that it runs."""
+        """True if the job says that it runs."""
         state = job_state.read_states(self.stack.settings).get(self.name)
         return state is not None and state.state == "running"
 

@@ -134,7 +134,7 @@ def pipelines(stack: IsolatedStack) -> dict[str, Poisoned]:
 
 
 def restarted(stack: IsolatedStack) -> dict[str, int]:
-    """How often queries of each pipeline were restarted."""
+    """Number of restarts of each pipeline's queries."""
     return {name: state.restarts for name, state in job_state.read_states(stack.settings).items()}
 
 
